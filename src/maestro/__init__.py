@@ -1,0 +1,1 @@
+"""Maestro: planned, verified and reversible deploys of Compose stacks."""
