@@ -1,0 +1,274 @@
+"""The command ``maestro-secrets``: make, list and set the secrets of a stack in Vault files.
+
+A value is read from standard input or a prompt and goes nowhere but into the encrypted
+file: not onto the command line, not to the screen, not into a temporary file in the clear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import secrets as random
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, get_file_vault_secret
+
+from .errors import MaestroError
+from .secrets import (
+    COMMON,
+    NAME,
+    NAME_RULE,
+    SOURCES,
+    SecretSource,
+    SecretState,
+    open_source,
+    parse_mapping,
+    value_problem,
+)
+
+RANDOM_BYTES = 32
+"""256 bits, written as 64 hexadecimal digits: safe in a URL, a shell and a header."""
+
+
+class VaultFile:
+    """One encrypted file of secrets that is written whole or not at all."""
+
+    def __init__(self, path: Path, where: str, password_file: Path) -> None:
+        self.path = path
+        self.where = where
+        self.loader = DataLoader()
+        self._secret = get_file_vault_secret(filename=str(password_file), loader=self.loader)
+        self._secret.load()
+        self.loader.set_vault_secrets([("default", self._secret)])
+
+    def set(self, values: Mapping[str, str]) -> None:
+        """Write ``values`` into the file; the other lines, comments too, stay as they are."""
+        old = self.loader.get_text_file_contents(str(self.path)) if self.path.exists() else ""
+        new = with_values("".join(old), values, self.where)
+        encrypted = VaultLib().encrypt(new, secret=self._secret)
+        for folder in (self.path.parent.parent, self.path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self.path, encrypted)
+
+
+def with_values(text: str, values: Mapping[str, str], where: str) -> str:
+    """Return the YAML text with ``values`` set, and everything else untouched."""
+    wanted = {name: found.value for name, found in parse_mapping(text, where).items()}
+    wanted.update(values)
+    changed = text
+    for name, value in values.items():
+        changed = _with_value(changed, name, value)
+    # In a file of flow style ({a: b}) no line can be added: it is written anew.
+    return changed if _means(changed, wanted) else yaml.safe_dump(wanted)
+
+
+def _means(text: str, wanted: Mapping[str, object]) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == wanted)
+    except yaml.YAMLError:
+        return False
+
+
+def _with_value(text: str, name: str, value: str) -> str:
+    scalar = yaml.safe_dump(value, default_style='"', width=sys.maxsize).strip()
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    for key, node in root.value if isinstance(root, yaml.MappingNode) else []:
+        if key.value == name:
+            start, end = node.start_mark.index, node.end_mark.index
+            newline = "\n" if text[start:end].endswith("\n") else ""
+            return text[:start] + scalar + newline + text[end:]
+    newline = "" if not text or text.endswith("\n") else "\n"
+    return f"{text}{newline}{name}: {scalar}\n"
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600 at once: a reader sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def find_root(start: Path) -> Path:
+    """Return the project: the nearest directory upwards that has an ansible.cfg."""
+    for folder in (start, *start.parents):
+        if (folder / "ansible.cfg").exists():
+            return folder
+    raise MaestroError("no ansible.cfg here or above", where=str(start), fix="run it in Maestro")
+
+
+def password_file(root: Path, directory: Path, given: str | None, *, make: bool) -> Path:
+    """Return what gives the vault password; with ``make``, invent one where there is none."""
+    default = root / "scripts" / "vault-password"
+    path = Path(given or constants.DEFAULT_VAULT_PASSWORD_FILE or default)
+    if path.resolve() != default.resolve() or os.environ.get("MAESTRO_VAULT_PASSWORD"):
+        return path
+    kept = root / ".vault-password"
+    if kept.exists():
+        if kept.stat().st_mode & 0o077:
+            raise MaestroError(
+                "others than its owner may use it", where=kept.name, fix=f"chmod 600 {kept.name}"
+            )
+        return path
+    encrypted = sorted(directory.glob("*/*.yml"))
+    if encrypted or not make:
+        raise MaestroError(
+            "no vault password is set" + (", but there are encrypted files" if encrypted else ""),
+            where=kept.name,
+            fix="put the password back into .vault-password (mode 0600) or into"
+            " MAESTRO_VAULT_PASSWORD"
+            if encrypted
+            else "run: .venv/bin/maestro-secrets init",
+        )
+    write_private(kept, f"{random.token_hex(RANDOM_BYTES)}\n".encode())
+    return path
+
+
+class Command:
+    """One run of the command, with its options resolved."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.root = Path(options.root).resolve() if options.root else find_root(Path.cwd())
+
+    def run(self) -> list[str]:
+        """Do what was asked and return the lines to print."""
+        verbs = {"init": self.init, "list": self.show, "set": self.store}
+        return verbs[str(self.options.verb)]()
+
+    def _source(self, file: VaultFile | None) -> SecretSource:
+        settings = {"source": self.options.source}
+        if self.options.path:
+            settings["path"] = self.options.path
+        return open_source(
+            settings,
+            environment=self.options.environment,
+            stack=self.options.stack,
+            root=self.root,
+            loader=file.loader if file else None,
+        )
+
+    def _file(self, *, make: bool = False) -> VaultFile:
+        folder = self.root / (self.options.path or "secrets") / self.options.environment
+        path = folder / f"{self.options.stack}.yml"
+        where = str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+        given = self.options.vault_password_file
+        file = password_file(self.root, folder.parent, given, make=make)
+        return VaultFile(path, where, file)
+
+    def init(self) -> list[str]:
+        """Make a random value for each name that has none; never touch one that has."""
+        file = self._file(make=True)
+        known = {state.name: state for state in self._source(file).states()}
+        new = [name for name in self.options.names if name not in known]
+        if new:
+            file.set({name: random.token_hex(RANDOM_BYTES) for name in new})
+        return [
+            f"made  {name} in {file.where}"
+            if name in new
+            else f"kept  {name} in {known[name].where}"
+            for name in self.options.names
+        ]
+
+    def show(self) -> list[str]:
+        """Show the names, never the values."""
+        file = self._file() if self.options.source == "vault" else None
+        rows = self._source(file).states()
+        width = max((len(row.name) for row in rows), default=0)
+        return [_row(row, width) for row in rows] or ["no secrets"]
+
+    def store(self) -> list[str]:
+        """Store one value, given on standard input or typed twice at a prompt."""
+        file = self._file(make=True)
+        self._source(file).names()  # refuses a wrong password before it asks for a value
+        name = self.options.names[0]
+        file.set({name: _ask(name)})
+        return [f"set   {name} in {file.where}"]
+
+
+def _row(state: SecretState, width: int) -> str:
+    verdict = f"!! {state.problem}" if state.problem else "ok"
+    return f"{state.name:<{width}}  ********  {state.where}  {verdict}"
+
+
+def _ask(name: str) -> str:
+    if sys.stdin.isatty():
+        value = getpass.getpass(f"{name}: ")
+        if getpass.getpass(f"{name}, once more: ") != value:
+            raise MaestroError("the two differ", where=name, fix="nothing was changed: try again")
+    else:
+        data = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
+        value = data.removesuffix("\n").removesuffix("\r")
+    if problem := value_problem(value):
+        raise MaestroError(f"the value {problem}", where=name, fix="nothing was changed")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="maestro-secrets", description=__doc__.split("\n")[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    texts = {
+        "init": "make random values where there are none",
+        "list": "show names, places and what is wrong; never a value",
+        "set": "store one value, read from standard input or a prompt",
+    }
+    for verb, text in texts.items():
+        sub = verbs.add_parser(verb, help=text, description=text)
+        sub.add_argument("--environment", required=True, help="staging, production, ...")
+        sub.add_argument(
+            "--stack", default=COMMON, help="without it: the secrets every stack may read"
+        )
+        sub.add_argument("--path", help="the directory of secrets (default: secrets)")
+        sub.add_argument("--root", help="the project (default: found from here)")
+        sub.add_argument("--vault-password-file", help="default: what ansible.cfg says")
+        sub.set_defaults(source="vault", names=[])
+        if verb == "list":
+            sub.add_argument("--source", choices=SOURCES, default="vault", help="default: vault")
+        else:
+            sub.add_argument("names", nargs="+" if verb == "init" else 1, metavar="NAME")
+    return parser
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options, rest = parser.parse_known_args(argv)
+    # What stands too much may be a value: it is not repeated on the screen.
+    if any(not word.startswith("--") for word in rest):
+        parser.error("too many arguments: a value is read from standard input, never from here")
+    if rest:
+        parser.error("there is an option that is not known")
+    if any(not NAME.match(name) for name in options.names):
+        parser.error(f"one of the names cannot be one: {NAME_RULE}")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status (0 done, 1 refused, 2 wrong usage)."""
+    options = _parse(argv)
+    try:
+        lines = Command(options).run()
+    except MaestroError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except AnsibleError as error:
+        sys.stderr.write(f"the vault password cannot be read: {type(error).__name__}\n")
+        return 1
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
