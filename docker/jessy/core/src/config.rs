@@ -1,0 +1,286 @@
+//! Configuration from the environment. A secret comes as `NAME` or as a file
+//! named by `NAME_FILE`; no message ever holds a value.
+
+use std::{collections::HashMap, env, fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Shorter secrets are refused: they protect nothing, and masking them in
+/// logs would mask ordinary words.
+const SECRET_MIN_LENGTH: usize = 8;
+
+/// A secret value. It shows itself nowhere; `expose` is the only way to it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    #[cfg(test)]
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+/// What is wrong with one key.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Problem {
+    Missing(&'static str),
+    GivenTwice(&'static str),
+    Unreadable { key: &'static str, path: String, reason: String },
+    TooShort(&'static str),
+    Invalid { key: &'static str, expected: &'static str },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(key) => write!(
+                out,
+                "{key} is missing: set {key}_FILE to the path of a file that holds it, or {key}"
+            ),
+            Self::GivenTwice(key) => {
+                write!(out, "{key} and {key}_FILE are both set: set only one of them")
+            }
+            Self::Unreadable { key, path, reason } => {
+                write!(out, "{key}_FILE names {path}, which cannot be read: {reason}")
+            }
+            Self::TooShort(key) => {
+                write!(
+                    out,
+                    "{key} is too short: at least {SECRET_MIN_LENGTH} characters are needed"
+                )
+            }
+            Self::Invalid { key, expected } => {
+                write!(out, "{key} is not valid: expected {expected}")
+            }
+        }
+    }
+}
+
+/// The variables of the process, or those a test gives.
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    pub fn of_process() -> Self {
+        Self(env::vars().collect())
+    }
+
+    /// An empty variable counts as not set: Compose passes `${NAME:-}` as one.
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn text(&self, key: &str, default: &str) -> String {
+        self.get(key).unwrap_or(default).to_owned()
+    }
+
+    fn parse<T: std::str::FromStr>(
+        &self,
+        key: &'static str,
+        default: T,
+        expected: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> T {
+        let Some(value) = self.get(key) else { return default };
+        value.parse().unwrap_or_else(|_| {
+            problems.push(Problem::Invalid { key, expected });
+            default
+        })
+    }
+
+    fn secret(&self, key: &'static str) -> Result<Secret, Problem> {
+        let value = match (self.get(key), self.get(&format!("{key}_FILE"))) {
+            (Some(_), Some(_)) => return Err(Problem::GivenTwice(key)),
+            (Some(value), None) => value.to_owned(),
+            (None, Some(path)) => {
+                let text = fs::read_to_string(path).map_err(|error| Problem::Unreadable {
+                    key,
+                    path: path.to_owned(),
+                    reason: error.to_string(),
+                })?;
+                // An editor ends a file with a line break that is no part of the secret.
+                text.trim_end_matches(['\r', '\n']).to_owned()
+            }
+            (None, None) => return Err(Problem::Missing(key)),
+        };
+        if value.is_empty() {
+            return Err(Problem::Missing(key));
+        }
+        if value.chars().count() < SECRET_MIN_LENGTH {
+            return Err(Problem::TooShort(key));
+        }
+        Ok(Secret(value))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    pub name: String,
+    pub password: Secret,
+    /// How long `migrate` waits for the database to answer.
+    pub wait: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub log: String,
+    pub mmap_dir: PathBuf,
+    /// How long requests in flight may take after a signal to stop.
+    pub drain: Duration,
+    pub database: Database,
+    /// Asked for where notes are written; `migrate` needs none.
+    pub api_token: Option<Secret>,
+}
+
+impl Config {
+    pub fn for_serve(environment: &Environment) -> Result<Self, Vec<Problem>> {
+        Self::read(environment, true)
+    }
+
+    pub fn for_migrate(environment: &Environment) -> Result<Self, Vec<Problem>> {
+        Self::read(environment, false)
+    }
+
+    fn read(environment: &Environment, with_token: bool) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut secret = |key| match environment.secret(key) {
+            Ok(secret) => Some(secret),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
+        let password = secret("DB_PASSWORD");
+        let api_token = if with_token { secret("API_TOKEN") } else { None };
+
+        let mut seconds = |key, default| {
+            let expected = "a whole number of seconds";
+            Duration::from_secs(environment.parse(key, default, expected, &mut problems))
+        };
+        let wait = seconds("DB_WAIT_SECONDS", 60);
+        let drain = seconds("DRAIN_SECONDS", 15);
+        let port = environment.parse("DB_PORT", 5432, "a port, 1 to 65535", &mut problems);
+        let listen = environment.parse(
+            "LISTEN_ADDR",
+            SocketAddr::from(([0, 0, 0, 0], 8080)),
+            "an address and a port like 0.0.0.0:8080",
+            &mut problems,
+        );
+        match password {
+            Some(password) if problems.is_empty() => Ok(Self {
+                listen,
+                log: environment.text("RUST_LOG", "info"),
+                mmap_dir: environment.text("MMAP_DIR", "/data/mmap").into(),
+                drain,
+                database: Database {
+                    host: environment.text("DB_HOST", "db"),
+                    port,
+                    user: environment.text("DB_USER", "jessy"),
+                    name: environment.text("DB_NAME", "jessy"),
+                    password,
+                    wait,
+                },
+                api_token,
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    pub fn secrets(&self) -> Vec<&Secret> {
+        std::iter::once(&self.database.password).chain(&self.api_token).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    const PASSWORD: &str = "sentinel-of-the-database";
+    const TOKEN: &str = "sentinel-of-the-interface";
+
+    #[test]
+    fn values_are_read_and_the_rest_has_defaults() {
+        let config = Config::for_serve(&environment(&[
+            ("DB_PASSWORD", PASSWORD),
+            ("API_TOKEN", TOKEN),
+            ("DB_PORT", "6000"),
+            ("DB_HOST", ""),
+        ]))
+        .unwrap();
+        assert_eq!(config.database.password.expose(), PASSWORD);
+        assert_eq!(config.database.port, 6000);
+        assert_eq!(config.database.host, "db");
+        assert_eq!(config.listen.port(), 8080);
+    }
+
+    #[test]
+    fn a_secret_file_is_read_without_its_line_break() {
+        let path = env::temp_dir().join(format!("jessy-config-{}", std::process::id()));
+        fs::write(&path, format!("{PASSWORD}\n")).unwrap();
+        let config =
+            Config::for_migrate(&environment(&[("DB_PASSWORD_FILE", path.to_str().unwrap())]))
+                .unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(config.database.password.expose(), PASSWORD);
+    }
+
+    #[test]
+    fn all_problems_are_named_at_once_and_no_value_is() {
+        let problems = Config::for_serve(&environment(&[
+            ("DB_PASSWORD", PASSWORD),
+            ("DB_PASSWORD_FILE", "/run/secrets/db_password"),
+            ("DB_PORT", "70000"),
+            ("DRAIN_SECONDS", "soon"),
+        ]))
+        .unwrap_err();
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let text = text.join("\n");
+        for key in
+            ["DB_PASSWORD_FILE are both set", "API_TOKEN is missing", "DB_PORT", "DRAIN_SECONDS"]
+        {
+            assert!(text.contains(key), "{key} not in: {text}");
+        }
+        for value in [PASSWORD, "70000", "soon"] {
+            assert!(!text.contains(value), "{value} in: {text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named_with_its_key() {
+        let problems =
+            Config::for_migrate(&environment(&[("DB_PASSWORD_FILE", "/nowhere/at/all")]))
+                .unwrap_err();
+        assert!(problems[0].to_string().contains("DB_PASSWORD_FILE names /nowhere/at/all"));
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_without_being_shown() {
+        let problems = Config::for_migrate(&environment(&[("DB_PASSWORD", "abc123")])).unwrap_err();
+        assert_eq!(problems, [Problem::TooShort("DB_PASSWORD")]);
+        assert!(!problems[0].to_string().contains("abc123"));
+    }
+
+    #[test]
+    fn debug_output_holds_no_secret() {
+        let config =
+            Config::for_serve(&environment(&[("DB_PASSWORD", PASSWORD), ("API_TOKEN", TOKEN)]))
+                .unwrap();
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("sentinel"), "{shown}");
+    }
+}

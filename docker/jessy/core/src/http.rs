@@ -1,0 +1,158 @@
+//! The HTTP interface.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, MatchedPath, Query, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use deadpool_postgres::Pool;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    SERVICE,
+    config::Secret,
+    counters::{Counters, Snapshot},
+    db, log,
+    metrics::Metrics,
+    notes,
+};
+
+const BODY_MAX: usize = 64 * 1024;
+const SLOW_MAX: f64 = 10.0;
+
+pub struct App {
+    pub version: &'static str,
+    pub instance: HeaderValue,
+    pub pool: Pool,
+    pub token: Secret,
+    pub counters: Counters,
+    pub metrics: Metrics,
+}
+
+pub type Shared = Arc<App>;
+
+pub fn router(app: Shared) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/metrics", get(render_metrics))
+        .route("/counters", get(counters))
+        .route("/slow", get(slow))
+        .route("/notes", get(notes::list).post(notes::create))
+        .route("/notes/{id}", get(notes::show))
+        .fallback(async || Failure::not_found("no such path"))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(app.clone(), observe))
+        .with_state(app)
+}
+
+async fn health(State(app): State<Shared>) -> Response {
+    let database = db::ping(&app.pool).await;
+    if let Err(reason) = &database {
+        warn!(reason, "the database does not answer");
+    }
+    let (status, word, check) = match database {
+        Ok(()) => (StatusCode::OK, "healthy", "ok"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy", "no answer"),
+    };
+    let body = json!({
+        "status": word,
+        "service": SERVICE,
+        "version": app.version,
+        "timestamp": log::timestamp(),
+        "checks": {"database": check},
+    });
+    (status, Json(body)).into_response()
+}
+
+async fn render_metrics(State(app): State<Shared>) -> Result<impl IntoResponse, Failure> {
+    app.metrics.connections.set(i64::try_from(app.pool.status().size).unwrap_or(i64::MAX));
+    let text = app.metrics.render().map_err(|error| Failure::internal(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}
+
+async fn counters(State(app): State<Shared>) -> Json<Snapshot> {
+    Json(app.counters.snapshot())
+}
+
+#[derive(Deserialize)]
+struct Slow {
+    seconds: f64,
+}
+
+/// Takes as long as asked, at most ten seconds: shows that a request in flight
+/// survives a stop.
+async fn slow(Query(slow): Query<Slow>) -> Result<Json<Value>, Failure> {
+    if !(0.0..=SLOW_MAX).contains(&slow.seconds) {
+        return Err(Failure::bad_request(format!("seconds has to be from 0 to {SLOW_MAX}")));
+    }
+    tokio::time::sleep(Duration::from_secs_f64(slow.seconds)).await;
+    Ok(Json(json!({"slept": slow.seconds})))
+}
+
+/// Counts and logs each request; the health checks' own only at debug level.
+async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map_or("unknown", MatchedPath::as_str).to_owned();
+    let mut response = next.run(request).await;
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    app.metrics.observe(method.as_str(), &route, status, took);
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    if matches!(route.as_str(), "/health" | "/metrics") {
+        debug!(%method, route, status, milliseconds, "request");
+    } else {
+        info!(%method, route, status, milliseconds, "request");
+    }
+    response.headers_mut().insert("x-instance", app.instance.clone());
+    response
+}
+
+/// What a client is told; the reason of a failure inside stays in the log.
+pub struct Failure {
+    status: StatusCode,
+    message: String,
+}
+
+impl Failure {
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+    }
+
+    pub fn unauthorized() -> Self {
+        let message = "a valid token is needed: Authorization: Bearer TOKEN".into();
+        Self { status: StatusCode::UNAUTHORIZED, message }
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, message: message.into() }
+    }
+
+    pub fn database(reason: String) -> Self {
+        error!(reason, "a query failed");
+        let message = "the database did not answer as expected".into();
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, message }
+    }
+
+    pub fn internal(reason: String) -> Self {
+        error!(reason, "a request failed");
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: "internal error".into() }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({"error": self.message}))).into_response()
+    }
+}

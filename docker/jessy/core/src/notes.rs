@@ -1,0 +1,129 @@
+//! Notes: the part that reads and writes Postgres.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::JsonRejection},
+    http::{HeaderMap, StatusCode, header},
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use tokio_postgres::Row;
+
+use crate::{
+    config::Secret,
+    db,
+    http::{Failure, Shared},
+};
+
+const TEXT_MAX: usize = 2000;
+const LIST_DEFAULT: i64 = 50;
+const LIST_MAX: i64 = 500;
+
+#[derive(Serialize)]
+pub struct Note {
+    id: i64,
+    text: String,
+    created_at: DateTime<Utc>,
+}
+
+impl From<&Row> for Note {
+    fn from(row: &Row) -> Self {
+        Self { id: row.get("id"), text: row.get("text"), created_at: row.get("created_at") }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct NewNote {
+    text: String,
+}
+
+#[derive(Deserialize)]
+pub struct Page {
+    limit: Option<i64>,
+}
+
+pub async fn create(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    body: Result<Json<NewNote>, JsonRejection>,
+) -> Result<(StatusCode, Json<Note>), Failure> {
+    require_token(&headers, &state.token)?;
+    let Json(note) = body.map_err(|error| Failure::bad_request(error.body_text()))?;
+    let length = note.text.chars().count();
+    if !(1..=TEXT_MAX).contains(&length) {
+        let found = format!("text has to have 1 to {TEXT_MAX} characters, found {length}");
+        return Err(Failure::bad_request(found));
+    }
+    let client =
+        state.pool.get().await.map_err(|error| Failure::database(db::describe_pool(&error)))?;
+    let statement = "INSERT INTO notes (text) VALUES ($1) RETURNING id, text, created_at";
+    let row = client
+        .query_one(statement, &[&note.text])
+        .await
+        .map_err(|error| Failure::database(db::describe(&error)))?;
+    let note = Note::from(&row);
+    state.counters.note_written(note.id);
+    state.metrics.notes.inc();
+    Ok((StatusCode::CREATED, Json(note)))
+}
+
+/// The newest notes first.
+pub async fn list(
+    State(state): State<Shared>,
+    Query(page): Query<Page>,
+) -> Result<Json<Vec<Note>>, Failure> {
+    let limit = page.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_MAX);
+    let client =
+        state.pool.get().await.map_err(|error| Failure::database(db::describe_pool(&error)))?;
+    let statement = "SELECT id, text, created_at FROM notes ORDER BY id DESC LIMIT $1";
+    let rows = client
+        .query(statement, &[&limit])
+        .await
+        .map_err(|error| Failure::database(db::describe(&error)))?;
+    Ok(Json(rows.iter().map(Note::from).collect()))
+}
+
+pub async fn show(State(state): State<Shared>, Path(id): Path<i64>) -> Result<Json<Note>, Failure> {
+    let client =
+        state.pool.get().await.map_err(|error| Failure::database(db::describe_pool(&error)))?;
+    let statement = "SELECT id, text, created_at FROM notes WHERE id = $1";
+    let row = client
+        .query_opt(statement, &[&id])
+        .await
+        .map_err(|error| Failure::database(db::describe(&error)))?;
+    row.map(|row| Json(Note::from(&row))).ok_or_else(|| Failure::not_found(format!("no note {id}")))
+}
+
+fn require_token(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .unwrap_or_default();
+    if bool::from(given.ct_eq(token.expose().as_bytes())) {
+        Ok(())
+    } else {
+        Err(Failure::unauthorized())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_token_is_accepted() {
+        let token = Secret::new("sentinel-of-the-interface");
+        let mut headers = HeaderMap::new();
+        assert!(require_token(&headers, &token).is_err());
+        for (given, accepted) in [
+            ("Bearer sentinel-of-the-interface", true),
+            ("Bearer sentinel-of-the-interfac", false),
+            ("Bearer ", false),
+            ("sentinel-of-the-interface", false),
+        ] {
+            headers.insert(header::AUTHORIZATION, given.parse().unwrap());
+            assert_eq!(require_token(&headers, &token).is_ok(), accepted, "{given}");
+        }
+    }
+}
