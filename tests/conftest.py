@@ -1,0 +1,3 @@
+"""What every test of Maestro shares."""
+
+pytest_plugins = ["traceability"]
