@@ -1,0 +1,121 @@
+"""The forms a known secret takes on its way through programs.
+
+What escapes single characters (JSON, URL, XML, shell, octal, ...) needs no form here: the text is
+read through `views`, where such a secret stands as it is. Here are the forms that change a value as
+a whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import unicodedata
+from collections.abc import Iterator
+
+from .views import join, unescape
+
+# A form: the text to look for, and how many characters of the same alphabet that are determined
+# only in part stand before and after it.
+Form = tuple[str, int, int]
+
+_TO_URL = str.maketrans("+/", "-_")
+
+
+def _base64_cores(raw: bytes, *, shortest: int = 6) -> Iterator[Form]:
+    """Yield what is always the same of base64 wherever the value begins in what is encoded.
+
+    Base64 turns 3 bytes into 4 characters. A value that begins at byte 0, 1 or 2 of such a group
+    has three encodings; characters at the edges depend in part on the neighbours and are left out
+    of the core, but are masked with it.
+    """
+    for lead in (0, 1, 2):
+        encoded = base64.b64encode(b"\0" * lead + raw).decode()
+        first = (lead * 4 + 2) // 3  # characters that also hold bits of the bytes before
+        bits = (lead + len(raw)) * 8
+        last = bits // 6
+        core = encoded[first:last]
+        if len(core) < shortest:
+            continue
+        before, after = (1 if lead else 0), (1 if bits % 6 else 0)
+        yield core, before, after
+        if "+" in core or "/" in core:
+            yield core.translate(_TO_URL), before, after
+
+
+def _base64_lines(raw: bytes) -> Iterator[Form]:
+    """Yield the lines of wrapped base64, which may stand apart, each behind a prefix."""
+    encoded = base64.b64encode(raw).decode().rstrip("=")
+    for width in (64, 76):
+        for start in range(0, len(encoded), width):
+            line = encoded[start : start + width]
+            if len(line) >= 16:
+                yield line, 0, 2
+
+
+def _numbers(raw: bytes) -> Iterator[Form]:
+    """Yield hexadecimal and decimal dumps."""
+    lower = raw.hex()
+    yield lower, 0, 0
+    yield lower.upper(), 0, 0
+    for separator in (" ", ":"):
+        spread = raw.hex(separator)
+        yield spread, 0, 0
+        yield spread.upper(), 0, 0
+    numbers = [str(byte) for byte in raw]
+    for glue in (", ", ",", " "):
+        yield glue.join(numbers), 0, 0
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """Yield the text as quoting by doubling or by closing and opening again leaves it."""
+    if "'" in text:
+        for double in ("''", "'\\''", "'''", "'\"'\"'"):
+            yield text.replace("'", double)
+    if '"' in text:
+        yield text.replace('"', '""')
+    if " " in text:
+        yield text.replace(" ", "+")
+
+
+def spellings(text: str) -> list[str]:
+    """Return the spellings of a text: as it is, composed, decomposed, quoted, unescaped, unwrapped."""
+    found = dict.fromkeys((text,))
+    if not text.isascii():
+        for form in ("NFC", "NFD"):
+            found[unicodedata.normalize(form, text)] = None
+    for spelling in list(found):
+        for quoted in _quoted(spelling):
+            found[quoted] = None
+        if "\\" in spelling or "%" in spelling or "&" in spelling or "$$" in spelling:
+            bare = spelling
+            for _ in range(3):
+                bare = unescape(bare)
+                found[bare] = None
+    for spelling in list(found):
+        if "\n" in spelling:
+            found[join(spelling)] = None
+    return [spelling for spelling in found if spelling]
+
+
+def encode(text: str) -> bytes:
+    """Return the bytes of a text, also of one that was made from bytes that are no UTF-8."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
+def encodings(text: str) -> Iterator[Form]:
+    """Yield the base64, hexadecimal and decimal forms of a value of 4 or more bytes."""
+    texts = {text}
+    if not text.isascii():
+        texts |= {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    for each in texts:
+        raw = encode(each)
+        yield from _base64_cores(raw)
+        if len(raw) > 48:
+            yield from _base64_lines(raw)
+        if len(raw) >= 8:
+            # A value in base64 that was encoded again, as in a Kubernetes secret of a Docker login.
+            for inner, _, _ in list(_base64_cores(raw)):
+                yield from _base64_cores(inner.encode(), shortest=12)
+        yield from _numbers(raw)

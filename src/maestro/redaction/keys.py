@@ -1,0 +1,135 @@
+"""Tells from the name of a key whether its value is a secret.
+
+A name is cut into words (`dbRootPassword`, `DB_ROOT_PASSWORD`, `db.root-password`); its last word
+says what the value is, so `password_file`, `token_url`, `secretName` and `max_tokens` are none.
+"""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+# These say that the value is a secret, whatever stands before them.
+_SECRET = frozenset(
+    """
+    password passwd passphrase passwort passcode pwd pw pswd passwords passwds passphrases secret
+    token credential credentials creds apikey apikeys authtoken accesstoken authkey psk jwt htpasswd
+    pgpass privatekey secretkey accesskey rootpw requirepass masterauth mdp contrasena senha
+    authorization bearer identitytoken registrytoken phpsessid jsessionid mnemonic sshkey
+    storepass keypass bindpw userpw hmac otp totp
+    """.split()
+)
+# In a name written as one word in one case these endings count (`dbpassword`, `clientsecret`).
+_ENDINGS = (
+    "password", "passwd", "passphrase", "secret", "token", "apikey", "passwort", "privatekey",
+    "secretkey", "accesskey", "authkey", "passwords", "credentials",
+)  # fmt: skip
+# A key is a secret when the word before it says what it opens.
+_KEYS = frozenset(
+    """
+    api access secret private signing sign encryption encrypt decryption crypto cipher master auth
+    account storage shared preshared session app application service server license hmac jwt aes rsa
+    fernet admin deploy unseal recovery subscription webhook integration security ssh pgp gpg token
+    write ingest authorization function consumer wireguard wg cookie root seal dek kek ecdsa ed25519
+    data db database user vapid stripe openai anthropic sendgrid mailgun datadog age sops vault
+    """.split()
+)
+# Words after which the value is still the same value.
+_TRAILING = frozenset(
+    """
+    prod production staging stage dev development test testing old new current previous prev next
+    primary secondary backup default value values val b64 base64 plain plaintext raw str string encoded hex base
+    main live confirm confirmation again repeat
+    """.split()
+)
+# `token` and `secret` that are something else.
+_NOT_TOKEN = frozenset(
+    """
+    next page continuation pagination cancel cancellation sync eos bos pad unk sep mask cls stop
+    special unexpected expected invalid missing max min num total per prompt completion input output
+    previous prev marker resume delta change lock fencing
+    """.split()
+)
+_NOT_SECRET = frozenset(
+    "existing pull external sealed tls no is has use uses requires require needs kind".split()
+)
+_NOT_PASS = frozenset(
+    """
+    proxy uwsgi fastcgi grpc scgi memcached first second third single multi one two by low high band
+    render test tests check checks bypass tres full final boarding
+    """.split()
+)
+# A question, not a value.
+_ASKS = frozenset(
+    """
+    is has needs need requires require required use uses using enable enabled disable disabled show
+    allow allowed verify validate check ask prompt update change reset forgot no missing invalid
+    wrong with without should must can skip force ignore hide generate rotate
+    """.split()
+)
+_HASHES = frozenset(("hash", "digest", "hashed"))
+
+_memory: dict[str, bool] = {}
+_extra: set[str] = set()
+
+
+def words(name: str) -> list[str]:
+    """Return the words of a name, in lower case."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _decide(name: str) -> bool:
+    parts = words(name[-120:])
+    if not parts:
+        return False
+    if (
+        parts[0] in _ASKS
+        and len(parts) > 1
+        and not (parts[0] in ("reset", "prompt") and name.isupper())
+    ):
+        return False
+    while len(parts) > 1 and (parts[-1].isdigit() or parts[-1] in _TRAILING):
+        if parts[-1] in ("value", "string", "data") and parts[-2] == "connection":
+            return False
+        parts.pop()
+    last = parts[-1]
+    before = parts[-2] if len(parts) > 1 else ""
+    if last == "token":
+        return before not in _NOT_TOKEN
+    if last == "secret":
+        return before not in _NOT_SECRET
+    if last in _SECRET:
+        return True
+    if last in ("key", "keys"):
+        return before in _KEYS
+    if last == "pass":
+        return before not in _NOT_PASS
+    if last == "tokens":
+        return before in ("access", "auth", "api", "refresh", "bearer", "secret")
+    if last in ("salt", "pepper"):
+        return (
+            before in ("auth", "in", "nonce", "secure", "secret", "password", "hash")
+            or last == "pepper"
+        )
+    if last in ("code", "codes"):
+        return before in ("recovery", "backup", "otp", "mfa", "verification")
+    if last in ("pin", "cvv", "cvc"):
+        return True
+    if last == "cookie":
+        return before in ("erlang", "session", "auth", "magic")
+    if last in _HASHES:
+        return before in ("password", "passwd", "pass", "pwd")
+    if last == "id":
+        return before == "secret" and "role" not in parts
+    return len(last) > 6 and last.endswith(_ENDINGS) and last not in ("notasecret",)
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a key of this name holds a secret."""
+    known = _memory.get(name)
+    if known is None:
+        known = _decide(name)
+        if len(_memory) < 20_000:
+            _memory[name] = known
+    return known

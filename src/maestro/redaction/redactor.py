@@ -1,0 +1,128 @@
+"""The front of the package: a redactor for one set of secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable, Iterator, Mapping
+
+from . import views
+from .registry import Registry
+from .spans import Span, merge
+from .stream import AHEAD, Stream, Windows, redact_text, run
+from .unknown import find_unknown
+from .views import INVISIBLE
+from .walk import Walker
+
+MASK = "***"
+# What is shown in place of a text that could not be looked at.
+WITHHELD = "*** (withheld: redaction failed)"
+
+Secrets = Iterable[object] | Mapping[str, object]
+
+
+class Redactor:
+    """Masks secrets in text, values and streams.
+
+    ``secrets`` are the known ones: texts, bytes, containers of them, or a mapping of names to
+    values; the names serve `report`. With ``unknown`` (the default) what looks like a secret by its
+    format, its key or its place in a command line is masked as well.
+
+    No method raises on any input. What cannot be looked at is withheld, not shown.
+    """
+
+    def __init__(self, secrets: Secrets = (), *, mask: str = MASK, unknown: bool = True) -> None:
+        self.mask = mask
+        self.unknown = unknown
+        self._registry = Registry(mask)
+        self._label_key = os.urandom(32)
+        if isinstance(secrets, (str, bytes, bytearray)):
+            secrets = [secrets]
+        if isinstance(secrets, Mapping):
+            for name, value in secrets.items():
+                self.add(value, str(name))
+        else:
+            for value in secrets:
+                self.add(value)
+
+    def __repr__(self) -> str:
+        return f"<Redactor of {len(self._registry)} secrets>"
+
+    def add(self, value: object, name: str | None = None) -> None:
+        """Make one more secret known; ``name`` is what `report` calls it."""
+        self._registry.add(value, name)
+
+    def report(self) -> dict[str, str]:
+        """Return the known secrets that are not masked everywhere: name and reason, never a value."""
+        return self._registry.report()
+
+    def text(self, text: str) -> str:
+        """Return the text with every secret replaced by the mask."""
+        try:
+            if not isinstance(text, str):
+                return self.text(str(text))
+            for _ in range(self._passes()):
+                text = redact_text(text, self._find, self._replace, self._ahead())
+            return text
+        except Exception:  # whatever it was: the text must not be shown
+            return WITHHELD
+
+    def obj(self, value: object) -> object:
+        """Return the value with every secret in it masked; containers are copied where they change."""
+        try:
+            return Walker(self.text, self.mask, unknown=self.unknown).walk(value)
+        except Exception:
+            return WITHHELD
+
+    def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the bytes redacted; together they are what `text` makes of the whole."""
+        return run(self.open(), chunks)
+
+    def open(self) -> Stream:
+        """Return a stream to be fed by hand."""
+        return Stream(
+            [Windows(self._find, self._replace, self._ahead()) for _ in range(self._passes())]
+        )
+
+    def label(self, value: object, *, length: int = 8) -> str:
+        """Return a short tag of a value: the same for the same value in this process, and no way back."""
+        if not isinstance(value, bytes):
+            value = str(value).encode("utf-8", "surrogatepass")
+        tag = hmac.new(self._label_key, value, hashlib.sha256).hexdigest()[:length]
+        return f"{self.mask}{tag}"
+
+    def _passes(self) -> int:
+        # A secret that holds the mask itself may come into being by masking another.
+        return 3 if self._registry.holds_mask else 1
+
+    def _ahead(self) -> int:
+        return max(AHEAD, 8 * self._registry.longest)
+
+    def _replace(self, text: str) -> str:
+        """Return what is shown for a secret: the mask, and the colours that changed inside of it."""
+        if "\x1b" not in text:
+            return self.mask
+        return self.mask + "".join(match.group() for match in INVISIBLE.finditer(text))
+
+    def _find(self, text: str) -> list[Span]:
+        """Return the spans to mask; on any error that is everything."""
+        try:
+            plain = views.visible(text)
+            spans = self._find_plain(plain.text if plain else text)
+            return merge(plain.back(span) for span in spans) if plain else spans
+        except Exception:
+            return [(0, len(text))]
+
+    def _find_plain(self, text: str) -> list[Span]:
+        spans: list[Span] = []
+        index = self._registry.index
+        if index:
+            spans.extend(index.find(text))
+            for view in views.readings(text):
+                # In the first view lines are joined only: a short word there may be made of two.
+                short = view.pattern is not views.JOINT or view.parent is not None
+                spans.extend(view.back(span) for span in index.find(view.text, short=short))
+        if self.unknown:
+            find_unknown(text, spans)
+        return merge(spans)
