@@ -1,0 +1,76 @@
+"""Check what a deploy is asked to do, on the controller, before any host is spoken to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from maestro import controller, stack
+from maestro.errors import MaestroError
+
+
+class ActionModule(ActionBase):
+    """Guard, stack files and secrets; the answer holds no secret's value."""
+
+    _requires_connection = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Answer the task."""
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        args = self._task.args
+        try:
+            result["request"] = self._request(args, task_vars)
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return result
+
+    def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        hostvars = task_vars["hostvars"]
+        controller.guard(
+            limit=str(args["limit"]),
+            limit_required=bool(args["limit_required"]),
+            environments={
+                host: str(hostvars[host].get("maestro_environment", ""))
+                for host in task_vars["ansible_play_hosts_all"]
+            },
+            approval={
+                "required": bool(args["approval_required"]),
+                "by": str(args["approved_by"]),
+                "dry": bool(args["plan_only"]) or self._task.check_mode,
+            },
+        )
+        name, environment, version = (str(args[key]) for key in ("stack", "environment", "version"))
+        if version and (version == "latest" or not stack.TAG.match(version)):
+            raise MaestroError(
+                f"{version!r} cannot be deployed as a version",
+                where="-e version",
+                fix="allowed: an immutable tag of letters, digits, '.', '_' and '-'",
+            )
+        variables = {str(key): str(value) for key, value in (args["variables"] or {}).items()}
+        variables["REGISTRY"] = str(args["registry"])
+        loaded = stack.load(
+            controller.project() / str(args["directory"]), name, environment, variables
+        )
+        request = {
+            "stack": name,
+            "environment": environment,
+            "version": version,
+            "files": loaded.files,
+            "compose_files": loaded.compose_files,
+            "variables": variables,
+            "secret_names": loaded.secret_names,
+            "secrets_settings": dict(args["secrets"] or {}),
+            "registry": str(args["registry"]),
+            "registry_username": str(args["registry_username"]),
+            "approved_by": str(args["approved_by"]),
+            "git_commit": controller.git_commit(Path(loaded.directory)),
+        }
+        # Read once here so that every missing secret is named before a host is touched.
+        controller.read_secrets(request, self._loader, registry=True)
+        return request

@@ -1,0 +1,78 @@
+"""Ansible module: write secret files, see `maestro.host.secrets`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils.maestro.host import secrets
+from ansible.module_utils.maestro.host.layout import Layout
+
+DOCUMENTATION = r"""
+module: maestro_secrets
+short_description: Write versioned secret files
+description:
+  - Writes one read-only file per secret, version and reader; a file that exists is never rewritten.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack.
+    type: str
+    required: true
+  request:
+    description: The answer of the step that checked the request.
+    type: dict
+    required: true
+  files:
+    description: Name, version and uid of each file that must be there.
+    type: list
+    elements: dict
+    required: true
+  payload:
+    description: The values as one JSON text.
+    type: str
+    required: true
+attributes:
+  check_mode: {support: none, description: The plan says what would be done.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Write versioned secret files
+  maestro_secrets:
+    root: /opt/maestro
+    stack: shop
+    request: {}
+    files: []
+"""
+RETURN = r"""
+written: {description: Names of the secrets that got a new file., returned: success, type: list}
+"""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "root": {"type": "path", "required": True},
+            "stack": {"type": "str", "required": True},
+            "request": {"type": "dict", "required": True},
+            "files": {"type": "list", "elements": "dict", "required": True},
+            "payload": {"type": "str", "required": True, "no_log": True},
+        }
+    )
+    layout = Layout(Path(module.params["root"]), module.params["stack"])
+    try:
+        values = json.loads(module.params["payload"])["secrets"]
+        written = secrets.write(layout, module.params["files"], values)
+    except MaestroError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(written), written=written)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Ansible module: write a release beside the one that serves, see `maestro.host.release`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils.maestro.host import release
+from ansible.module_utils.maestro.host.layout import Layout
+
+DOCUMENTATION = r"""
+module: maestro_stage
+short_description: Stage a release
+description:
+  - Writes the resolved Compose file and its configuration files; nothing uses them yet.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack.
+    type: str
+    required: true
+  release:
+    description: Id of the staged release.
+    type: str
+    required: true
+  compose:
+    description: The resolved Compose file.
+    type: str
+    required: true
+  configs:
+    description: Texts of configuration files, by name and digest.
+    type: dict
+    required: true
+attributes:
+  check_mode: {support: none, description: The plan says what would be done.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Stage a release
+  maestro_stage:
+    root: /opt/maestro
+    stack: shop
+    release: 20260101T120000Z-1f2e
+    compose: ...
+    configs: {}
+"""
+RETURN = r"""
+{}
+"""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "root": {"type": "path", "required": True},
+            "stack": {"type": "str", "required": True},
+            "release": {"type": "str", "required": True},
+            "compose": {"type": "str", "required": True},
+            "configs": {"type": "dict", "required": True},
+        }
+    )
+    layout = Layout(Path(module.params["root"]), module.params["stack"])
+    try:
+        release.stage(
+            layout,
+            module.params["release"],
+            module.params["compose"],
+            module.params["configs"],
+        )
+    except MaestroError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What the action plugins share: arguments, secrets and the way modules get them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+
+from .errors import MaestroError
+from .secrets import Secrets, VaultLoader, open_source
+
+REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
+
+
+def project() -> Path:
+    """The project: where ansible.cfg stands."""
+    return Path(constants.CONFIG_FILE or "ansible.cfg").resolve().parent
+
+
+def read_secrets(
+    request: Mapping[str, Any], loader: VaultLoader, *, registry: bool = False
+) -> Secrets:
+    """The stack's secrets, and the registry's password when ``registry`` asks for it."""
+    names = list(request["secret_names"])
+    if registry and request["registry_username"]:
+        names.append(REGISTRY_PASSWORD)
+    source = open_source(
+        request["secrets_settings"],
+        environment=str(request["environment"]),
+        stack=str(request["stack"]),
+        root=project(),
+        loader=loader,
+    )
+    return source.read(names)
+
+
+def payload(values: Secrets, names: list[str], request: Mapping[str, Any]) -> str:
+    """What a module may know of the secrets, as one opaque text.
+
+    It is one `no_log` parameter: Ansible masks the whole of it, and not every place
+    where a short value happens to stand in a result.
+    """
+    login = {}
+    if REGISTRY_PASSWORD in values:
+        login = {
+            "registry": str(request["registry"]),
+            "username": str(request["registry_username"]),
+            "password": values[REGISTRY_PASSWORD],
+        }
+    return json.dumps({"secrets": {name: values[name] for name in names}, "login": login})
+
+
+def who() -> str:
+    """Who deploys, as far as this machine knows: ``user@host``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def git_commit(directory: Path) -> str:
+    """The commit that is deployed, with ``-dirty`` when the files differ from it; may be empty."""
+
+    def git(*words: str) -> str:
+        result = subprocess.run(  # noqa: S603 -- an argument list, no shell
+            ["git", "-C", str(directory), *words],  # noqa: S607 -- git as the user has it
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return result.stdout.strip() if result.returncode == 0 else ""
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return f"{commit}-dirty" if commit and git("status", "--porcelain", "--", ".") else commit
+    except OSError:
+        return ""
+
+
+def guard(
+    *,
+    limit: str,
+    limit_required: bool,
+    environments: Mapping[str, str],
+    approval: Mapping[str, Any],
+) -> None:
+    """Refuse a run that is aimed at nothing, at two environments, or at one that needs approval."""
+    if limit_required and not limit:
+        raise MaestroError(
+            "which hosts? no limit was given",
+            fix="say it: ansible-playbook deploy.yml -l staging",
+        )
+    found = sorted(set(environments.values()))
+    if len(found) != 1 or not found[0]:
+        detail = ", ".join(f"{host}: {name or 'none'}" for host, name in environments.items())
+        raise MaestroError(
+            "the hosts are not of one environment",
+            where=detail,
+            fix="deploy one environment at a time (-l staging); it is set by "
+            "maestro_environment in the group_vars of its group",
+        )
+    if approval["required"] and not approval["by"] and not approval["dry"]:
+        raise MaestroError(
+            f"{found[0]} needs an approval",
+            fix=f"read the plan (ansible-playbook playbooks/plan.yml -l {limit or found[0]}), then "
+            "deploy with -e approved_by=NAME, and with -e approved_plan=HASH to bind the "
+            "approval to the plan you read",
+        )

@@ -1,0 +1,195 @@
+"""From the states of all hosts to the plan of each: what the deploy role decides on."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets as random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import plan as planning
+from . import policy
+from .controller import who
+from .errors import MaestroError, raise_all
+from .host.layout import Layout
+from .render import Rendered, Wish, narrow, needs_of, render
+
+MANIFEST_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the decision is made of.
+
+    ``request`` is the answer of the request step, ``states`` maps hosts to the answers of
+    the state step, ``resolver`` is the host that asked the registry.
+    """
+
+    request: Mapping[str, Any]
+    states: Mapping[str, Mapping[str, Any]]
+    resolver: str
+    root: str
+    profiles: frozenset[str]
+
+
+@dataclass
+class Decision:
+    """The plans of all hosts, and per host what the following steps need."""
+
+    release: str
+    plans: list[planning.Plan]
+    digest: str
+    hosts: dict[str, dict[str, Any]]
+
+
+def decide(inputs: Inputs) -> Decision:
+    """Decide everything, or refuse with all problems of all hosts at once."""
+    request = inputs.request
+    state = inputs.states[inputs.resolver]
+    version = _version(inputs)
+    if state["model_problem"]:
+        raise MaestroError(str(state["model_problem"]))
+    extension = state["model"].get("x-maestro") or {}
+    model = narrow(state["model"], extension, inputs.profiles)
+    raise_all(policy.problems(model, str(request["environment"]), str(request["stack"])))
+    images = _images(model, state)
+    release = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + random.token_hex(2)
+    wish = {"stack": request["stack"], "version": version, "model": model, "extension": extension}
+    decision = Decision(release, [], "", {})
+    problems: list[MaestroError] = []
+    for host, found in inputs.states.items():
+        rendered = render(
+            Wish(
+                stack=str(request["stack"]),
+                model=model,
+                extension=extension,
+                images=images,
+                secrets={name: known or release for name, known in found["secrets"].items()},
+                files=request["files"],
+                layout=Layout(Path(inputs.root), str(request["stack"])),
+                profiles=inputs.profiles,
+            )
+        )
+        plan = planning.decide(
+            host, str(request["environment"]), rendered, found, images=images, wish=wish
+        )
+        problems += planning.preflight(plan, rendered, found)
+        decision.plans.append(plan)
+        decision.hosts[host] = _work(inputs, release, plan, rendered, wish, images)
+    raise_all(problems)
+    digests = {reference: str(image["digest"]) for reference, image in images.items()}
+    decision.digest = planning.plans_hash(decision.plans, digests)
+    for work in decision.hosts.values():
+        work["manifest"]["plan"] = decision.digest
+    return decision
+
+
+def _version(inputs: Inputs) -> str:
+    """The version to deploy: the one asked for, or the one all hosts run."""
+    if inputs.request["version"]:
+        return str(inputs.request["version"])
+    running = {host: str(state["version"]) for host, state in inputs.states.items()}
+    found = sorted(set(running.values()))
+    if found == [""]:
+        raise MaestroError(
+            f"which version? {inputs.request['stack']} has not been deployed here yet",
+            where=", ".join(running),
+            fix="say it: -e version=TAG (make images VERSION=TAG builds one)",
+        )
+    if len(found) > 1:
+        detail = ", ".join(f"{host}: {version or 'none'}" for host, version in running.items())
+        raise MaestroError(
+            "the hosts run different versions", where=detail, fix="say which one: -e version=TAG"
+        )
+    return found[0]
+
+
+def _images(model: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Digest, user and size of every image the stack deploys."""
+    wanted = sorted({str(service["image"]) for service in model["services"].values()})
+    refused = sorted({state["refused"][image] for image in wanted if image in state["refused"]})
+    if refused:
+        raise MaestroError("\n".join(refused))
+    return {image: dict(state["resolved"][image]) for image in wanted}
+
+
+def _work(
+    inputs: Inputs,
+    release: str,
+    plan: planning.Plan,
+    rendered: Rendered,
+    wish: Mapping[str, Any],
+    images: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What the steps after the plan need on one host."""
+    touched = set(plan.services(planning.CREATE, planning.REPLACE, planning.START, planning.SCALE))
+    timeouts = {
+        item["service"]: float(item.get("timeout", 300))
+        for item in wish["extension"].get("migrations") or []
+    }
+    return {
+        "plan": plan.as_dict(),
+        "compose": rendered.text,
+        "configs": rendered.config_texts,
+        "secret_files": rendered.secret_files,
+        "levels": _only(rendered.order, touched),
+        "recreate": [
+            step.service
+            for step in plan.steps
+            if step.action == planning.REPLACE and step.reasons == (planning.UNHEALTHY,)
+        ],
+        "remove": plan.services(planning.REMOVE),
+        "migrations": [
+            {
+                **item,
+                "timeout": timeouts[item["service"]],
+                "needs": needs_of(wish["model"], item["service"], rendered.order),
+            }
+            for item in plan.migrations
+        ],
+        "smoke": list(wish["extension"].get("smoke") or []),
+        "manifest": _manifest(inputs, release, plan, rendered, wish, images),
+    }
+
+
+def _only(levels: list[list[str]], wanted: set[str]) -> list[list[str]]:
+    reduced = [[name for name in level if name in wanted] for level in levels]
+    return [level for level in reduced if level]
+
+
+def _manifest(
+    inputs: Inputs,
+    release: str,
+    plan: planning.Plan,
+    rendered: Rendered,
+    wish: Mapping[str, Any],
+    images: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """``release.json``: everything that is needed to say what serves, and to go back to it."""
+    request = inputs.request
+    shape = "".join(facts["hash"] for _, facts in sorted(rendered.services.items()))
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "id": release,
+        "stack": request["stack"],
+        "environment": request["environment"],
+        "version": wish["version"],
+        "previous": plan.release,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "by": who(),
+        "approved_by": request["approved_by"],
+        "git_commit": request["git_commit"],
+        "config_hash": hashlib.sha256(shape.encode()).hexdigest(),
+        "images": {reference: dict(image) for reference, image in images.items()},
+        "services": {
+            name: {**facts, "digest": facts["image"].rpartition("@")[2]}
+            for name, facts in rendered.services.items()
+        },
+        "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
+        "order": rendered.order,
+        "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
+        "configs": rendered.configs,
+    }

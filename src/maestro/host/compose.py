@@ -1,0 +1,83 @@
+"""Docker Compose as a program: it reads the stack's file, so that we never have to.
+
+Only JSON and exit codes are read from it, never progress text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import MaestroError
+
+BASE = ("docker", "compose")
+
+
+class TimedOut(MaestroError):
+    """A command did not end within its time and was stopped."""
+
+
+def arguments(project: str, file: Path, *rest: str) -> list[str]:
+    """The command line for one project file."""
+    return [*BASE, "--project-name", project, "--file", str(file), *rest]
+
+
+def run(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run Compose quietly; a missing program is a clear error."""
+    environment = {**os.environ, "LC_ALL": "C", "COMPOSE_ANSI": "never", **(env or {})}
+    try:
+        return subprocess.run(  # noqa: S603 -- an argument list, no shell
+            list(argv),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimedOut(
+            f"`docker compose` did not end within {timeout:.0f} s", where=" ".join(argv[-2:])
+        ) from error
+    except FileNotFoundError as error:
+        raise MaestroError(
+            "the docker command is not installed",
+            where="this host",
+            fix="run playbooks/provision.yml for this host",
+        ) from error
+
+
+def version() -> str:
+    """Compose's version, such as ``2.26.1``, or an empty string without the plugin."""
+    result = run([*BASE, "version", "--short"])
+    return result.stdout.strip().lstrip("v").split("-")[0] if result.returncode == 0 else ""
+
+
+def canonical(
+    directory: Path, files: Sequence[str], project: str, variables: Mapping[str, str]
+) -> dict[str, Any]:
+    """The whole stack as Compose itself understands it, every profile included.
+
+    ``directory`` holds the files. Raises `MaestroError` with Compose's own words.
+    """
+    argv = [*BASE, "--project-name", project, "--project-directory", str(directory)]
+    for name in files:
+        argv += ["--file", str(directory / name)]
+    argv += ["--profile", "*", "config", "--format", "json"]
+    result = run(argv, env=variables)
+    if result.returncode != 0:
+        reason = result.stderr.strip().replace(f"{directory}/", "")
+        raise MaestroError(
+            f"Compose cannot read the stack: {reason}",
+            where=", ".join(files),
+            fix="`docker compose config` on the file shows the same; correct what it names",
+        )
+    model: dict[str, Any] = json.loads(result.stdout)
+    return model

@@ -1,0 +1,153 @@
+"""The Docker Engine of this host, through its API socket.
+
+The API is versioned and answers in milliseconds; starting the command-line client
+for each question costs ten times that, and its text output is no interface.
+API: https://docs.docker.com/reference/api/engine/
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import socket
+from typing import Any
+from urllib.parse import urlencode
+
+from ..errors import MaestroError
+
+SOCKET = "/var/run/docker.sock"
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+ONE_OFF = "com.docker.compose.oneoff"
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over the Engine's Unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Engine:
+    """Questions to the Engine and the few orders Compose has no command for."""
+
+    def __init__(self, path: str = SOCKET) -> None:
+        self._path = path
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        timeout: float = 60,
+    ) -> tuple[int, bytes]:
+        """Status and body of one API call; `MaestroError` when no Engine answers."""
+        connection = _Connection(self._path, timeout)
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            connection.request(method, target, headers={"Host": "docker", **(headers or {})})
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise MaestroError(
+                f"no Docker Engine answers: {error}",
+                where=self._path,
+                fix="run playbooks/provision.yml for this host, or start its docker service",
+            ) from error
+        finally:
+            connection.close()
+
+    def _get(self, path: str, query: dict[str, str] | None = None) -> Any:
+        status, body = self.request("GET", path, query)
+        if status >= 400:
+            raise MaestroError(_message(body) or f"the Engine answered {status}", where=path)
+        return json.loads(body)
+
+    def info(self) -> dict[str, Any]:
+        """``GET /info``: version, data directory, memory in bytes."""
+        answer: dict[str, Any] = self._get("/info")
+        return answer
+
+    def containers(self, label: str = "") -> list[dict[str, Any]]:
+        """All containers, running or not, optionally those with a label."""
+        query = {"all": "1"}
+        if label:
+            query["filters"] = json.dumps({"label": [label]})
+        answer: list[dict[str, Any]] = self._get("/containers/json", query)
+        return answer
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """``docker inspect`` of one container."""
+        answer: dict[str, Any] = self._get(f"/containers/{container}/json")
+        return answer
+
+    def repo_digests(self) -> set[str]:
+        """``NAME@sha256:...`` of every image on the host."""
+        images = self._get("/images/json")
+        return {digest for image in images for digest in image.get("RepoDigests") or []}
+
+    def pull(self, reference: str, auth: dict[str, str] | None = None) -> None:
+        """Pull ``NAME@sha256:...``; the login travels in the request and is not kept."""
+        name, _, digest = reference.rpartition("@")
+        headers = {}
+        if auth:
+            document = json.dumps(auth).encode()
+            headers["X-Registry-Auth"] = base64.urlsafe_b64encode(document).decode()
+        status, body = self.request(
+            "POST",
+            "/images/create",
+            {"fromImage": name, "tag": digest},
+            headers=headers,
+            timeout=1800,
+        )
+        # Progress lines; an error inside the stream comes with status 200.
+        errors = [line for line in body.splitlines() if b'"error"' in line]
+        if status >= 400 or errors:
+            reason = _message(errors[-1] if errors else body) or f"the Engine answered {status}"
+            raise MaestroError(
+                f"the image cannot be pulled: {reason}",
+                where=reference,
+                fix="check that this host reaches the registry and trusts its certificate "
+                "(playbooks/provision.yml installs both)",
+            )
+
+    def logs(self, container: str, lines: int = 20) -> str:
+        """The last lines a container wrote, standard output and error together."""
+        query = {"stdout": "1", "stderr": "1", "tail": str(lines)}
+        status, body = self.request("GET", f"/containers/{container}/logs", query)
+        return "" if status >= 400 else _demultiplex(body)
+
+    def remove(self, container: str, grace: int | None = None) -> None:
+        """Stop a container within its own grace period (seconds), then remove it."""
+        query = {} if grace is None else {"t": str(grace)}
+        self.request("POST", f"/containers/{container}/stop", query, timeout=660)
+        self.request("DELETE", f"/containers/{container}", {"v": "0", "force": "1"})
+
+
+def _message(body: bytes) -> str:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace").strip()[:500]
+    return str(document.get("message") or document.get("error") or "")
+
+
+def _demultiplex(body: bytes) -> str:
+    """Join the frames of a log stream (8-byte header: stream, length)."""
+    if not body or body[0] > 2 or body[1:4] != b"\0\0\0":
+        return body.decode("utf-8", "replace")
+    parts, position = [], 0
+    while position + 8 <= len(body):
+        length = int.from_bytes(body[position + 4 : position + 8], "big")
+        parts.append(body[position + 8 : position + 8 + length])
+        position += 8 + length
+    return b"".join(parts).decode("utf-8", "replace")

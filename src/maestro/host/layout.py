@@ -1,0 +1,88 @@
+"""Where things stand on a host."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The directories of one stack below ``root`` (``/opt/maestro`` by default)."""
+
+    root: Path
+    stack: str
+
+    @property
+    def home(self) -> Path:
+        """Everything of the stack."""
+        return self.root / self.stack
+
+    @property
+    def releases(self) -> Path:
+        """One directory per release, named by its id."""
+        return self.home / "releases"
+
+    @property
+    def current(self) -> Path:
+        """A symbolic link to the release that serves."""
+        return self.home / "current"
+
+    @property
+    def secrets(self) -> Path:
+        """``NAME/VERSION/UID``: one file per secret, version and reader."""
+        return self.home / "secrets"
+
+    @property
+    def configs(self) -> Path:
+        """``NAME/DIGEST``: configuration files, named by their content."""
+        return self.home / "configs"
+
+    def release(self, release_id: str) -> Path:
+        """The directory of one release."""
+        return self.releases / release_id
+
+    def compose_file(self, release_id: str) -> Path:
+        """The resolved Compose file of one release."""
+        return self.release(release_id) / "compose.yaml"
+
+    def current_id(self) -> str:
+        """The id of the release that serves, or an empty string."""
+        try:
+            return Path(os.readlink(self.current)).name
+        except OSError:
+            return ""
+
+    def manifest(self, release_id: str) -> dict[str, Any]:
+        """``release.json`` of a release, or an empty dict where there is none."""
+        try:
+            text = (self.release(release_id) / "release.json").read_text(encoding="utf-8")
+        except OSError:
+            return {}
+        loaded: dict[str, Any] = json.loads(text)
+        return loaded
+
+
+def write_atomically(path: Path, text: str, mode: int) -> None:
+    """Write ``text`` so that a reader sees the old file or the whole new one."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.chmod(temporary, mode)
+    os.replace(temporary, path)
+
+
+def point(link: Path, target: Path) -> None:
+    """Let the symbolic link ``link`` point at its sibling path ``target``, in one step."""
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(os.path.relpath(target, link.parent))
+    os.replace(temporary, link)

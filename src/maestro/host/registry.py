@@ -1,0 +1,225 @@
+"""The registry: which digest a tag means now, and what the image needs.
+
+Source: the OCI distribution specification 1.1 and the Docker token flow
+(https://distribution.github.io/distribution/spec/auth/token/).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import platform
+import re
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import MaestroError
+
+CERTIFICATES = Path("/etc/docker/certs.d")
+DOCKER_HUB = "docker.io"
+_INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le"}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An image reference, taken apart: ``registry/repository:tag@digest``."""
+
+    registry: str
+    repository: str
+    tag: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Registry and repository, without tag and digest."""
+        return f"{self.registry}/{self.repository}"
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Take a reference apart by the rules of the Engine (Docker Hub is the default)."""
+        rest, _, digest = text.partition("@")
+        head, slash, tail = rest.partition("/")
+        if slash and ("." in head or ":" in head or head == "localhost"):
+            registry, path = head, tail
+        else:
+            registry, path = DOCKER_HUB, rest if slash else f"library/{rest}"
+        repository, colon, tag = path.rpartition(":")
+        if not colon:
+            repository, tag = path, ""
+        return cls(registry, repository, tag, digest)
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user and a password for one registry."""
+
+    registry: str
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.registry!r}, {self.username!r}, password=***)"
+
+
+@dataclass(frozen=True)
+class ResolvedImage:
+    """What a tag meant when it was asked for."""
+
+    reference: str
+    digest: str
+    user: str
+    size: int
+
+
+class _Refused(Exception):
+    """The registry answered with an error status."""
+
+    def __init__(self, status: int, challenge: str, body: bytes) -> None:
+        super().__init__(str(status))
+        self.status = status
+        self.challenge = challenge
+        self.body = body
+
+
+class Registry:
+    """A read-only client for one registry."""
+
+    def __init__(self, host: str, login: Login | None = None, timeout: float = 10) -> None:
+        self.host = host
+        self._login = login
+        self._timeout = timeout
+        self._base = f"https://{'registry-1.docker.io' if host == DOCKER_HUB else host}/v2"
+        self._bearer = ""
+        context = ssl.create_default_context()
+        for certificate in sorted((CERTIFICATES / host).glob("*.crt")):
+            context.load_verify_locations(certificate)
+        self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+
+    def resolve(self, reference: str) -> ResolvedImage:
+        """Digest, user and compressed size (bytes) of an image for this machine."""
+        image = Reference.parse(reference)
+        try:
+            body, digest, kind = self._manifest(image, image.digest or image.tag)
+            document = json.loads(body)
+            if kind in _INDEXES:
+                body, _, _ = self._manifest(image, self._pick(document, reference))
+                document = json.loads(body)
+            config_digest = document["config"]["digest"]
+            config = json.loads(self._get(f"/{image.repository}/blobs/{config_digest}")[0])
+        except _Refused as refused:
+            raise self._explain(refused, image, reference) from refused
+        except (OSError, urllib.error.URLError) as error:
+            reason = getattr(error, "reason", error)
+            raise MaestroError(
+                f"the registry {self.host} cannot be reached: {reason}",
+                where=reference,
+                fix="check that the registry runs, that this host resolves its name and trusts "
+                "its certificate; nothing was changed",
+            ) from error
+        layers = sum(int(layer.get("size", 0)) for layer in document.get("layers", []))
+        user = str((config.get("config") or {}).get("User") or "")
+        return ResolvedImage(reference, digest, user, layers)
+
+    def _pick(self, index: dict[str, Any], reference: str) -> str:
+        machine = platform.machine()
+        wanted = _MACHINES.get(machine, machine)
+        for entry in index.get("manifests", []):
+            if entry.get("platform", {}).get("architecture") == wanted:
+                return str(entry["digest"])
+        raise MaestroError(
+            f"the image has no variant for {wanted}",
+            where=reference,
+            fix="build it for this architecture",
+        )
+
+    def _manifest(self, image: Reference, version: str) -> tuple[bytes, str, str]:
+        accept = ", ".join((*_MANIFESTS, *_INDEXES))
+        body, headers = self._get(f"/{image.repository}/manifests/{version}", accept)
+        digest = headers.get("docker-content-digest", "")
+        if not digest:
+            digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        return body, digest, headers.get("content-type", "").split(";")[0]
+
+    def _get(self, path: str, accept: str = "*/*") -> tuple[bytes, dict[str, str]]:
+        try:
+            return self._fetch(self._base + path, accept, self._authorization())
+        except _Refused as refused:
+            if refused.status != 401 or not refused.challenge.lower().startswith("bearer"):
+                raise
+            self._bearer = self._token(refused.challenge)
+            return self._fetch(self._base + path, accept, f"Bearer {self._bearer}")
+
+    def _authorization(self) -> str:
+        if self._bearer:
+            return f"Bearer {self._bearer}"
+        return self._basic() if self._login else ""
+
+    def _basic(self) -> str:
+        if self._login is None:
+            return ""
+        pair = f"{self._login.username}:{self._login.password}".encode()
+        return "Basic " + base64.b64encode(pair).decode()
+
+    def _token(self, challenge: str) -> str:
+        fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+        realm = fields.pop("realm", "")
+        url = f"{realm}?{urllib.parse.urlencode(fields)}"
+        answer = json.loads(self._fetch(url, "application/json", self._basic())[0])
+        return str(answer.get("token") or answer.get("access_token") or "")
+
+    def _fetch(self, url: str, accept: str, authorization: str) -> tuple[bytes, dict[str, str]]:
+        request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310 -- https
+        if authorization:
+            # Unredirected: a blob may live elsewhere, and the login must not follow it there.
+            request.add_unredirected_header("Authorization", authorization)
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                headers = {key.lower(): value for key, value in response.headers.items()}
+                return response.read(), headers
+        except urllib.error.HTTPError as error:
+            challenge = error.headers.get("WWW-Authenticate", "") or ""
+            raise _Refused(error.code, challenge, error.read(65536)) from error
+
+    def _explain(self, refused: _Refused, image: Reference, reference: str) -> MaestroError:
+        if refused.status in (401, 403):
+            who = f"the user {self._login.username!r}" if self._login else "a request without login"
+            return MaestroError(
+                f"the registry {self.host} refuses {who} (status {refused.status})",
+                where=reference,
+                fix="correct the secret registry_password and maestro_registry_username; "
+                "nothing was changed",
+            )
+        if refused.status == 404:
+            known = ", ".join(self._tags(image)) or "none"
+            return MaestroError(
+                f"the registry {self.host} has no {image.repository}:{image.tag or image.digest}",
+                where=reference,
+                fix=f"deploy a version that exists (there: {known}), or build this one: "
+                f"make images VERSION={image.tag}",
+            )
+        return MaestroError(
+            f"the registry {self.host} answered {refused.status}",
+            where=reference,
+            fix="look at the registry's log; nothing was changed",
+        )
+
+    def _tags(self, image: Reference) -> list[str]:
+        try:
+            answer = json.loads(self._get(f"/{image.repository}/tags/list")[0])
+        except (_Refused, OSError, ValueError):
+            return []
+        return sorted(answer.get("tags") or [])[-8:]

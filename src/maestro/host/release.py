@@ -1,0 +1,110 @@
+"""The release on a host: staged beside the old one, committed in one step, or discarded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import MaestroError
+from . import compose, secrets
+from .engine import Engine
+from .layout import Layout, point, write_atomically
+
+
+def stage(
+    layout: Layout, release: str, text: str, configs: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Write the resolved Compose file and its configuration files; nothing uses them yet.
+
+    ``configs`` is ``{name: {digest: text}}``: a file is named by its content and never rewritten.
+    """
+    for name, versions in configs.items():
+        for digest, content in versions.items():
+            path = layout.configs / name / digest
+            if not path.exists():
+                write_atomically(path, content, 0o644)
+    write_atomically(layout.compose_file(release), text, 0o644)
+    argv = compose.arguments(layout.stack, layout.compose_file(release), "config", "--quiet")
+    result = compose.run(argv)
+    if result.returncode != 0:
+        discard(layout, release)
+        raise MaestroError(
+            f"Compose refuses the resolved file: {result.stderr.strip()}",
+            where=str(layout.compose_file(release)),
+            fix="this is a defect of Maestro; nothing was changed, the old release serves",
+        )
+
+
+def commit(layout: Layout, release: str, manifest: Mapping[str, Any], keep: int) -> list[str]:
+    """Make the staged release the current one and drop what is older than the last ``keep``.
+
+    Returns the ids of the releases that were dropped.
+    """
+    text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
+    write_atomically(layout.release(release) / "release.json", text, 0o644)
+    point(layout.current, layout.release(release))
+    return prune(layout, keep)
+
+
+def discard(layout: Layout, release: str) -> None:
+    """Remove a staged release and the secret versions only it would have used."""
+    if release and release != layout.current_id():
+        shutil.rmtree(layout.release(release), ignore_errors=True)
+        secrets.discard_version(layout, release)
+        _prune_configs(layout, _kept(layout))
+
+
+def prune(layout: Layout, keep: int) -> list[str]:
+    """Keep the current release and the ``keep`` - 1 newest others, with all they need."""
+    current = layout.current_id()
+    committed = sorted(_kept(layout), reverse=True)
+    others = [release for release in committed if release != current]
+    dropped = others[max(keep - 1, 0) :]
+    gone = {digest for release in dropped for digest in _digests(layout.manifest(release))}
+    for release in dropped:
+        shutil.rmtree(layout.release(release), ignore_errors=True)
+    kept = _kept(layout)
+    secrets.prune(
+        layout,
+        [
+            (name, version)
+            for release in kept
+            for name, version in kept[release].get("secrets", {}).items()
+        ],
+    )
+    _prune_configs(layout, kept)
+    still = {digest for manifest in kept.values() for digest in _digests(manifest)}
+    _remove_images(gone - still)
+    return dropped
+
+
+def _kept(layout: Layout) -> dict[str, dict[str, Any]]:
+    """Manifest of every committed release on this host, by id."""
+    if not layout.releases.is_dir():
+        return {}
+    found = {path.name: layout.manifest(path.name) for path in layout.releases.iterdir()}
+    return {release: manifest for release, manifest in found.items() if manifest}
+
+
+def _digests(manifest: Mapping[str, Any]) -> set[str]:
+    return {str(service["image"]) for service in manifest.get("services", {}).values()}
+
+
+def _prune_configs(layout: Layout, kept: Mapping[str, Mapping[str, Any]]) -> None:
+    used = {
+        (name, digest)
+        for manifest in kept.values()
+        for name, digest in manifest.get("configs", {}).items()
+    }
+    for path in sorted(layout.configs.glob("*/*")):
+        if (path.parent.name, path.name) not in used:
+            path.unlink()
+
+
+def _remove_images(references: set[str]) -> None:
+    """Best effort: an image some other stack uses stays, and the Engine says so."""
+    engine = Engine()
+    for reference in sorted(references):
+        engine.request("DELETE", f"/images/{reference}")

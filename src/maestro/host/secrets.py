@@ -1,0 +1,97 @@
+"""Secret files on a host: versioned, read-only, one per reader.
+
+A secret's file is ``secrets/NAME/VERSION/UID``, mode 0400, owned by the uid that
+reads it. VERSION is the id of the release that brought the value in, so it says
+nothing about the value, and a new value gives every reader a new file name.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+
+from .layout import Layout
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o400
+
+
+def version_of(layout: Layout, name: str, value: str, recorded: str) -> str:
+    """The version on this host that holds ``value``, or an empty string.
+
+    Only the version the current release records is compared: an older one with
+    the same value belongs to an older release.
+    """
+    if not recorded:
+        return ""
+    wanted = value.encode()
+    for path in _files(layout, name, recorded):
+        with open(path, "rb") as stream:
+            if hmac.compare_digest(stream.read(), wanted):
+                return recorded
+    return ""
+
+
+def _files(layout: Layout, name: str, version: str) -> list[str]:
+    directory = layout.secrets / name / version
+    try:
+        return [str(path) for path in sorted(directory.iterdir()) if path.name.isdigit()]
+    except OSError:
+        return []
+
+
+def write(
+    layout: Layout, wanted: Iterable[Mapping[str, object]], values: Mapping[str, str]
+) -> list[str]:
+    """Make sure every ``{name, version, uid}`` of ``wanted`` is there; say what was written.
+
+    A file that exists is left as it is: a version never changes its value.
+    """
+    written = []
+    for item in wanted:
+        name, version, uid = str(item["name"]), str(item["version"]), int(str(item["uid"]))
+        directory = layout.secrets / name / version
+        layout.home.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for level in (layout.secrets, layout.secrets / name, directory):
+            level.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+            os.chmod(level, DIRECTORY_MODE)
+        path = directory / str(uid)
+        if path.exists():
+            continue
+        # The value goes only into a file nobody else can open, under its final owner.
+        temporary = directory / f".{uid}.new"
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchown(stream.fileno(), uid, uid)
+            os.fchmod(stream.fileno(), FILE_MODE)
+            stream.write(values[name].encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        written.append(name)
+    return sorted(set(written))
+
+
+def discard_version(layout: Layout, version: str) -> None:
+    """Remove every file of a version that no release uses."""
+    _remove(layout, lambda pair: pair[1] == version)
+
+
+def prune(layout: Layout, used: Iterable[tuple[str, str]]) -> None:
+    """Keep only the ``(name, version)`` pairs that some kept release uses."""
+    keep = set(used)
+    _remove(layout, lambda pair: pair not in keep)
+
+
+def _remove(layout: Layout, condemned: Callable[[tuple[str, str]], bool]) -> None:
+    if not layout.secrets.is_dir():
+        return
+    for name in sorted(layout.secrets.iterdir()):
+        for version in sorted(name.iterdir()):
+            if condemned((name.name, version.name)):
+                shutil.rmtree(version)
+        if not any(name.iterdir()):
+            name.rmdir()

@@ -1,0 +1,142 @@
+"""Smoke checks, made from the host that was deployed to."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import MaestroError
+from . import compose, mask
+from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from .layout import Layout
+
+PAUSE = 1.0  # seconds between two attempts
+
+
+class _Failed(Exception):
+    """One attempt of one check failed."""
+
+
+def check(
+    layout: Layout, release: str, checks: Sequence[Mapping[str, Any]], attempts: int = 5
+) -> list[str]:
+    """Make every check, each up to ``attempts`` times; return the names of those that passed.
+
+    Raises `MaestroError` naming all failed checks and what each one saw, redacted.
+    """
+    passed, failed = [], []
+    for item in checks:
+        name = str(item.get("name") or _describe(item))
+        reason = _attempt(layout, release, item, attempts)
+        if reason:
+            failed.append(f"{name}: {reason}")
+        else:
+            passed.append(name)
+    if failed:
+        text = mask.redactor(layout).text("\n".join(f"    {line}" for line in failed))
+        raise MaestroError(
+            f"{len(failed)} of {len(checks)} smoke checks failed:\n{text}",
+            where=f"stack {layout.stack}",
+            fix="correct the service, or the check in x-maestro.smoke",
+        )
+    return passed
+
+
+def _attempt(layout: Layout, release: str, item: Mapping[str, Any], attempts: int) -> str:
+    reason = ""
+    for number in range(int(item.get("attempts", attempts))):
+        if number:
+            time.sleep(PAUSE)
+        try:
+            _once(layout, release, item)
+        except _Failed as failed:
+            reason = str(failed)
+        else:
+            return ""
+    return reason
+
+
+def _once(layout: Layout, release: str, item: Mapping[str, Any]) -> None:
+    timeout = float(item.get("timeout", 5))
+    if "http" in item:
+        _http(layout, item["http"], timeout)
+    elif "tcp" in item:
+        address = _address(layout, item["tcp"])
+        try:
+            socket.create_connection(address, timeout).close()
+        except OSError as error:
+            raise _Failed(f"tcp {address[0]}:{address[1]}: {error}") from error
+    else:
+        _command(layout, release, item["command"], timeout)
+
+
+def _http(layout: Layout, spec: Mapping[str, Any], timeout: float) -> None:
+    host, port = _address(layout, spec)
+    url = f"{spec.get('scheme', 'http')}://{host}:{port}{spec.get('path', '/')}"
+    request = urllib.request.Request(url, headers=dict(spec.get("headers", {})))  # noqa: S310 -- http(s)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=timeout) as response:
+            status, body = response.status, response.read(1 << 20)
+    except urllib.error.HTTPError as error:
+        status, body = error.code, error.read(1 << 20)
+    except (OSError, urllib.error.URLError) as error:
+        raise _Failed(f"{url}: {getattr(error, 'reason', error)}") from error
+    text = body.decode("utf-8", "replace")
+    wanted = int(spec.get("status", 200))
+    if status != wanted:
+        raise _Failed(f"{url}: status {status}, expected {wanted}: {text[:300]}")
+    if str(spec.get("contains", "")) not in text:
+        raise _Failed(f"{url}: the answer does not contain {spec['contains']!r}: {text[:300]}")
+    _compare(url, spec.get("json", {}), text)
+
+
+def _compare(url: str, wanted: Mapping[str, Any], text: str) -> None:
+    if not wanted:
+        return
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise _Failed(f"{url}: the answer is not JSON: {text[:300]}") from error
+    for key, value in wanted.items():
+        seen = found.get(key) if isinstance(found, dict) else None
+        if seen != value:
+            raise _Failed(f"{url}: {key} is {seen!r}, expected {value!r}")
+
+
+def _address(layout: Layout, spec: Mapping[str, Any]) -> tuple[str, int]:
+    """A service's own address, or the port it publishes on this host."""
+    port = int(spec["port"])
+    if "service" not in spec:
+        return "127.0.0.1", port
+    engine = Engine()
+    for item in engine.containers(f"{PROJECT}={layout.stack}"):
+        labels = item["Labels"]
+        if labels.get(SERVICE) != spec["service"] or labels.get(ONE_OFF, "False") == "True":
+            continue
+        for network in item["NetworkSettings"]["Networks"].values():
+            if network.get("IPAddress"):
+                return str(network["IPAddress"]), port
+    raise _Failed(f"service {spec['service']} has no running container with an address")
+
+
+def _command(layout: Layout, release: str, spec: Mapping[str, Any], timeout: float) -> None:
+    argv = compose.arguments(layout.stack, layout.compose_file(release), "exec", "--no-TTY")
+    argv += [str(spec["service"]), *[str(word) for word in spec["argv"]]]
+    try:
+        result = compose.run(argv, timeout=timeout)
+    except compose.TimedOut as error:
+        raise _Failed(error.what) from error
+    if result.returncode != 0:
+        seen = (result.stdout + result.stderr).strip()[-300:]
+        raise _Failed(f"{' '.join(map(str, spec['argv']))}: exit code {result.returncode}: {seen}")
+
+
+def _describe(item: Mapping[str, Any]) -> str:
+    kind = next(key for key in ("http", "tcp", "command") if key in item)
+    return f"{kind} {json.dumps(item[kind], sort_keys=True)}"

@@ -1,0 +1,206 @@
+"""The state of a host, read in one call before anything is decided."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import MaestroError
+from . import compose, secrets
+from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from .layout import Layout
+from .registry import Login, Reference, Registry
+
+HASH_LABEL = "maestro.service-hash"
+# What stands for the stack's own directory in paths, wherever its files lie.
+STACK_DIRECTORY = "."
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the controller asks about: the stack's files and what they are read with.
+
+    ``version`` empty means the version this host runs. ``resolve`` names the one
+    host that asks the registry; all other hosts run the digests it got.
+    """
+
+    stack: str
+    root: str
+    files: Mapping[str, str]
+    compose_files: list[str]
+    version: str
+    variables: Mapping[str, str]
+    resolve: bool
+    login: Login | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
+    """Everything the plan is decided on; nothing on the host is changed."""
+    engine = engine or Engine()
+    layout = Layout(Path(request.root), request.stack)
+    current = layout.current_id()
+    manifest = layout.manifest(current) if current else {}
+    version = request.version or str(manifest.get("version", ""))
+    with ThreadPoolExecutor() as pool:
+        model = pool.submit(_model, request, version)
+        compose_version = pool.submit(compose.version)
+        info = engine.info()
+        containers = [_container(engine, found) for found in _of_stack(engine, request.stack)]
+        taken = _ports_of_others(engine, request.stack)
+        local = engine.repo_digests()
+        canonical, problem = model.result()
+        resolved, refused = _resolve(request, canonical, manifest) if canonical else ({}, {})
+        data = Path(str(info.get("DockerRootDir") or "/var/lib/docker"))
+        return {
+            "release": {"id": current, **manifest} if current else {},
+            "compose": _text(layout.compose_file(current)) if current else "",
+            "version": version,
+            "model": canonical,
+            "model_problem": problem,
+            "resolved": resolved,
+            "refused": refused,
+            "containers": containers,
+            "images": sorted(local),
+            "ports_of_others": taken,
+            "secrets": {
+                name: secrets.version_of(
+                    layout, name, value, str(manifest.get("secrets", {}).get(name, ""))
+                )
+                for name, value in request.secrets.items()
+            },
+            "engine": {
+                "version": str(info.get("ServerVersion", "")),
+                "compose": compose_version.result(),
+                "memory": int(info.get("MemTotal", 0)),
+                "data": str(data),
+                "free": _free(data),
+                "root_free": _free(Path(request.root)),
+            },
+        }
+
+
+def _model(request: Request, version: str) -> tuple[dict[str, Any], str]:
+    """Compose's own reading of the stack, or its complaint."""
+    directory = Path(tempfile.mkdtemp(prefix="maestro-", dir="/run"))
+    try:
+        for name, text in request.files.items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        variables = {**request.variables, "VERSION": version}
+        found = compose.canonical(directory, request.compose_files, request.stack, variables)
+    except MaestroError as error:
+        return {}, str(error)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    relative: dict[str, Any] = _relative(found, str(directory))
+    return relative, ""
+
+
+def _relative(value: Any, directory: str) -> Any:
+    """Replace the passing directory by ``.``, so that the reading is the same each time."""
+    if isinstance(value, dict):
+        return {key: _relative(item, directory) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_relative(item, directory) for item in value]
+    if isinstance(value, str) and (value == directory or value.startswith(directory + "/")):
+        return STACK_DIRECTORY + value[len(directory) :]
+    return value
+
+
+def _resolve(
+    request: Request, model: Mapping[str, Any], manifest: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Digest of every image of the stack, and what the registry refused.
+
+    Without a wanted version the release that serves stays what it is: its own
+    digests count, and only an image it does not know is asked for.
+    """
+    known = {} if request.version else dict(manifest.get("images", {}))
+    references = {
+        str(service["image"])
+        for service in model.get("services", {}).values()
+        if "image" in service
+    }
+    resolved = {reference: known[reference] for reference in references if reference in known}
+    missing = sorted(references - set(resolved))
+    if not request.resolve or not missing:
+        return resolved, {}
+    clients = {
+        host: Registry(host, request.login if _owns(request.login, host) else None)
+        for host in {Reference.parse(reference).registry for reference in missing}
+    }
+
+    def ask(reference: str) -> tuple[str, dict[str, Any] | None, str]:
+        try:
+            image = clients[Reference.parse(reference).registry].resolve(reference)
+        except MaestroError as error:
+            return reference, None, str(error)
+        return reference, {"digest": image.digest, "user": image.user, "size": image.size}, ""
+
+    refused = {}
+    with ThreadPoolExecutor() as pool:
+        for reference, answer, problem in pool.map(ask, missing):
+            if answer is None:
+                refused[reference] = problem
+            else:
+                resolved[reference] = answer
+    return resolved, refused
+
+
+def _owns(login: Login | None, host: str) -> bool:
+    return login is not None and login.registry == host
+
+
+def _of_stack(engine: Engine, stack: str) -> list[dict[str, Any]]:
+    found = engine.containers(f"{PROJECT}={stack}")
+    return [item for item in found if item["Labels"].get(ONE_OFF, "False") != "True"]
+
+
+def _container(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any]:
+    detail = engine.inspect(str(summary["Id"]))
+    state = detail["State"]
+    return {
+        "id": detail["Id"],
+        "name": str(detail["Name"]).lstrip("/"),
+        "service": summary["Labels"].get(SERVICE, ""),
+        "image": detail["Config"]["Image"],
+        "hash": summary["Labels"].get(HASH_LABEL, ""),
+        "status": state["Status"],
+        "health": state.get("Health", {}).get("Status", "none"),
+        "started": state["StartedAt"],
+    }
+
+
+def _ports_of_others(engine: Engine, stack: str) -> dict[str, str]:
+    """``PORT/PROTOCOL`` published by containers that are not the stack's, with their name."""
+    taken = {}
+    for item in engine.containers():
+        if item["Labels"].get(PROJECT) == stack:
+            continue
+        for port in item.get("Ports", []):
+            if port.get("PublicPort"):
+                taken[f"{port['PublicPort']}/{port['Type']}"] = item["Names"][0].lstrip("/")
+    return taken
+
+
+def _free(path: Path) -> int:
+    """Free bytes of the file system that holds ``path``, or will hold it."""
+    while not path.exists():
+        path = path.parent
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,323 @@
+"""The plan: what a deploy will do to one host, decided before anything is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import yaml
+
+from .errors import MaestroError
+from .host.registry import Reference
+from .render import Rendered, memory
+
+# The versions this release was tested with at both ends, see docs/hosts.md.
+ENGINE_MINIMUM = (25, 0)
+COMPOSE_MINIMUM = (2, 24)
+MEBIBYTE = 1 << 20
+UNPACKED = 3  # an unpacked layer takes about this many times its compressed size
+DISK_RESERVE = 256 * MEBIBYTE  # what must be left for logs and volumes after the pull
+ROOT_RESERVE = 16 * MEBIBYTE  # for releases, configs and secrets
+
+CREATE, REPLACE, START, SCALE, REMOVE, KEEP = (
+    "create",
+    "replace",
+    "start",
+    "scale",
+    "remove",
+    "keep",
+)
+UNHEALTHY = "is unhealthy"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens to one service, and why."""
+
+    action: str
+    service: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """All that happens on one host; an empty plan changes nothing."""
+
+    host: str
+    stack: str
+    environment: str
+    release: str
+    version_before: str
+    version: str
+    steps: list[Step] = field(default_factory=list)
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    migrations: list[dict[str, Any]] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a deploy would change anything on this host."""
+        moved = any(step.action != KEEP for step in self.steps)
+        return moved or bool(self.migrations) or self.version != self.version_before
+
+    def services(self, *actions: str) -> list[str]:
+        """The services one of these actions is meant for."""
+        return [step.service for step in self.steps if step.action in actions]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain data, for variables and for its hash."""
+        return {**asdict(self), "changes": self.changes}
+
+
+def decide(
+    host: str,
+    environment: str,
+    rendered: Rendered,
+    state: Mapping[str, Any],
+    *,
+    images: Mapping[str, Mapping[str, Any]],
+    wish: Mapping[str, Any],
+) -> Plan:
+    """Compare what shall be with what a host has.
+
+    ``state`` is the answer of `host.state.read`; ``images`` maps references to digests;
+    ``wish`` has ``stack``, ``version``, ``model`` and ``extension``.
+    """
+    manifest = state["release"]
+    plan = Plan(
+        host=host,
+        stack=str(wish["stack"]),
+        environment=environment,
+        release=str(manifest.get("id", "")),
+        version_before=str(manifest.get("version", "")),
+        version=str(wish["version"]),
+    )
+    old = (yaml.safe_load(state["compose"]) or {}).get("services", {}) if state["compose"] else {}
+    containers: dict[str, list[Mapping[str, Any]]] = {}
+    for container in state["containers"]:
+        containers.setdefault(container["service"], []).append(container)
+    tags = _tags(manifest, images)
+    for name in [name for level in rendered.order for name in level]:
+        there = containers.pop(name, [])
+        plan.steps.append(_step(name, rendered, there, old.get(name), tags))
+    plan.steps += [Step(REMOVE, name, ("no longer in the stack",)) for name in sorted(containers)]
+    local = set(state["images"])
+    plan.pulls = [
+        {"reference": reference, "image": name, "size": int(image.get("size", 0))}
+        for reference, image in sorted(images.items())
+        if (name := f"{Reference.parse(reference).name}@{image['digest']}") not in local
+        and name
+        in {item["image"] for item in [*rendered.services.values(), *rendered.migrations.values()]}
+    ]
+    done = manifest.get("migrations", {})
+    plan.migrations = [
+        {"service": item["service"], "database": item.get("database", "host")}
+        for item in wish["extension"].get("migrations") or []
+        if done.get(item["service"]) != rendered.migrations[item["service"]]["hash"]
+    ]
+    plan.secrets = {
+        name: "changed" if name in manifest.get("secrets", {}) else "new"
+        for name, version in sorted(state["secrets"].items())
+        if not version
+    }
+    return plan
+
+
+def _step(
+    name: str,
+    rendered: Rendered,
+    there: list[Mapping[str, Any]],
+    old: Mapping[str, Any] | None,
+    tags: Mapping[str, str],
+) -> Step:
+    facts = rendered.services[name]
+    if not there:
+        return Step(CREATE, name, ("has no container",))
+    if any(container["hash"] != facts["hash"] for container in there):
+        return Step(REPLACE, name, tuple(_reasons(old, rendered.compose["services"][name], tags)))
+    if len(there) != facts["replicas"]:
+        return Step(SCALE, name, (f"{len(there)} -> {facts['replicas']} containers",))
+    stopped = [c for c in there if c["status"] != "running"]
+    if stopped:
+        return Step(START, name, (f"is {stopped[0]['status']}",))
+    if any(container["health"] == "unhealthy" for container in there):
+        return Step(REPLACE, name, (UNHEALTHY,))
+    return Step(KEEP, name)
+
+
+def _reasons(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any], tags: Mapping[str, str]
+) -> Iterable[str]:
+    """Name what differs; values are shown for the image only."""
+    if old is None:
+        yield "differs from the recorded release"
+        return
+    found = False
+    for key in sorted({*old, *new} - {"labels", "depends_on", "deploy"}):
+        if old.get(key) == new.get(key):
+            continue
+        found = True
+        if key == "image":
+            yield f"image {_short(old, tags)} -> {_short(new, tags)}"
+        elif key == "environment":
+            yield f"environment {', '.join(_changed_keys(old.get(key), new.get(key)))}"
+        elif key in ("secrets", "configs"):
+            yield f"{key} {', '.join(_changed_files(old.get(key), new.get(key)))}"
+        else:
+            yield key
+    for key in ("deploy", "labels"):
+        if _without_hash(old.get(key)) != _without_hash(new.get(key)):
+            found = True
+            yield key
+    if not found:
+        yield "differs from the recorded release"
+
+
+def _without_hash(value: Any) -> dict[str, Any]:
+    return {k: v for k, v in (value or {}).items() if k not in ("maestro.service-hash", "replicas")}
+
+
+def _changed_keys(old: Any, new: Any) -> list[str]:
+    before, after = dict(old or {}), dict(new or {})
+    return sorted(k for k in {*before, *after} if before.get(k, ...) != after.get(k, ...))
+
+
+def _changed_files(old: Any, new: Any) -> list[str]:
+    before = {item.get("target"): item["source"] for item in old or []}
+    after = {item.get("target"): item["source"] for item in new or []}
+    return [str(key).rpartition("/")[2] for key in _changed_keys(before, after)]
+
+
+def _tags(manifest: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The tag each digest was asked for by, old and new release together."""
+    known = {}
+    for source in (manifest.get("images", {}), images):
+        for reference, image in source.items():
+            parsed = Reference.parse(reference)
+            known[f"{parsed.name}@{image['digest']}"] = parsed.tag
+    return known
+
+
+def _short(service: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+    image = str(service.get("image", ""))
+    return f"{tags.get(image, '?')} ({image.rpartition('@')[2][:19]})"
+
+
+def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[MaestroError]:
+    """Why this host cannot take the plan; empty when it can. Nothing was changed yet."""
+    engine = state["engine"]
+    problems = [
+        *_too_old(plan.host, "Docker Engine", str(engine["version"]), ENGINE_MINIMUM),
+        *_too_old(plan.host, "Docker Compose", str(engine["compose"]), COMPOSE_MINIMUM),
+        *_ports(plan, rendered, state),
+    ]
+    needed = sum(int(pull["size"]) for pull in plan.pulls) * UNPACKED + DISK_RESERVE
+    if plan.changes and engine["free"] < needed:
+        problems.append(
+            MaestroError(
+                f"not enough disk room: {_size(needed)} needed, {_size(engine['free'])} free",
+                where=f"{plan.host}: {engine['data']}",
+                fix="free some (`docker image prune`, `docker system df` shows where it went) "
+                "or enlarge the disk; nothing was changed",
+            )
+        )
+    if plan.changes and engine["root_free"] < ROOT_RESERVE:
+        problems.append(
+            MaestroError(
+                f"not enough disk room for releases: {_size(ROOT_RESERVE)} needed, "
+                f"{_size(engine['root_free'])} free",
+                where=plan.host,
+                fix="free some or enlarge the disk; nothing was changed",
+            )
+        )
+    wanted = sum(memory(service) for service in rendered.compose["services"].values())
+    if wanted > int(engine["memory"]):
+        problems.append(
+            MaestroError(
+                f"the memory limits add up to {_size(wanted)}, the host has "
+                f"{_size(engine['memory'])}",
+                where=plan.host,
+                fix="lower deploy.resources.limits.memory of the stack, or use a larger host",
+            )
+        )
+    return problems
+
+
+def _too_old(host: str, what: str, found: str, least: tuple[int, ...]) -> list[MaestroError]:
+    numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
+    if numbers >= least:
+        return []
+    wanted = ".".join(map(str, least))
+    return [
+        MaestroError(
+            f"{what} {found or 'not found'} is too old, {wanted} or newer is needed",
+            where=host,
+            fix="run playbooks/provision.yml for this host",
+        )
+    ]
+
+
+def _ports(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[MaestroError]:
+    problems = []
+    for name in sorted(rendered.services):
+        for port in rendered.compose["services"][name].get("ports") or []:
+            key = f"{port.get('published')}/{port.get('protocol', 'tcp')}"
+            if key in state["ports_of_others"]:
+                problems.append(
+                    MaestroError(
+                        f"port {key} of service {name} is taken by the container "
+                        f"{state['ports_of_others'][key]}",
+                        where=plan.host,
+                        fix="publish the service on another port",
+                    )
+                )
+    return problems
+
+
+def _size(value: float) -> str:
+    return f"{value / MEBIBYTE:.0f} MiB" if value < 10240 * MEBIBYTE else f"{value / 2**30:.0f} GiB"
+
+
+def plans_hash(plans: Iterable[Plan], digests: Mapping[str, str]) -> str:
+    """A name for exactly these plans, on exactly these releases: what an approval is bound to."""
+    document = {
+        "plans": [plan.as_dict() for plan in sorted(plans, key=lambda plan: plan.host)],
+        "digests": dict(digests),
+    }
+    text = json.dumps(document, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def describe(plans: Iterable[Plan], digest: str) -> str:
+    """The plan as an operator reads it; hosts with the same plan stand together."""
+    grouped: dict[str, list[Plan]] = {}
+    for plan in plans:
+        grouped.setdefault("\n".join(_lines(plan)), []).append(plan)
+    parts = []
+    for text, members in grouped.items():
+        first = members[0]
+        hosts = ", ".join(plan.host for plan in members)
+        before = first.version_before or "nothing"
+        change = f"{before} -> {first.version}" if first.changes else f"{first.version}, no change"
+        parts.append(f"{first.stack} on {hosts} ({first.environment}): {change}\n{text}")
+    return "\n".join([*parts, f"plan {digest}"])
+
+
+def _lines(plan: Plan) -> list[str]:
+    if not plan.changes:
+        return [f"    keep      {', '.join(plan.services(KEEP))}"]
+    lines = [
+        f"    pull      {pull['reference']} ({pull['size'] / 1e6:.1f} MB)" for pull in plan.pulls
+    ]
+    lines += [f"    secret    {name} ({state})" for name, state in plan.secrets.items()]
+    lines += [
+        f"    migrate   {item['service']} (database: {item['database']})"
+        for item in plan.migrations
+    ]
+    for step in plan.steps:
+        reason = f"  {'; '.join(step.reasons)}" if step.reasons else ""
+        lines.append(f"    {step.action:<9} {step.service}{reason}")
+    return lines

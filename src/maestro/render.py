@@ -1,0 +1,263 @@
+"""The release's own Compose file: digests for tags, versioned files for secrets and configs."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import yaml
+
+from .errors import MaestroError, raise_all
+from .host.layout import Layout
+from .host.registry import Reference
+from .host.state import HASH_LABEL
+
+MIGRATION_PROFILE = "maestro-migration"
+HASH_LENGTH = 16
+# Keys that do not shape a container: Compose leaves them out of its own hash as well.
+_NOT_THE_CONTAINER = ("build", "depends_on", "pull_policy", "profiles", "scale", "develop")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a release is rendered from.
+
+    ``model``: Compose's canonical model, every profile in it. ``images``: reference to
+    ``{digest, user, size}``. ``secrets``: name to version. ``files``: relative path to text.
+    """
+
+    stack: str
+    model: Mapping[str, Any]
+    extension: Mapping[str, Any]
+    images: Mapping[str, Mapping[str, Any]]
+    secrets: Mapping[str, str]
+    files: Mapping[str, str]
+    layout: Layout
+    profiles: frozenset[str] = frozenset()
+
+
+@dataclass
+class Rendered:
+    """A release as it will stand on a host."""
+
+    compose: dict[str, Any]
+    services: dict[str, dict[str, Any]]
+    migrations: dict[str, dict[str, Any]]
+    order: list[list[str]]
+    secret_files: list[dict[str, Any]] = field(default_factory=list)
+    configs: dict[str, str] = field(default_factory=dict)
+    config_texts: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The resolved Compose file as YAML."""
+        return yaml.safe_dump(self.compose, sort_keys=True, default_flow_style=False)
+
+
+def migration_services(extension: Mapping[str, Any]) -> list[str]:
+    """The one-shot services that migrate, in the order they run."""
+    return [str(item["service"]) for item in extension.get("migrations") or []]
+
+
+def active_services(
+    model: Mapping[str, Any], extension: Mapping[str, Any], profiles: Iterable[str]
+) -> list[str]:
+    """The long-running services of the wanted profiles."""
+    wanted = set(profiles)
+    one_shot = set(migration_services(extension))
+    return sorted(
+        name
+        for name, service in model["services"].items()
+        if name not in one_shot
+        and (not service.get("profiles") or wanted & set(service["profiles"]))
+    )
+
+
+def narrow(
+    model: Mapping[str, Any], extension: Mapping[str, Any], profiles: Iterable[str]
+) -> dict[str, Any]:
+    """The model without the services that are not deployed."""
+    kept = [*active_services(model, extension, profiles), *migration_services(extension)]
+    return {**model, "services": {name: model["services"][name] for name in kept}}
+
+
+def render(wish: Wish) -> Rendered:
+    """Render the release; `MaestroError` on an unknown reader of a secret or circular needs."""
+    active = active_services(wish.model, wish.extension, wish.profiles)
+    one_shot = migration_services(wish.extension)
+    result = Rendered({}, {}, {}, _order(wish, active))
+    configs = _configs(wish, result)
+    top: dict[str, dict[str, Any]] = {"secrets": {}, "configs": configs}
+    rendered: dict[str, Any] = {}
+    problems: list[MaestroError] = []
+    for name in [*active, *one_shot]:
+        try:
+            service = _service(wish, name, set(active), result, top)
+        except MaestroError as problem:
+            problems.append(problem)
+            continue
+        if name in one_shot:
+            service["profiles"] = [MIGRATION_PROFILE]
+        digest = _hash(service)
+        service.setdefault("labels", {})[HASH_LABEL] = digest
+        rendered[name] = service
+        facts = {"image": service["image"], "hash": digest, "replicas": replicas(service)}
+        (result.migrations if name in one_shot else result.services)[name] = facts
+    raise_all(problems)
+    result.compose = {
+        "name": wish.stack,
+        "services": rendered,
+        **{key: value for key, value in top.items() if value},
+        **{
+            key: used
+            for key in ("networks", "volumes")
+            if (used := _used(wish.model.get(key) or {}, rendered, key))
+        },
+    }
+    return result
+
+
+def replicas(service: Mapping[str, Any]) -> int:
+    """How many containers a service has; one where the file says nothing."""
+    value = (service.get("deploy") or {}).get("replicas", service.get("scale", 1))
+    return int(1 if value is None else value)
+
+
+def memory(service: Mapping[str, Any]) -> int:
+    """The memory limit of all containers of a service, in bytes; 0 without a limit."""
+    limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    return int(limits.get("memory") or service.get("mem_limit") or 0) * replicas(service)
+
+
+def _service(
+    wish: Wish, name: str, active: set[str], result: Rendered, top: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    service = copy.deepcopy(dict(wish.model["services"][name]))
+    reference = str(service["image"])
+    image = wish.images[reference]
+    for key in ("build", "profiles", "develop"):
+        service.pop(key, None)
+    service["image"] = f"{Reference.parse(reference).name}@{image['digest']}"
+    needs = {
+        other: condition
+        for other, condition in (service.pop("depends_on", None) or {}).items()
+        if other in active
+    }
+    if needs:
+        service["depends_on"] = needs
+    if service.get("secrets"):
+        uid = _uid(wish, name, service, str(image.get("user", "")))
+        service["secrets"] = [_secret(wish, item, uid, result, top) for item in service["secrets"]]
+    for item in service.get("configs") or []:
+        item["source"] = f"{item['source']}-{result.configs[item['source']]}"
+    return {key: value for key, value in service.items() if value is not None}
+
+
+def _secret(
+    wish: Wish, item: Mapping[str, Any], uid: int, result: Rendered, top: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Point one secret of a service at the file of its version for this reader."""
+    name = str(item["source"])
+    version = wish.secrets[name]
+    source = f"{name}-{version}-{uid}"
+    path = wish.layout.secrets / name / version / str(uid)
+    top["secrets"][source] = {"file": str(path)}
+    wanted = {"name": name, "version": version, "uid": uid}
+    if wanted not in result.secret_files:
+        result.secret_files.append(wanted)
+    # No uid, gid or mode: Compose ignores them, the file itself has the right ones.
+    return {"source": source, "target": str(item.get("target") or name)}
+
+
+def _uid(wish: Wish, name: str, service: Mapping[str, Any], image_user: str) -> int:
+    owners = wish.extension.get("secret_owners") or {}
+    for said in (service.get("user"), owners.get(name), image_user or "0"):
+        if said is None:
+            continue
+        first = str(said).partition(":")[0]
+        if first.isdigit():
+            return int(first)
+        if name not in owners:
+            break
+    raise MaestroError(
+        f"reads secrets as user {service.get('user') or image_user!r}, whose uid is not known",
+        where=f"{wish.stack}/compose.yaml: services.{name}",
+        fix=f'set `user: "UID:GID"` in the service, or x-maestro.secret_owners.{name}: UID',
+    )
+
+
+def _configs(wish: Wish, result: Rendered) -> dict[str, Any]:
+    """Name every configuration file by its content, so that a changed one is a new one."""
+    top = {}
+    for name, config in (wish.model.get("configs") or {}).items():
+        if "file" in config:
+            text = wish.files[str(config["file"]).removeprefix("./")]
+        else:
+            text = str(config.get("content", ""))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+        result.configs[name] = digest
+        result.config_texts.setdefault(name, {})[digest] = text
+        top[f"{name}-{digest}"] = {"file": str(wish.layout.configs / name / digest)}
+    return top
+
+
+def _order(wish: Wish, active: Iterable[str]) -> list[list[str]]:
+    """Services in levels: a level starts when all services before it are healthy."""
+    names = set(active)
+    graph = {name: sorted(_needs(wish.model, name) & names) for name in sorted(names)}
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise MaestroError(
+            f"services need each other in a circle: {' -> '.join(error.args[1])}",
+            where=f"{wish.stack}/compose.yaml: depends_on",
+            fix="remove one of these dependencies",
+        ) from error
+    levels = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        levels.append(ready)
+        sorter.done(*ready)
+    return levels
+
+
+def needs_of(model: Mapping[str, Any], service: str, order: list[list[str]]) -> list[list[str]]:
+    """The levels of ``order``, reduced to what ``service`` needs directly or through others."""
+    wanted: set[str] = set()
+    pending = [service]
+    while pending:
+        for other in _needs(model, pending.pop()) - wanted:
+            wanted.add(other)
+            pending.append(other)
+    levels = [[name for name in level if name in wanted] for level in order]
+    return [level for level in levels if level]
+
+
+def _needs(model: Mapping[str, Any], name: str) -> set[str]:
+    return set(model["services"][name].get("depends_on") or {})
+
+
+def _hash(service: Mapping[str, Any]) -> str:
+    """A name for everything that shapes the service's containers."""
+    shape = {key: value for key, value in service.items() if key not in _NOT_THE_CONTAINER}
+    if isinstance(shape.get("deploy"), dict):
+        shape["deploy"] = {k: v for k, v in shape["deploy"].items() if k != "replicas"}
+    text = json.dumps(shape, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def _used(defined: Mapping[str, Any], services: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    used: set[str] = set()
+    for service in services.values():
+        if kind == "networks":
+            used.update(service.get("networks") or {})
+        else:
+            mounts = service.get("volumes") or []
+            used.update(mount.get("source") for mount in mounts if mount["type"] == "volume")
+    return {name: value for name, value in defined.items() if name in used}

@@ -1,0 +1,337 @@
+"""A stack's files on the controller, and what can be said about them without a host."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from .errors import MaestroError, raise_all
+
+EXTENSION = "x-maestro"
+NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+# A tag by the grammar of the distribution specification.
+TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
+# ${NAME} or $NAME without a default; `$$` is a literal dollar.
+_VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{([A-Za-z_]\w*)(:?[-?+][^}]*)?\}|([A-Za-z_]\w*))")
+TOP_LEVEL = (
+    *("name", "version", "include", "services"),
+    *("networks", "volumes", "secrets", "configs"),
+)
+KINDS = ("http", "tcp", "command")  # of a smoke check
+GIVEN = ("REGISTRY", "VERSION")  # what every stack may refer to
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack as its files say, before Compose has read them.
+
+    ``files`` is ``{relative path: text}`` of everything Compose needs on a host;
+    ``compose_files`` names those that are Compose files, base first.
+    """
+
+    name: str
+    directory: Path
+    files: dict[str, str]
+    compose_files: list[str]
+    documents: dict[str, dict[str, Any]]
+
+    @property
+    def extension(self) -> dict[str, Any]:
+        """The ``x-maestro`` key; a later file's entries replace an earlier file's."""
+        merged: dict[str, Any] = {}
+        for document in self.documents.values():
+            merged.update(document.get(EXTENSION) or {})
+        return merged
+
+    @property
+    def services(self) -> dict[str, dict[str, Any]]:
+        """Service definitions of all files, a later file's keys over an earlier file's."""
+        merged: dict[str, dict[str, Any]] = {}
+        for document in self.documents.values():
+            for name, service in (document.get("services") or {}).items():
+                merged.setdefault(name, {}).update(service or {})
+        return merged
+
+    @property
+    def secret_names(self) -> list[str]:
+        """The secrets its services read when they run (not those only a build uses)."""
+        found = set()
+        for service in self.services.values():
+            for entry in service.get("secrets") or []:
+                found.add(str(entry["source"] if isinstance(entry, dict) else entry))
+        return sorted(found)
+
+
+def load(directory: Path, name: str, environment: str, variables: Mapping[str, str]) -> Stack:
+    """Read a stack and refuse what can be refused without a host.
+
+    Raises `MaestroError` (or several at once) with the file, the path in it, what was
+    found there and what is allowed.
+    """
+    home = _home(directory, name)
+    compose_files = ["compose.yaml"]
+    if (home / f"compose.{environment}.yaml").exists():
+        compose_files.append(f"compose.{environment}.yaml")
+    files = {file: (home / file).read_text(encoding="utf-8") for file in compose_files}
+    documents = {file: _parse(home / file, text) for file, text in files.items()}
+    stack = Stack(name, home, files, compose_files, documents)
+    problems = [
+        *_shape(stack),
+        *_extension(stack),
+        *_variables(stack, variables),
+    ]
+    raise_all(problems)
+    files.update(_referenced(stack))
+    return stack
+
+
+def known(directory: Path) -> list[str]:
+    """The stacks that stand in a directory."""
+    return sorted(path.parent.name for path in directory.glob("*/compose.yaml"))
+
+
+def _home(directory: Path, name: str) -> Path:
+    home = directory / name
+    if NAME.match(name) and (home / "compose.yaml").is_file():
+        return home
+    stacks = known(directory)
+    close = difflib.get_close_matches(name, stacks, n=1)
+    hint = f"did you mean `-e stack={close[0]}`? " if close else ""
+    raise MaestroError(
+        f"unknown stack {name!r}",
+        where=f"{directory.name}/",
+        fix=f"{hint}known stacks: {', '.join(stacks) or 'none'}; a stack is a directory "
+        "there with a compose.yaml",
+    )
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
+        raise MaestroError(
+            f"not valid YAML: {getattr(error, 'problem', None) or error}",
+            where=place,
+            fix="correct the file at this place; nothing was changed",
+        ) from error
+    if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
+        raise MaestroError(
+            "not a Compose file: found no mapping under `services`",
+            where=where,
+            fix="a Compose file has at least `services: {NAME: {image: ...}}`",
+        )
+    return document
+
+
+def _shape(stack: Stack) -> list[MaestroError]:
+    """Services that are no mappings, and top-level keys Compose does not know."""
+    problems = []
+    for file, document in stack.documents.items():
+        where = f"{stack.name}/{file}"
+        for key in document:
+            if key not in TOP_LEVEL and not str(key).startswith("x-"):
+                fix = _did_you_mean(str(key), [*TOP_LEVEL, EXTENSION])
+                problems.append(MaestroError("unknown key", where=f"{where}: {key}", fix=fix))
+            elif (
+                str(key) != EXTENSION
+                and str(key).startswith("x-")
+                and difflib.get_close_matches(str(key), [EXTENSION], cutoff=0.8)
+            ):
+                problems.append(
+                    MaestroError("looks misspelt", where=f"{where}: {key}", fix=f"use {EXTENSION}")
+                )
+        for name, service in document["services"].items():
+            if service is not None and not isinstance(service, dict):
+                problems.append(
+                    MaestroError(
+                        f"found {_kind(service)}, a service is a mapping",
+                        where=f"{where}: services.{name}",
+                        fix="write its keys indented below the name",
+                    )
+                )
+    return problems
+
+
+def _extension(stack: Stack) -> list[MaestroError]:
+    """``x-maestro`` against its schema, and the services it names."""
+    schema = json.loads(resources.files("maestro").joinpath("schema/x-maestro.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    problems = []
+    for file, document in stack.documents.items():
+        if EXTENSION not in document:
+            continue
+        extension = document[EXTENSION]
+        place = f"{stack.name}/{file}: {EXTENSION}"
+        found = sorted(
+            validator.iter_errors(extension), key=lambda error: list(error.absolute_path)
+        )
+        problems += [_schema_problem(place, error) for error in found]
+        if not found and isinstance(extension, dict):
+            problems += _unknown_services(stack, place, extension)
+    return problems
+
+
+def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroError:
+    path = place + "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path
+    )
+    schema: Mapping[str, Any] = dict(error.schema) if isinstance(error.schema, Mapping) else {}
+    value: Any = error.validator_value
+    instance: Any = error.instance
+    if error.validator == "additionalProperties":
+        allowed = sorted(schema.get("properties", {}))
+        unknown = [str(key) for key in instance if key not in allowed]
+        hints = "; ".join(_did_you_mean(key, allowed) for key in unknown)
+        return MaestroError(f"unknown key {', '.join(unknown)}", where=path, fix=hints)
+    if error.validator == "oneOf":
+        kinds = [kind for kind in KINDS if kind in instance]
+        return MaestroError(
+            f"found {' and '.join(kinds) or 'none'} of http, tcp and command",
+            where=path,
+            fix="a check has exactly one of them",
+        )
+    if error.validator == "anyOf":
+        message = "a port is a number from 1 to 65535, or a ${VARIABLE}"
+        return MaestroError(f"found {instance!r}", where=path, fix=message)
+    if error.validator == "enum":
+        return MaestroError(
+            f"found {instance!r}", where=path, fix=f"allowed: {', '.join(map(str, value))}"
+        )
+    if error.validator == "type":
+        return MaestroError(f"found {_kind(instance)}", where=path, fix=f"allowed: {value}")
+    return MaestroError(error.message, where=path, fix="see docs/add-a-stack.md for this key")
+
+
+def _unknown_services(
+    stack: Stack, place: str, extension: Mapping[str, Any]
+) -> Iterable[MaestroError]:
+    named = [
+        (f"migrations[{number}].service", item["service"])
+        for number, item in enumerate(extension.get("migrations") or [])
+    ]
+    for number, item in enumerate(extension.get("smoke") or []):
+        named += [
+            (f"smoke[{number}].{kind}.service", item[kind]["service"])
+            for kind in KINDS
+            if "service" in item.get(kind, {})
+        ]
+    named += [(f"secret_owners.{name}", name) for name in extension.get("secret_owners") or {}]
+    services = sorted(stack.services)
+    for path, name in named:
+        if name not in services:
+            yield MaestroError(
+                f"unknown service {name!r}",
+                where=f"{place}.{path}",
+                fix=_did_you_mean(name, services),
+            )
+
+
+def _variables(stack: Stack, given: Mapping[str, str]) -> list[MaestroError]:
+    """Variables without a value and without a default: Compose would read them as empty."""
+    missing: dict[str, str] = {}
+    for file, document in stack.documents.items():
+        for path, text in _strings(document, ""):
+            for match in _VARIABLE.finditer(text):
+                name, default = match.group(1) or match.group(3), match.group(2) or ""
+                if (
+                    name not in given
+                    and name not in GIVEN
+                    and not default.lstrip(":").startswith("-")
+                ):
+                    missing.setdefault(name, f"{stack.name}/{file}: {path}")
+    return [
+        MaestroError(
+            f"the variable {name} has no value and no default",
+            where=where,
+            fix=f"set it in maestro_stack_variables.{stack.name}.{name} of the environment's "
+            f"group_vars, or write ${{{name}:-default}}",
+        )
+        for name, where in sorted(missing.items())
+    ]
+
+
+def _strings(value: Any, path: str) -> Iterable[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _strings(item, f"{path}[{number}]")
+    elif isinstance(value, str):
+        yield path, value
+
+
+def _referenced(stack: Stack) -> dict[str, str]:
+    """Configuration and environment files the Compose files name, and files they include."""
+    names = set()
+    for document in stack.documents.values():
+        for config in (document.get("configs") or {}).values():
+            if isinstance(config, dict) and "file" in config:
+                names.add(str(config["file"]))
+        for service in document["services"].values():
+            names.update(_paths((service or {}).get("env_file")))
+            extends = (service or {}).get("extends")
+            if isinstance(extends, dict) and "file" in extends:
+                names.add(str(extends["file"]))
+        names.update(_paths(document.get("include")))
+    files = {}
+    for name in sorted(names):
+        path = (stack.directory / name).resolve()
+        if not path.is_relative_to(stack.directory.resolve()):
+            raise MaestroError(
+                f"the file {name} lies outside the stack's directory",
+                where=f"{stack.name}/compose.yaml",
+                fix=f"move it below {stack.directory.name}/",
+            )
+        try:
+            files[name.removeprefix("./")] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise MaestroError(
+                f"the file {name} cannot be read: {getattr(error, 'strerror', None) or error}",
+                where=f"{stack.name}/compose.yaml",
+                fix="create it, or correct the path",
+            ) from error
+    return files
+
+
+def _paths(value: Any) -> list[str]:
+    """The paths in the short and long forms of ``env_file`` and ``include``."""
+    if value is None:
+        return []
+    entries = value if isinstance(value, list) else [value]
+    found: list[str] = []
+    for entry in entries:
+        path = entry.get("path") if isinstance(entry, dict) else entry
+        found += [str(item) for item in (path if isinstance(path, list) else [path]) if item]
+    return found
+
+
+def _did_you_mean(found: str, allowed: Iterable[str]) -> str:
+    allowed = sorted(allowed)
+    close = difflib.get_close_matches(found, allowed, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}allowed: {', '.join(allowed)}"
+
+
+def _kind(value: Any) -> str:
+    names = {
+        dict: "a mapping",
+        list: "a list",
+        str: "text",
+        bool: "true/false",
+        type(None): "nothing",
+    }
+    kind = next((name for type_, name in names.items() if isinstance(value, type_)), "a number")
+    return f"{kind} ({value!r})" if isinstance(value, (str, int, float, bool)) else kind
