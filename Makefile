@@ -1,0 +1,101 @@
+# The front door: `make help` shows what there is. Every target is safe to run again.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory --warn-undefined-variables
+BIN := .venv/bin
+STACK ?= jessy
+VERSION ?= dev
+LIMIT ?= staging
+
+# The venv's own programs (ansible, sops, shellcheck) come before those of the machine.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## Show the targets
+	@bold= blue= plain=; \
+	if [ -z "$${NO_COLOR:-}" ] && { [ -t 1 ] || [ -n "$${FORCE_COLOR:-}" ]; }; then \
+	  bold=$$'\e[1m' blue=$$'\e[36m' plain=$$'\e[0m'; fi; \
+	printf '%sMaestro%s deploys Compose stacks to Linux machines.\n\n' "$$bold" "$$plain"; \
+	sed -n 's/^\([a-z][a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+	while IFS=$$'\t' read -r target text; do printf '  %s%-14s%s %s\n' "$$blue" "$$target" "$$plain" "$$text"; done; \
+	printf '\n  %s\n' 'Variables: STACK=jessy VERSION=dev LIMIT=staging LAB_NAME=maestro LAB_PORT_OFFSET=0'
+
+## Environment
+
+.PHONY: venv venv-dev lock
+venv: .venv/.runtime ## Make .venv with the locked toolkit
+venv-dev: .venv/.dev ## Make .venv with what lint and tests need as well
+
+.venv/.runtime: requirements-bootstrap.lock requirements.lock pyproject.toml
+	@scripts/bootstrap runtime
+
+.venv/.dev: .venv/.runtime requirements-dev.lock
+	@scripts/bootstrap dev
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_OPTIONS)
+LOCK_OPTIONS ?=
+lock: .venv/.runtime ## Write the lock files anew from pyproject.toml (LOCK_OPTIONS=--upgrade for newer ones)
+	$(LOCK) --group bootstrap -o requirements-bootstrap.lock
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+## Lab and deploy
+
+.PHONY: demo lab lab-down images secrets
+demo: venv ## From a fresh clone to Jessy on two staging hosts in the lab
+	@scripts/demo
+
+lab: venv ## Make or repair the lab: real hosts on this machine
+	@$(BIN)/ansible-playbook -i inventories/lab playbooks/lab.yml
+
+lab-down: venv ## Remove the lab and everything on it
+	@$(BIN)/ansible-playbook -i inventories/lab playbooks/lab_down.yml
+
+images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy]
+	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e version=$(VERSION)
+
+## Checks
+
+.PHONY: lint lint-ansible lint-yaml lint-python lint-types lint-shell lint-docker
+lint: lint-python lint-types lint-yaml lint-shell lint-docker lint-ansible ## Check style and types of everything
+
+# What git knows or would know, so that a new file is checked before it is added.
+FILES = git ls-files -z --cached --others --exclude-standard
+lint-python: .venv/.dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --diff .
+lint-types: .venv/.dev
+	@$(BIN)/mypy --no-error-summary
+lint-yaml: .venv/.dev
+	@$(BIN)/yamllint --strict .
+lint-shell: .venv/.dev
+	@$(FILES) | xargs -0 grep -lszE --null --directories=skip '^#!(/usr)?/bin/(env )?(ba)?sh' -- | xargs -0 $(BIN)/shellcheck
+lint-docker: .venv/.dev
+	@$(FILES) '*Dockerfile*' | xargs -0 --no-run-if-empty $(BIN)/hadolint
+lint-ansible: .venv/.dev
+	@$(BIN)/ansible-lint -q --nocolor
+
+.PHONY: test unit requirements bench-noop ci hooks
+# One session, so that its last line is the verdict on everything.
+TESTS = $(wildcard tests/lint) $(wildcard tests/unit) $(wildcard tests/molecule) $(wildcard tests/e2e)
+PYTEST_OPTIONS ?=
+test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, coverage
+	@rm -rf .cache/coverage; mkdir -p .cache/coverage
+	@$(BIN)/pytest --full --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)
+
+unit: venv-dev ## Run the tests that need no host
+	@$(BIN)/pytest $(PYTEST_OPTIONS) tests/unit
+
+requirements: venv-dev ## Show which commitments are proven and which are pending
+	@$(BIN)/python tests/traceability.py
+
+bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task
+	@$(BIN)/python tests/bench_noop.py
+
+ci: ## Run what continuous integration runs, in a lab of its own
+	@.ci/run
+
+hooks: venv-dev ## Check each commit of this clone before it is made
+	@$(BIN)/pre-commit install
