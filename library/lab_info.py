@@ -1,0 +1,91 @@
+#!/usr/bin/python
+"""Ansible module: reads the lab's settings, the machine and the lab's hosts in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_info
+short_description: Read what the lab has and what keeps this machine from running it
+description:
+  - Changes nothing. One call returns the settings of this checkout's lab, every problem
+    of the machine, and the hosts that exist with their ports and public host keys.
+options:
+  checkout: {type: path, required: true, description: Root of the checkout the lab belongs to.}
+  remembered: {type: dict, description: The settings this checkout remembers.}
+  hosts: {type: list, elements: dict, required: true, description: The hosts that the lab shall have.}
+  image_context: {type: path, required: true, description: Directory the host image is built from.}
+  programs: {type: dict, default: {}, description: Programs needed here, each with its package.}
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: none}
+"""
+
+EXAMPLES = r"""
+- name: Read the state of the lab
+  lab_info:
+    checkout: /srv/maestro
+    remembered: {name: maestro, port_offset: 0}
+    image_context: /srv/maestro/docker/lab/host
+    hosts: [{name: staging-1, ports: {ssh: 2201}}]
+"""
+
+RETURN = r"""
+name: {type: str, returned: always, description: Name of the lab.}
+port_offset: {type: int, returned: always, description: What was added to every default port.}
+ports: {type: dict, returned: always, description: Ports on loopback, by host and service.}
+engine: {type: str, returned: always, description: Version of the Engine that answers, or nothing.}
+image_id: {type: str, returned: always, description: Tells the content of the image's directory.}
+problems: {type: list, elements: str, returned: always, description: What has to be changed first.}
+containers: {type: dict, returned: always, description: The hosts that exist, by container name.}
+volumes: {type: list, elements: str, returned: always, description: The volumes of the hosts.}
+keys:
+  type: dict
+  returned: always
+  description: By running host, its public key as C(host) and the key it lets in as C(user).
+"""
+
+import os  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils.maestro.host import lab  # noqa: E402
+
+
+def main() -> None:
+    """Read, judge, and return."""
+    module = AnsibleModule(
+        argument_spec={
+            "checkout": {"type": "path", "required": True},
+            "remembered": {"type": "dict"},
+            "hosts": {"type": "list", "elements": "dict", "required": True},
+            "image_context": {"type": "path", "required": True},
+            "programs": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    wanted, problems = lab.settings(given["hosts"], os.environ, given["remembered"])
+    names = {host["name"]: f"{wanted.name}-{host['name']}" for host in given["hosts"]}
+    machine = lab.read_machine(given["programs"])
+    containers = lab.read_containers(list(names.values())) if machine["engine"] else {}
+    problems += lab.machine_problems(machine, need_disk=not containers)
+    problems += lab.lab_problems(wanted, list(names), given["checkout"], containers, lab.port_busy)
+    running = {
+        host: name for host, name in names.items() if containers.get(name, {}).get("running")
+    }
+    module.exit_json(
+        changed=False,
+        name=wanted.name,
+        port_offset=wanted.port_offset,
+        ports=wanted.ports,
+        engine=machine["engine"],
+        image_id=lab.content_id(Path(given["image_context"])),
+        problems=problems,
+        containers=containers,
+        volumes=lab.read_volumes(given["checkout"], list(names.values())),
+        keys={host: lab.read_keys(name) for host, name in running.items()},
+    )
+
+
+if __name__ == "__main__":
+    main()
