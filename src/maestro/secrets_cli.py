@@ -20,6 +20,7 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, get_file_vault_secret
 
+from . import stack as stacks
 from .errors import MaestroError
 from .secrets import (
     COMMON,
@@ -48,10 +49,14 @@ class VaultFile:
         self._secret.load()
         self.loader.set_vault_secrets([("default", self._secret)])
 
+    def text(self) -> str:
+        """Return the decrypted text of the file, nothing where there is none."""
+        path = str(self.path)
+        return "".join(self.loader.get_text_file_contents(path)) if self.path.exists() else ""
+
     def set(self, values: Mapping[str, str]) -> None:
         """Write ``values`` into the file; the other lines, comments too, stay as they are."""
-        old = self.loader.get_text_file_contents(str(self.path)) if self.path.exists() else ""
-        new = with_values("".join(old), values, self.where)
+        new = with_values(self.text(), values, self.where)
         encrypted = VaultLib().encrypt(new, secret=self._secret)
         for folder in (self.path.parent.parent, self.path.parent):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -171,17 +176,33 @@ class Command:
 
     def init(self) -> list[str]:
         """Make a random value for each name that has none; never touch one that has."""
+        names = self.options.names or self._names_of_stack()
         file = self._file(make=True)
         known = {state.name: state for state in self._source(file).states()}
-        new = [name for name in self.options.names if name not in known]
+        new = [name for name in names if name not in known]
         if new:
             file.set({name: random.token_hex(RANDOM_BYTES) for name in new})
         return [
             f"made  {name} in {file.where}"
             if name in new
             else f"kept  {name} in {known[name].where}"
-            for name in self.options.names
+            for name in names
         ]
+
+    def _names_of_stack(self) -> list[str]:
+        """The secrets that the stack's Compose files name, where the user names none."""
+        name = self.options.stack
+        folder = self.root / self.options.stacks / name
+        files = [folder / "compose.yaml", folder / f"compose.{self.options.environment}.yaml"]
+        if name == COMMON or not files[0].exists():
+            raise MaestroError(
+                "no names are given, and no Compose file tells them",
+                where=str(files[0].relative_to(self.root)) if name != COMMON else name,
+                fix="name the secrets, or a stack of: "
+                + ", ".join(stacks.known(self.root / self.options.stacks)),
+            )
+        documents = {file.name: yaml.safe_load(file.read_text()) for file in files if file.exists()}
+        return stacks.Stack(name, folder, {}, [], documents).secret_names
 
     def show(self) -> list[str]:
         """Show the names, never the values."""
@@ -193,10 +214,20 @@ class Command:
     def store(self) -> list[str]:
         """Store one value, given on standard input or typed twice at a prompt."""
         file = self._file(make=True)
-        self._source(file).names()  # refuses a wrong password before it asks for a value
         name = self.options.names[0]
-        file.set({name: _ask(name)})
+        # Read first: a wrong password is refused before a value is asked for.
+        before = self._own_values(file)
+        value = _ask(name)
+        if before.get(name) == value:
+            return [f"same  {name} in {file.where}"]
+        file.set({name: value})
         return [f"set   {name} in {file.where}"]
+
+    def _own_values(self, file: VaultFile) -> dict[str, object]:
+        source = self._source(file)
+        source.names()
+        text = file.text()
+        return {name: found.value for name, found in parse_mapping(text, file.where).items()}
 
 
 def _row(state: SecretState, width: int) -> str:
@@ -238,7 +269,15 @@ def _parser() -> argparse.ArgumentParser:
         if verb == "list":
             sub.add_argument("--source", choices=SOURCES, default="vault", help="default: vault")
         else:
-            sub.add_argument("names", nargs="+" if verb == "init" else 1, metavar="NAME")
+            names = "the secrets; without any: all that the stack's Compose files name"
+            sub.add_argument(
+                "names",
+                nargs="*" if verb == "init" else 1,
+                metavar="NAME",
+                help=names if verb == "init" else "the secret",
+            )
+        if verb == "init":
+            sub.add_argument("--stacks", default="docker", help="where stacks stand: docker")
     return parser
 
 

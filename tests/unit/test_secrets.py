@@ -18,6 +18,8 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from maestro.errors import MaestroError
 from maestro.secrets import SOURCES, Found, Secrets, open_source, value_problem
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 SENTINEL = "s3ntinel-Zürich-/+='\"$(x)"
 GOOD = {

@@ -18,6 +18,8 @@ from maestro import secrets_cli
 from maestro.errors import MaestroError
 from maestro.secrets_cli import with_values
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
 SENTINEL = "s3ntinel-value"
@@ -117,6 +119,34 @@ def test_init_adds_what_is_missing_and_keeps_the_rest(project: Project) -> None:
     assert "made  api_token in secrets/staging/jessy.yml" in shown
     assert "kept  registry_password in secrets/staging/common.yml" in shown
     assert set(project.values("common")) == {"registry_password"}
+
+
+def test_init_without_names_takes_those_the_stacks_services_read(project: Project) -> None:
+    folder = project.root / "docker/jessy"
+    folder.mkdir(parents=True)
+    (folder / "compose.yaml").write_text(
+        "services:\n  db: {image: x, secrets: [db_password]}\n"
+        "secrets:\n  db_password: {file: x}\n  only_for_builds: {file: x}\n"
+    )
+    (folder / "compose.staging.yaml").write_text(
+        "services:\n  web: {secrets: [{source: api_token, target: t}]}\n"
+    )
+    project.run("init", *JESSY)
+    assert set(project.values()) == {"db_password", "api_token"}
+    shown = project.run("init", "--environment", "staging", "--stack", "jesy", status=1)
+    assert "docker/jesy/compose.yaml: no names are given" in shown
+    assert "jessy" in shown
+    assert "no names are given" in project.run("init", "--environment", "staging", status=1)
+
+
+def test_set_of_the_same_value_changes_no_byte(project: Project) -> None:
+    project.run("set", *JESSY, "token", stdin="x\n")
+    before = project.file().read_bytes()
+    assert (
+        project.run("set", *JESSY, "token", stdin="x")
+        == "same  token in secrets/staging/jessy.yml\n"
+    )
+    assert project.file().read_bytes() == before
 
 
 def test_ansible_itself_opens_what_init_made(project: Project) -> None:

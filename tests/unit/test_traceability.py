@@ -11,6 +11,8 @@ from traceability import Record, read_claims, summary
 
 pytest_plugins = ["pytester"]
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 
