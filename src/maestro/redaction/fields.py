@@ -1,0 +1,374 @@
+"""Secrets that show by the name before them: JSON, YAML, env, ini, XML, SQL, code, query strings."""
+
+from __future__ import annotations
+
+import re
+
+from . import cmdline, keys, values
+from .spans import Span
+
+# One of these stands in every name that `keys` calls a secret.
+STEMS = (
+    "pass", "pwd", "secret", "token", "key", "cred", "auth", "jwt", "psk", "pw", "pswd", "mdp", "senha",
+    "contrasena", "bearer", "sessid", "sessionid", "mnemonic", "hmac", "otp", "cookie", "salt", "pepper", "code",
+    "cvv", "cvc", "pin", "sig",
+)  # fmt: skip
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+_LONGEST_NAME = 120
+_LONGEST_VALUE = 8192
+
+_SEPARATOR = re.compile(
+    r"(?P<close>(?:\\*[\"'`])?[\])]?)[ \t]{0,40}(?P<sep>:=|=>|==?(?!=)|::?(?!:)|%3[dD])(?P<blank>[ \t]{0,40})"
+    r"(?:(?:!!(?:str|binary)|&[\w-]+|b(?=[\"'])|u(?=[\"'])|r(?=[\"'])|@(?=\")|\(?string\)?(?=\())[ \t]{0,4})*"
+)
+_OPEN = re.compile(r"\\*(?:\"\"\"|'''|[\"'`])")
+_NAMED = re.compile(
+    r"\\*[\"']?[ \t]{0,8},?[ \t]{0,40}(?:\r?\n[ \t]{0,200}(?:[\w.-]{1,60} +\| +)?)?\\*[\"']?value\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}",
+    re.IGNORECASE,
+)
+_VALUE_FIRST = re.compile(
+    r"\\*[\"']?value\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}(\\*[\"']?)([^\n\"'\\]{1,1000})\1?[ \t]{0,8},?\s{0,200}"
+    r"\\*[\"']?(?:name|key)\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\*[\"']?\Z",
+    re.IGNORECASE,
+)
+_NAME_BEFORE = re.compile(
+    r"(?:name|key|Name|Key|NAME|KEY|id)\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\*[\"']?\Z"
+)
+_XML_TEXT = re.compile(r"(?:\s[^<>]{0,300})?>(\s{0,40}<!\[CDATA\[)?([^<]{1,8192})")
+_SQL = re.compile(
+    r"(?:\s+(?:=|to|by|as|is)\s*|\s+)(?:n|e)?('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
+    re.IGNORECASE,
+)
+_PROSE = re.compile(r" {1,2}(?:is|was|set to|now|are)(?: now)?:? {1,2}([\"'`]?)([^\s\"'`]{6,200})")
+_SPACED = re.compile(r"[ \t]{1,8}(\"[^\"\n]+\"|'[^'\n]+'|[^\s#]+)")
+_NETRC = re.compile(
+    r"(?:\b(?:login|user|account)[ \t\r\n]+\S{1,200}[ \t\r\n]+(?:account[ \t]+\S{1,200}\s+)?)\Z"
+)
+_NETRC_AFTER = re.compile(r"[ \t]+\S{1,200}[ \t\r\n]+login[ \t]")
+_LINE_START = re.compile(
+    r"(?:^|\n)[ \t]{0,200}(?:(?:[\w.-]{1,60}|\w+-\d+) {1,40}\| +)?[ \t]{0,200}[+>#-]{0,3}[ \t]{0,20}"
+    r"(?:(?:export|set|setenv|declare -x|local|readonly|env|const|let|var|ENV|ARG|-e|--env|static|final|public|private)[ \t]+)*"
+    r"(?:[$@:&*]|-{1,2})?[\"']?\Z"
+)
+_BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]*)?\r?\n")
+_COMMENT = re.compile(r"[ \t]+(?:#|//|;)[ \t].*\Z|[ \t]+#\S.*\Z")
+_CUT = re.compile(
+    r"[,;&|](?=\s|\Z|\\*[\"']|[\w.\[\]-]{1,80}\\*[\"']?\s?(?:[=:]|%3[dD])|[)}\]])|[)\]}](?=[\s,;)}\]]|\Z)|%26|\\+[nrt\"']|&(?:amp|quot|lt|gt|#\d+);"
+)
+_DIRECTIVES = frozenset(
+    ("requirepass", "masterauth", "rootpw", "bindpw", "masteruser", "tls-key-file-pass")
+)
+
+_NEXT = re.compile(r"[ \t]*\r?\n([ \t]*)(?=\S)")
+
+
+def find_fields(text: str, low: str, spans: list[Span]) -> None:
+    """Add the spans of values that stand behind the name of a secret."""
+    spots: set[int] = set()
+    for stem in STEMS:
+        at = low.find(stem)
+        while at >= 0:
+            spots.add(at)
+            at = low.find(stem, at + len(stem))
+    done = 0
+    for at in sorted(spots):
+        if at < done:
+            continue
+        start, end = _name(text, at)
+        done = end
+        name = text[start:end]
+        if not keys.is_secret(name):
+            continue
+        found = _value(text, start, end, name)
+        if found:
+            spans.extend(found)
+            done = max(done, found[-1][1])
+
+
+def _name(text: str, at: int) -> tuple[int, int]:
+    start, end = at, at
+    least, most = max(0, at - _LONGEST_NAME), min(len(text), at + _LONGEST_NAME)
+    while start > least and text[start - 1] in _NAME:
+        start -= 1
+    while end < most and text[end] in _NAME:
+        end += 1
+    # An escape before the name is none of it: `\npassword`, `%26token`.
+    if start > 0 and text[start - 1] == "\\" and end - start > 1 and text[start] in "nrt":
+        start += 1
+    elif (
+        start > 0
+        and text[start - 1] == "%"
+        and text[start : start + 2].lower() in ("26", "3f", "0a", "20", "3b")
+    ):
+        start += 2
+    elif text.startswith("u00", start) and start > 0 and text[start - 1] == "\\":
+        start += 5
+    while end > start and text[end - 1] in ".-":
+        end -= 1
+    return start, max(end, start)
+
+
+def _value(text: str, start: int, end: int, name: str) -> list[Span]:
+    """Return the spans of the value that belongs to the name at ``start`` to ``end``."""
+    if start > 0 and text[start - 1] == "<" and (found := _xml(text, end, name)):
+        return found
+    match = _SEPARATOR.match(text, end)
+    if match:
+        return _after_separator(text, start, match, name)
+    if name.startswith("-"):
+        flag = cmdline.flag_value(text, end, name, text[max(0, start - 200) : start])
+        return [flag] if flag else []
+    if found := _pair(text, start, end, name):
+        return found
+    return _loose(text, start, end, name)
+
+
+def _xml(text: str, end: int, name: str) -> list[Span]:
+    match = _XML_TEXT.match(text, end)
+    if not match:
+        return []
+    inner = match.group(2)
+    close = text.find("]]>", match.start(2), match.end(2)) if match.group(1) else -1
+    first = match.start(2) + len(inner) - len(inner.lstrip())
+    last = close if close >= 0 else match.start(2) + len(inner.rstrip())
+    value = text[first:last]
+    return [(first, last)] if value and not values.is_harmless(value, name, quoted=True) else []
+
+
+def _pair(text: str, start: int, end: int, name: str) -> list[Span]:
+    """A name and its value side by side under `name` and `value`."""
+    before = text[max(0, start - 60) : start]
+    if not _NAME_BEFORE.search(before):
+        return []
+    match = _NAMED.match(text, end)
+    if match:
+        return _scalar(text, match.end(), name, line=True)
+    tail = re.compile(r"\\*[\"']?\s*/?>\s{0,60}(?:<value>)?").match(text, end)
+    if tail and text[tail.end() - 1] == ">":
+        inner = re.compile(r"[^<]{1,2000}").match(text, tail.end())
+        if inner and inner.group().strip() and not values.is_harmless(inner.group(), name):
+            return [inner.span()]
+    lead = text[max(0, start - 1400) : start]
+    first = _VALUE_FIRST.search(lead)
+    if first and not values.is_harmless(first.group(2), name, quoted=bool(first.group(1))):
+        shift = max(0, start - 1400)
+        return [(shift + first.start(2), shift + first.end(2))]
+    return []
+
+
+def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
+    """A name and a value with nothing but blanks between: SQL, .netrc, redis.conf, prose."""
+    lowered = name.lower()
+    if lowered in ("password", "passwd", "by", "passphrase", "pass", "secret", "pwd"):
+        match = _SQL.match(text, end)
+        if (
+            match
+            and len(match.group(1)) > 2
+            and not values.is_harmless(match.group(1)[1:-1], name, quoted=True)
+        ):
+            return [(match.start(1) + 1, match.end(1) - 1)]
+    if lowered in ("password", "passwd"):
+        spaced = _SPACED.match(text, end)
+        if spaced and _NETRC.search(text[max(0, start - 500) : start]):
+            return [spaced.span(1)]
+        if spaced and _NETRC_AFTER.match(text, end):
+            return [spaced.span(1)]
+    if lowered in _DIRECTIVES or (lowered.endswith("token") and "_authtoken" in lowered):
+        spaced = _SPACED.match(text, end)
+        if spaced and not values.is_harmless(spaced.group(1).strip("\"'"), name):
+            return [spaced.span(1)]
+    prose = _PROSE.match(text, end)
+    if (
+        prose
+        and re.search(r"\d|[^\w\s.,-]|[a-z][A-Z]", prose.group(2)[:-1])
+        and not values.is_harmless(prose.group(2))
+    ):
+        value = prose.group(2).rstrip(".,;:)")
+        return [(prose.start(2), prose.start(2) + len(value))]
+    return []
+
+
+def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> list[Span]:
+    at = match.end()
+    separator = match.group("sep")
+    if separator == ":" and not match.group("close") and not match.group("blank"):
+        # `token:` in an address or a path of names (`secret:latest`, `key::name`) is no field.
+        if text[at : at + 2] == "//":
+            return []
+    if separator.startswith(":") and text[at : at + 1] in "|>":
+        block = _BLOCK.match(text, at)
+        if block:
+            return _block(text, start, block.end())
+    head = text[max(0, start - 500) : start]
+    line = bool(_LINE_START.search(head)) and not match.group("close").startswith("\\")
+    if text[at : at + 1] in ("", "\n", "\r"):
+        return _next_line(text, start, at, name, separator) if separator.startswith(":") else []
+    return _scalar(text, at, name, line=line, separator=separator)
+
+
+def _indent(text: str, at: int) -> int:
+    """Return the indentation of the line that holds ``at``."""
+    begin = text.rfind("\n", 0, at) + 1
+    width = 0
+    while begin + width < len(text) and text[begin + width] in " \t-":
+        if text[begin + width] == "-" and text[begin + width + 1 : begin + width + 2] != " ":
+            break
+        width += 1
+    return width
+
+
+def _block(text: str, start: int, at: int) -> list[Span]:
+    """A block scalar of YAML: every following line that is indented deeper than its key."""
+    outer = _indent(text, start)
+    spans: list[Span] = []
+    while at < len(text):
+        stop = text.find("\n", at)
+        stop = len(text) if stop < 0 else stop
+        body = text[at:stop]
+        stripped = body.strip()
+        if stripped:
+            width = len(body) - len(body.lstrip(" \t"))
+            if width <= outer:
+                break
+            if not values.is_harmless(stripped, quoted=True) and not stripped.startswith(
+                ("-----BEGIN", "-----END")
+            ):
+                spans.append((at + width, at + width + len(stripped)))
+        at = stop + 1
+    return spans
+
+
+def _next_line(text: str, start: int, at: int, name: str, separator: str) -> list[Span]:
+    """A value on the line after its key."""
+    match = _NEXT.match(text, at)
+    if not match or not separator:
+        return []
+    begin = match.end()
+    if _OPEN.match(text, begin):
+        if len(match.group(1)) < _indent(text, start):
+            return []
+        return _scalar(text, begin, name, line=False)
+    stop = text.find("\n", begin)
+    value = text[begin : stop if stop >= 0 else len(text)].strip()
+    if (
+        len(match.group(1)) <= _indent(text, start)
+        or " " in value
+        or value[:1] in "-#{["
+        or re.search(r":(\s|$)|=", value)
+    ):
+        return []
+    return [(begin, begin + len(value))] if not values.is_harmless(value, name) else []
+
+
+def _scalar(text: str, at: int, name: str, *, line: bool, separator: str = ":") -> list[Span]:
+    """Return the span of a scalar: quoted to its closing quote, bare to the end of line or word."""
+    opened = _OPEN.match(text, at)
+    if opened:
+        quote = opened.group()
+        first = opened.end()
+        last = _closing(text, first, quote)
+        value = text[first:last]
+        if not value or values.is_harmless(value, name, quoted=True):
+            return []
+        return [(first, last)]
+    if text[at : at + 1] in "[":
+        return _list(text, at, name)
+    if text[at : at + 1] == "{" and text[at : at + 2] != "{{":
+        return []
+    stop = text.find("\n", at, at + _LONGEST_VALUE)
+    stop = min(len(text), at + _LONGEST_VALUE) if stop < 0 else stop
+    rest = text[at:stop].rstrip("\r")
+    whole = _COMMENT.sub("", rest).rstrip()
+    if values.is_harmless(whole, name):
+        return []
+    if line and (separator != ":" or _is_yaml(text, at)):
+        value = _line_value(whole, name, separator)
+    else:
+        value = _word(rest, name)
+    if not value or values.is_harmless(value, name):
+        return []
+    return [(at, at + len(value))]
+
+
+def _is_yaml(text: str, at: int) -> bool:
+    return text[at - 1] in " \t:"
+
+
+def _line_value(whole: str, name: str, separator: str) -> str:
+    """The value of a line that is an assignment and nothing else."""
+    if " " not in whole and "\t" not in whole:
+        cut = _CUT.search(whole)
+        if (
+            cut
+            and re.match(r"[,;&]?\s*[\w.-]+\\*[\"']?=", whole[cut.start() :].lstrip("&;,"))
+            and cut.start()
+        ):
+            return whole[: cut.start()]
+        return whole.rstrip(",;") if whole.rstrip(",;") else whole
+    if separator in (":", "=") and values.is_sentence(whole):
+        return ""
+    if re.search(r"\s[\w.-]+=\S", whole) or (name.isupper() and separator == "="):
+        # More assignments on the same line, or an environment in front of a command.
+        return _word(whole, name)
+    return whole
+
+
+def _word(rest: str, name: str) -> str:
+    """The value that stands in the middle of a line: one word, without what closes the place."""
+    if values.is_sentence(rest[:200]) and not re.match(r"\S*[\d!@#$%^&*+/]\S*", rest):
+        return ""
+    match = re.match(r"[^\s\"'<>`]+", rest)
+    if not match:
+        return ""
+    value = match.group()
+    for cut in _CUT.finditer(value):
+        if cut.start() and value[: cut.start()].count("{") <= value[: cut.start()].count("}"):
+            value = value[: cut.start()]
+            break
+    return value.rstrip(",;") if len(value) > 1 else ""
+
+
+def _closing(text: str, first: int, quote: str) -> int:
+    """Return where a quoted value ends: before the same quote with the same backslashes before it."""
+    depth = len(quote) - len(quote.lstrip("\\"))
+    mark = quote[depth:]
+    limit = min(len(text), first + _LONGEST_VALUE)
+    at = first
+    while True:
+        at = text.find(mark, at, limit)
+        if at < 0:
+            stop = text.find("\n", first, limit)
+            return stop if stop >= 0 else limit
+        slashes = 0
+        while at - slashes > first and text[at - slashes - 1] == "\\":
+            slashes += 1
+        if (
+            mark == "'"
+            and not depth
+            and text.startswith("''", at)
+            and text[at + 2 : at + 3].isalnum()
+        ):
+            at += 2
+            continue
+        if (
+            slashes <= depth
+            and (slashes == depth or not depth)
+            and not (depth == 0 and slashes % 2)
+        ):
+            return at - depth
+        if depth and slashes < depth:
+            return at - slashes
+        at += len(mark)
+
+
+def _list(text: str, at: int, name: str) -> list[Span]:
+    """Strings in brackets."""
+    close = text.find("]", at, at + 4096)
+    if close < 0:
+        return []
+    spans = []
+    for match in re.finditer(r"\"([^\"\n]*)\"|'([^'\n]*)'", text[at:close]):
+        group = 1 if match.group(1) is not None else 2
+        if match.group(group) and not values.is_harmless(match.group(group), name, quoted=True):
+            spans.append((at + match.start(group), at + match.end(group)))
+    return spans
