@@ -44,6 +44,7 @@ class ActionModule(ActionBase):
             release=decision.release,
             plan=decision.digest,
             hosts=decision.hosts,
+            migrates=any(work["migrations"] for work in decision.hosts.values()),
             changing=[item.host for item in decision.plans if item.changes],
         )
         return result

@@ -27,18 +27,10 @@ options:
     description: Id of the staged release.
     type: str
     required: true
-  service:
-    description: The one-shot service.
-    type: str
-    required: true
-  needs:
-    description: Services it needs, in levels.
+  migrations:
+    description: Service, levels of services it needs, and seconds it may take.
     type: list
-    elements: list
-    required: true
-  timeout:
-    description: Seconds it may take.
-    type: float
+    elements: dict
     required: true
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
@@ -50,9 +42,7 @@ EXAMPLES = r"""
     root: /opt/maestro
     stack: shop
     release: 20260101T120000Z-1f2e
-    service: migrate
-    needs: [[db]]
-    timeout: 300
+    migrations: [{service: migrate, needs: [[db]], timeout: 300}]
 """
 RETURN = r"""
 output: {description: What the migration wrote, redacted., returned: success, type: list}
@@ -66,23 +56,15 @@ def main() -> None:
             "root": {"type": "path", "required": True},
             "stack": {"type": "str", "required": True},
             "release": {"type": "str", "required": True},
-            "service": {"type": "str", "required": True},
-            "needs": {"type": "list", "elements": "list", "required": True},
-            "timeout": {"type": "float", "required": True},
+            "migrations": {"type": "list", "elements": "dict", "required": True},
         }
     )
     layout = Layout(Path(module.params["root"]), module.params["stack"])
     try:
-        output = migrate.migrate(
-            layout,
-            module.params["release"],
-            module.params["service"],
-            module.params["needs"],
-            module.params["timeout"],
-        )
+        output = migrate.migrate(layout, module.params["release"], module.params["migrations"])
     except MaestroError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=True, output=output.splitlines())
+    module.exit_json(changed=bool(module.params["migrations"]), output=output)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from .controller import who
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
 from .render import Rendered, Wish, narrow, needs_of, render
+from .stack import EXTENSION, extension_problems
 
 MANIFEST_SCHEMA = 1
 
@@ -52,7 +53,9 @@ def decide(inputs: Inputs) -> Decision:
     version = _version(inputs)
     if state["model_problem"]:
         raise MaestroError(str(state["model_problem"]))
-    extension = state["model"].get("x-maestro") or {}
+    extension = state["model"].get(EXTENSION) or {}
+    place = f"{request['stack']}/compose.yaml: {EXTENSION}"
+    raise_all(extension_problems(extension, place, list(state["model"]["services"])))
     model = narrow(state["model"], extension, inputs.profiles)
     raise_all(policy.problems(model, str(request["environment"]), str(request["stack"])))
     images = _images(model, state)
@@ -80,6 +83,7 @@ def decide(inputs: Inputs) -> Decision:
         decision.plans.append(plan)
         decision.hosts[host] = _work(inputs, release, plan, rendered, wish, images)
     raise_all(problems)
+    _share_migrations(decision)
     digests = {reference: str(image["digest"]) for reference, image in images.items()}
     decision.digest = planning.plans_hash(decision.plans, digests)
     for work in decision.hosts.values():
@@ -153,6 +157,14 @@ def _work(
         "smoke": list(wish["extension"].get("smoke") or []),
         "manifest": _manifest(inputs, release, plan, rendered, wish, images),
     }
+
+
+def _share_migrations(decision: Decision) -> None:
+    """Let a database that hosts share be migrated by the first host that changes."""
+    changing = [plan.host for plan in decision.plans if plan.changes]
+    for host in changing[1:]:
+        work = decision.hosts[host]
+        work["migrations"] = [m for m in work["migrations"] if m["database"] != "shared"]
 
 
 def _only(levels: list[list[str]], wanted: set[str]) -> list[list[str]]:

@@ -165,21 +165,31 @@ def _shape(stack: Stack) -> list[MaestroError]:
 
 
 def _extension(stack: Stack) -> list[MaestroError]:
-    """``x-maestro`` against its schema, and the services it names."""
-    schema = json.loads(resources.files("maestro").joinpath("schema/x-maestro.json").read_text())
-    validator = jsonschema.Draft202012Validator(schema)
+    """``x-maestro`` of every file, as far as it can be judged before Compose read it."""
     problems = []
     for file, document in stack.documents.items():
-        if EXTENSION not in document:
-            continue
-        extension = document[EXTENSION]
-        place = f"{stack.name}/{file}: {EXTENSION}"
-        found = sorted(
-            validator.iter_errors(extension), key=lambda error: list(error.absolute_path)
-        )
-        problems += [_schema_problem(place, error) for error in found]
-        if not found and isinstance(extension, dict):
-            problems += _unknown_services(stack, place, extension)
+        if EXTENSION in document:
+            place = f"{stack.name}/{file}: {EXTENSION}"
+            problems += extension_problems(document[EXTENSION], place, list(stack.services))
+    return problems
+
+
+def extension_problems(extension: Any, place: str, services: list[str]) -> list[MaestroError]:
+    """What is wrong with an ``x-maestro``: against its schema, and in the services it names.
+
+    A value that still is a ``${VARIABLE}`` is not judged; Compose's own reading has it filled in.
+    """
+    schema = json.loads(resources.files("maestro").joinpath("schema/x-maestro.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    found = [
+        error
+        for error in validator.iter_errors(extension)
+        if not (isinstance(error.instance, str) and "${" in error.instance)
+    ]
+    found.sort(key=lambda error: str(error.absolute_path))
+    problems = [_schema_problem(place, error) for error in found]
+    if not problems and isinstance(extension, dict):
+        problems += _unknown_services(place, extension, services)
     return problems
 
 
@@ -215,7 +225,7 @@ def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroErr
 
 
 def _unknown_services(
-    stack: Stack, place: str, extension: Mapping[str, Any]
+    place: str, extension: Mapping[str, Any], services: list[str]
 ) -> Iterable[MaestroError]:
     named = [
         (f"migrations[{number}].service", item["service"])
@@ -228,7 +238,6 @@ def _unknown_services(
             if "service" in item.get(kind, {})
         ]
     named += [(f"secret_owners.{name}", name) for name in extension.get("secret_owners") or {}]
-    services = sorted(stack.services)
     for path, name in named:
         if name not in services:
             yield MaestroError(

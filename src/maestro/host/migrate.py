@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ..errors import MaestroError
 from . import compose, mask, roll
@@ -10,10 +11,23 @@ from .engine import PROJECT, SERVICE, Engine
 from .layout import Layout
 
 
-def migrate(
+def migrate(layout: Layout, staged: str, migrations: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Run the staged release's migrations one after the other; their output, redacted.
+
+    Each has ``service``, ``needs`` (levels of services) and ``timeout`` (seconds). The first
+    that fails ends it with a `MaestroError`.
+    """
+    lines: list[str] = []
+    for item in migrations:
+        output = _one(layout, staged, str(item["service"]), item["needs"], float(item["timeout"]))
+        lines += output.splitlines()
+    return lines
+
+
+def _one(
     layout: Layout, staged: str, service: str, needs: Sequence[Sequence[str]], timeout: float
 ) -> str:
-    """Run the one-shot ``service`` of the staged release to its end; its output, redacted.
+    """Run the one-shot ``service`` of the staged release to its end.
 
     ``needs`` are the services it depends on, in order. One that already has a running
     container is left exactly as it is: nothing is replaced before the migration passed.
@@ -30,7 +44,7 @@ def migrate(
             roll.up(layout, staged, [missing], timeout)
     name = f"{layout.stack}-{service}-{staged}".lower()
     argv = compose.arguments(layout.stack, layout.compose_file(staged))
-    argv += ["run", "--rm", "--no-deps", "--no-TTY", "--pull", "never", "--name", name, service]
+    argv += ["run", "--rm", "--no-deps", "--no-TTY", "--name", name, service]
     masked = mask.redactor(layout)
     try:
         result = compose.run(argv, timeout=timeout)

@@ -1,0 +1,80 @@
+"""The lab and the stacks the end-to-end tests deploy."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from e2e import lab
+
+VERSIONS = ("v1", "v2", "unhealthy-1", "crash-1", "badsmoke-1", "badmigration-1")
+
+
+@pytest.fixture(scope="session")
+def demo() -> lab.Run:
+    """`make demo`: a staging deployment of Jessy on lab hosts."""
+    return lab.run("make", "demo", timeout=1800).ok()
+
+
+@dataclass
+class Counter:
+    """The second stack: known to no role and no playbook, deployed by its files and variables."""
+
+    secrets: Path
+    token: str
+
+    def arguments(self, *extra: str, port: str = "8000") -> list[str]:
+        """What is said on the command line to deploy it."""
+        variables = {
+            "maestro_stacks_dir": "tests/stacks",
+            "maestro_stack_variables": {"counter": {"WEB_PORT": port}},
+            "maestro_secrets": {"source": "directory", "path": str(self.secrets)},
+        }
+        return ["-e", "stack=counter", "-e", json.dumps(variables), *extra]
+
+    def deploy(self, *extra: str, limit: str = "staging", port: str = "8000") -> lab.Run:
+        """Run deploy.yml for it."""
+        return lab.playbook("deploy.yml", "-l", limit, *self.arguments(*extra, port=port))
+
+    def answer(self, host: str, path: str = "/", *options: str) -> dict:
+        """What its web service answers through the port the host publishes."""
+        words = " ".join(f"'{option}'" for option in options)
+        return json.loads(lab.ssh(host, f"curl -sS {words} http://127.0.0.1:8000{path}"))
+
+
+@pytest.fixture(scope="session")
+def counter(demo: lab.Run, tmp_path_factory: pytest.TempPathFactory) -> Counter:
+    """The second stack with its images built and its secrets in a directory of files."""
+    home = tmp_path_factory.mktemp("secrets")
+    token = f"sentinel-{secrets.token_hex(16)}"
+    found = Counter(home, token)
+    for environment in ("staging", "production"):
+        write_secret(home / environment / "counter" / "app_token", token)
+        write_secret(home / environment / "common" / "registry_password", registry_password())
+    for version in VERSIONS:
+        lab.run(
+            "make", "images", f"VERSION={version}", "STACK=counter", "STACKS_DIR=tests/stacks"
+        ).ok()
+    return found
+
+
+def write_secret(path: Path, value: str) -> None:
+    """Write one secret of the directory source."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(value)
+    path.chmod(0o600)
+
+
+def registry_password() -> str:
+    """The lab registry's password, as the demo made it."""
+    return (lab.PROJECT / ".lab" / "registry_password").read_text().strip()
+
+
+@pytest.fixture(scope="session")
+def deployed(counter: Counter) -> Counter:
+    """The second stack in version v1 on both staging hosts."""
+    counter.deploy("-e", "version=v1").ok()
+    return counter

@@ -1,0 +1,110 @@
+"""How the end-to-end tests drive the project: as a user does, by its commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+STAGING = ("staging-1", "staging-2")
+PRODUCTION = ("production-1", "production-2")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command: how it ended, what it said, how long it took."""
+
+    argv: list[str]
+    rc: int
+    out: str
+    seconds: float
+    recap: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def ok(self) -> Run:
+        """This run, which must have ended well."""
+        assert self.rc == 0, f"{' '.join(self.argv)} ended with {self.rc}:\n{self.out[-6000:]}"
+        return self
+
+    def failed(self, *words: str) -> Run:
+        """This run, which must have failed and said all of ``words``."""
+        assert self.rc != 0, f"{' '.join(self.argv)} did not fail:\n{self.out[-3000:]}"
+        missing = [word for word in words if word not in self.out]
+        assert not missing, f"{missing} not in:\n{self.out[-6000:]}"
+        return self
+
+    def changed(self, *hosts: str) -> list[int]:
+        """How many tasks reported a change on each host."""
+        return [self.recap[host]["changed"] for host in hosts]
+
+
+def run(*argv: str, env: dict[str, str] | None = None, timeout: float = 900) -> Run:
+    """Run a command in the project, without standard input."""
+    started = time.monotonic()
+    done = subprocess.run(
+        argv,
+        cwd=PROJECT,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
+    recap = {
+        match[1]: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", match[2])}
+        for match in re.finditer(r"^(\S+)\s+: (ok=\d+.*)$", done.stdout, re.MULTILINE)
+    }
+    return Run(list(argv), done.returncode, done.stdout, time.monotonic() - started, recap)
+
+
+def playbook(*arguments: str, env: dict[str, str] | None = None) -> Run:
+    """Run ansible-playbook as a user types it."""
+    return run(".venv/bin/ansible-playbook", *arguments, env=env)
+
+
+def ssh(host: str, command: str, *, check: bool = True) -> str:
+    """Run a shell command on a lab host and return what it wrote."""
+    done = run("ssh", "-F", ".lab/ssh_config", host, command)
+    if check:
+        done.ok()
+    return done.out
+
+
+def containers(host: str, stack: str) -> dict[str, str]:
+    """Container id of each service of a stack on a host."""
+    listing = ssh(
+        host,
+        f"docker ps -a --no-trunc --filter label=com.docker.compose.project={stack} "
+        "--format '{{.Label \"com.docker.compose.service\"}} {{.ID}}'",
+    )
+    return dict(line.split() for line in listing.splitlines())
+
+
+def inspect(host: str, container: str) -> dict:
+    """`docker inspect` of one container."""
+    return json.loads(ssh(host, f"docker inspect {container}"))[0]
+
+
+def manifest(host: str, stack: str) -> dict:
+    """release.json of the release that serves."""
+    return json.loads(ssh(host, f"cat /opt/maestro/{stack}/current/release.json"))
+
+
+def footprint(host: str, stack: str) -> str:
+    """Everything a deploy could change: files with owner, mode and content, containers, images."""
+    return ssh(
+        host,
+        f"cd /opt/maestro && find . -path './{stack}*' -printf '%p %M %u %T@ %l\\n' | sort;"
+        f"find /opt/maestro/{stack} -type f -exec sha256sum {{}} + 2>/dev/null | sort;"
+        f"docker ps -a --no-trunc --filter label=com.docker.compose.project={stack} "
+        "--format '{{.ID}} {{.Names}} {{.State}}' | sort;"
+        "docker images --no-trunc --digests -q | sort; docker network ls -q | sort;"
+        "docker volume ls -q | sort; ls -A /run | grep ^maestro- || true",
+    )

@@ -1,0 +1,70 @@
+"""A release that fails: its host and all others serve the old one, and no secret shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from e2e import lab
+from e2e.conftest import Counter
+
+
+@pytest.fixture
+def serves_v1(deployed: Counter) -> Iterator[Counter]:
+    """The stack in v1; afterwards v1 serves on every host, and nothing of the failed one is left."""
+    before = [lab.manifest(host, "counter") for host in lab.STAGING]
+    redis = [lab.containers(host, "counter")["redis"] for host in lab.STAGING]
+    yield deployed
+    for number, host in enumerate(lab.STAGING):
+        assert lab.manifest(host, "counter") == before[number]
+        assert deployed.answer(host)["version"] == "v1"
+        assert lab.containers(host, "counter")["redis"] == redis[number]
+        releases = lab.ssh(
+            host, "for r in /opt/maestro/counter/releases/*; do test -e $r/release.json || echo $r; done"
+        )
+        assert releases == "", "a failed release stayed behind"
+    assert deployed.deploy().ok().changed(*lab.STAGING) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("unhealthy-1", ["service web: is unhealthy", "last lines of web", "starting with token"]),
+        ("crash-1", ["service web: crashes at start", "starting with token"]),
+        ("badsmoke-1", ["1 of 3 smoke checks failed", "the counter answers", "'nonsense'"]),
+        ("badmigration-1", ["the migration migrate failed with exit code 3", "cannot alter"]),
+    ],
+)
+@pytest.mark.requirement("R9.4", "T3.2")
+def test_a_broken_version_is_put_back(serves_v1: Counter, version: str, words: list[str]) -> None:
+    run = serves_v1.deploy("-e", f"version={version}", "-vvv", "--diff")
+    run.failed(*words, "serves")
+    assert serves_v1.token not in run.out
+    assert "***" in run.out or "[redacted" in run.out.lower()
+
+
+def test_a_migration_that_fails_replaces_nothing(serves_v1: Counter) -> None:
+    before = [lab.containers(host, "counter") for host in lab.STAGING]
+    serves_v1.deploy("-e", "version=badmigration-1").failed("no service was replaced")
+    assert [lab.containers(host, "counter") for host in lab.STAGING] == before
+
+
+def test_one_failing_host_keeps_the_others_on_the_old_release(serves_v1: Counter) -> None:
+    before = lab.containers("staging-1", "counter")
+    lab.ssh("staging-2", "iptables -I OUTPUT -p tcp --dport 5000 -j REJECT")
+    try:
+        run = serves_v1.deploy("-e", "version=v2").failed("staging-2", "cannot be pulled")
+        assert "held back: staging-2 failed" in run.out
+    finally:
+        lab.ssh("staging-2", "iptables -D OUTPUT -p tcp --dport 5000 -j REJECT")
+    assert lab.containers("staging-1", "counter") == before
+
+
+def test_a_first_deploy_that_fails_leaves_nothing_behind(counter: Counter) -> None:
+    host = "production-1"
+    run = counter.deploy("-e", "version=unhealthy-1", "-e", "approved_by=test", limit=host)
+    run.failed("no release serves: there was none before")
+    assert lab.containers(host, "counter") == {}
+    assert lab.ssh(host, "ls -A /opt/maestro/counter/releases /opt/maestro/counter/secrets "
+                   "2>/dev/null | grep -v : || true").split() == []
+    assert "counter" not in lab.ssh(host, "docker network ls --format '{{.Name}}'")
