@@ -43,7 +43,7 @@ lock: .venv/.runtime ## Write the lock files anew from pyproject.toml (LOCK_OPTI
 
 ## Lab and deploy
 
-.PHONY: demo lab lab-down images secrets
+.PHONY: demo lab lab-down images
 demo: venv ## From a fresh clone to Jessy on two staging hosts in the lab
 	@scripts/demo
 
