@@ -5,8 +5,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --warn-undefined-variables
 BIN := .venv/bin
 STACK ?= jessy
+STACKS_DIR ?= docker
 VERSION ?= dev
-LIMIT ?= staging
 
 # The venv's own programs (ansible, sops, shellcheck) come before those of the machine.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -19,7 +19,7 @@ help: ## Show the targets
 	printf '%sMaestro%s deploys Compose stacks to Linux machines.\n\n' "$$bold" "$$plain"; \
 	sed -n 's/^\([a-z][a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 	while IFS=$$'\t' read -r target text; do printf '  %s%-14s%s %s\n' "$$blue" "$$target" "$$plain" "$$text"; done; \
-	printf '\n  %s\n' 'Variables: STACK=jessy VERSION=dev LIMIT=staging LAB_NAME=maestro LAB_PORT_OFFSET=0'
+	printf '\n  %s\n' 'Variables: STACK=jessy VERSION=dev STACKS_DIR=docker LAB_NAME=maestro LAB_PORT_OFFSET=0'
 
 ## Environment
 
@@ -54,7 +54,8 @@ lab-down: venv ## Remove the lab and everything on it
 	@$(BIN)/ansible-playbook -i inventories/lab playbooks/lab_down.yml
 
 images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy]
-	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e version=$(VERSION)
+	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e version=$(VERSION) \
+	  -e maestro_stacks_dir=$(STACKS_DIR)
 
 ## Checks
 
