@@ -18,7 +18,7 @@ import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import VaultLib, get_file_vault_secret
+from ansible.parsing.vault import VaultLib, get_file_vault_secret, is_encrypted
 
 from . import stack as stacks
 from .errors import MaestroError
@@ -128,7 +128,7 @@ def password_file(root: Path, directory: Path, given: str | None, *, make: bool)
                 "others than its owner may use it", where=kept.name, fix=f"chmod 600 {kept.name}"
             )
         return path
-    encrypted = sorted(directory.glob("*/*.yml"))
+    encrypted = [path for path in directory.glob("*/*.yml") if is_encrypted(path.read_bytes())]
     if encrypted or not make:
         raise MaestroError(
             "no vault password is set" + (", but there are encrypted files" if encrypted else ""),

@@ -262,6 +262,13 @@ def test_a_lost_password_is_not_replaced_by_a_new_one(project: Project) -> None:
     assert not (project.root / ".vault-password").exists()
 
 
+def test_files_of_another_source_need_no_vault_password(project: Project) -> None:
+    project.file().parent.mkdir(parents=True)
+    project.file("jessy.sops").write_text("token: ENC[x]\nsops: {}\n")
+    project.run("init", *JESSY, "token")
+    assert set(project.values()) == {"token"}
+
+
 def test_list_before_init_says_what_to_run(project: Project) -> None:
     assert "run: .venv/bin/maestro-secrets init" in project.run("list", *JESSY, status=1)
 

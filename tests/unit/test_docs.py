@@ -1,0 +1,207 @@
+"""The docs are true: every command is run, every link leads somewhere."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyrage
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+TABLE = ROOT / "tests/doc_commands.yml"
+SHELLS = ("sh", "bash", "console", "shell")
+# What stands in a block and is no command.
+OTHERS = ("text", "yaml", "ini", "json", "mermaid", "dockerfile", "diff", "http", "python")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text, the line it begins in."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks(text: str) -> list[Block]:
+    pattern = re.compile(
+        r"^(?P<fence>```+)[ \t]*(?P<lang>\S*)[^\n]*\n(?P<text>.*?)^(?P=fence)",
+        re.MULTILINE | re.DOTALL,
+    )
+    return [
+        Block(m["lang"], m["text"], text.count("\n", 0, m.start()) + 1)
+        for m in pattern.finditer(text)
+    ]
+
+
+def commands(block: Block) -> list[str]:
+    """The commands of a shell block, a continued line or a here-document as one."""
+    found: list[str] = []
+    end = ""  # what ends the here-document that is open
+    continued = False
+    for line in block.text.splitlines():
+        if end or continued:
+            found[-1] += "\n" + line
+        elif not line.strip() or line.lstrip().startswith("#"):
+            continue
+        else:
+            found.append(line.strip())
+        continued = not end and line.endswith("\\")
+        if end and line.strip() == end:
+            end = ""
+        elif not end and (here := re.search(r"<<-?\s*['\"]?(\w+)", line)):
+            end = here[1]
+    return [re.sub(r"\s*\\\n\s*", " ", command) for command in found]
+
+
+def all_commands(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return [c for block in blocks(text) if block.language in SHELLS for c in commands(block)]
+
+
+def table() -> dict[str, str]:
+    return yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+
+
+def test_the_reader_of_blocks_reads_them() -> None:
+    text = "```sh\n# no\na b \\\n  c\ncat <<'E' > f\nx # y\nE\n\nd\n```\n```text\ne\n```\n"
+    first, second = blocks(text)
+    assert (first.language, first.line, second.language) == ("sh", 1, "text")
+    assert commands(first) == ["a b c", "cat <<'E' > f\nx # y\nE", "d"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_says_what_it_is(page: Path) -> None:
+    for block in blocks(page.read_text(encoding="utf-8")):
+        assert block.language in (*SHELLS, *OTHERS), f"{page.name}:{block.line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_is_run_by_a_test(page: Path) -> None:
+    known = table()
+    assert [command for command in all_commands(page) if command not in known] == []
+
+
+def test_the_table_names_commands_that_exist_and_tests_that_exist() -> None:
+    used = {command for page in PAGES for command in all_commands(page)}
+    assert [command for command in table() if command not in used] == []
+    missing = {
+        where
+        for where in table().values()
+        if where != "here" and not has_test(*where.split("::", 1))
+    }
+    assert missing == set()
+
+
+def has_test(path: str, name: str) -> bool:
+    """Look for a test function, in a class or not, without importing its module."""
+    tree = ast.parse((ROOT / path).read_text()) if (ROOT / path).exists() else ast.parse("")
+    name = re.sub(r"^.*::|\[.*$", "", name)
+    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.walk(tree))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the project as git would give it, with the toolkit and what the pages speak of."""
+    project = tmp_path / "maestro"
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        source, target = ROOT / name, project / name
+        if source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
+    (project / ".venv").symlink_to(Path(sys.executable).parents[1])
+    return project
+
+
+@pytest.fixture
+def environ(copy: Path) -> dict[str, str]:
+    """What a user of the pages has: a home, an editor, an age key, a new token."""
+    home = copy.parent / "home"
+    home.mkdir()
+    identity = pyrage.x25519.Identity.generate()
+    (home / "age.key").write_text(f"{identity}\n")
+    editor = home / "editor"
+    editor.write_text("#!/bin/sh\nprintf 'added_by_editor: x\\n' >> \"$1\"\n")
+    editor.chmod(0o755)
+    (copy / "new-token.txt").write_text("a new token\n")
+    staging = copy / "secrets/staging"
+    staging.mkdir(parents=True, mode=0o700)
+    (staging / "jessy.sops.yml").write_text("db_password: in the clear\n")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAESTRO_", "SOPS_", "LAB_"))}
+    return kept | {
+        "HOME": str(home),
+        "EDITOR": str(editor),
+        "SOPS_AGE_KEY_FILE": str(home / "age.key"),
+        "AGE_PUBLIC_KEY": str(identity.to_public()),
+        "MAESTRO_SECRET_DB_PASSWORD": "from the environment",
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_work_in_their_order(
+    page: Path, copy: Path, environ: dict[str, str]
+) -> None:
+    known = table()
+    lines = [c for c in all_commands(page) if known.get(c) == "here"]
+    if not lines:
+        return
+    # In one shell, so that `cd` and `export` last; each command is shown before it is run.
+    script = "set -euo pipefail\n" + "".join(
+        f"printf '$ %s\\n' {quoted(line)}\n{line}\n" for line in lines
+    )
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=copy,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"(?ms)^```.*?^```", "", page.read_text(encoding="utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as a forge makes them."""
+    text = re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file), target
