@@ -36,6 +36,9 @@ ports: {type: dict, returned: always, description: Ports on loopback, by host an
 engine: {type: str, returned: always, description: Version of the Engine that answers, or nothing.}
 image_id: {type: str, returned: always, description: Tells the content of the image's directory.}
 problems: {type: list, elements: str, returned: always, description: What has to be changed first.}
+names: {type: dict, returned: always, description: By host, the name of its container.}
+definitions: {type: dict, returned: always, description: By host, a hash of what it is made of.}
+pending: {type: list, elements: str, returned: always, description: Hosts to be made or started.}
 containers: {type: dict, returned: always, description: The hosts that exist, by container name.}
 volumes: {type: list, elements: str, returned: always, description: The volumes of the hosts.}
 keys:
@@ -65,22 +68,28 @@ def main() -> None:
     )
     given = module.params
     wanted, problems = lab.settings(given["hosts"], os.environ, given["remembered"])
-    names = {host["name"]: f"{wanted.name}-{host['name']}" for host in given["hosts"]}
+    names = {host["name"]: lab.container_name(wanted.name, host) for host in given["hosts"]}
     machine = lab.read_machine(given["programs"])
     containers = lab.read_containers(list(names.values())) if machine["engine"] else {}
     problems += lab.machine_problems(machine, need_disk=not containers)
-    problems += lab.lab_problems(wanted, list(names), given["checkout"], containers, lab.port_busy)
-    running = {
-        host: name for host, name in names.items() if containers.get(name, {}).get("running")
+    problems += lab.lab_problems(wanted, names, given["checkout"], containers, lab.port_busy)
+    image_id = lab.content_id(Path(given["image_context"]))
+    definitions = {
+        host["name"]: lab.definition(host, wanted.ports.get(host["name"], {}), image_id)
+        for host in given["hosts"]
     }
+    running = {host: n for host, n in names.items() if containers.get(n, {}).get("running")}
     module.exit_json(
         changed=False,
         name=wanted.name,
         port_offset=wanted.port_offset,
         ports=wanted.ports,
         engine=machine["engine"],
-        image_id=lab.content_id(Path(given["image_context"])),
         problems=problems,
+        image_id=image_id,
+        names=names,
+        definitions=definitions,
+        pending=lab.pending(names, definitions, containers),
         containers=containers,
         volumes=lab.read_volumes(given["checkout"], list(names.values())),
         keys={host: lab.read_keys(name) for host, name in running.items()},

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 LABEL_CHECKOUT = "maestro.lab.checkout"
-LABEL_HOST = "maestro.lab.host"
+LABEL_DEFINITION = "maestro.lab.definition"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 DISK_BYTES = 8 * 1024**3
 MEMORY_BYTES = 2 * 1024**3
@@ -119,6 +119,34 @@ def _disagreements(
     ]
 
 
+def container_name(lab: str, host: Mapping[str, Any]) -> str:
+    """Return the name of a host's container: the lab's name and the host's own."""
+    return f"{lab}-{host.get('container') or host['name']}"
+
+
+def definition(host: Mapping[str, Any], ports: Mapping[str, int], image_id: str) -> str:
+    """Return 12 hex digits that change with anything a host is made of."""
+    text = json.dumps([host, ports, image_id], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def pending(
+    names: Mapping[str, str],
+    definitions: Mapping[str, str],
+    containers: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
+    """Return the hosts that do not run, or were made of something else.
+
+    ``names`` maps a host to its container, ``definitions`` to what it shall be made of.
+    """
+    return [
+        host
+        for host, name in names.items()
+        if not containers.get(name, {}).get("running")
+        or containers[name]["labels"].get(LABEL_DEFINITION) != definitions[host]
+    ]
+
+
 def machine_problems(machine: Mapping[str, Any], *, need_disk: bool = True) -> list[str]:
     """Say everything that keeps a machine, as ``read_machine`` saw it, from running the lab."""
     problems = []
@@ -159,20 +187,19 @@ def _short(what: str, has: int, needs: int) -> str:
 
 def lab_problems(
     wanted: Settings,
-    hosts: Sequence[str],
+    names: Mapping[str, str],
     checkout: str,
     containers: Mapping[str, Mapping[str, Any]],
     busy: Callable[[int], bool],
 ) -> list[str]:
     """Say which names belong to another checkout and which ports are taken.
 
-    ``containers`` maps a container's name to its ``labels`` and ``running``; ``busy`` tells
-    whether something else listens on a loopback port.
+    ``names`` maps a host to its container, ``containers`` a container's name to its
+    ``labels`` and ``running``; ``busy`` tells whether something else listens on a port.
     """
     problems = []
-    for host in hosts:
+    for host, name in names.items():
         services = wanted.ports.get(host, {})
-        name = f"{wanted.name}-{host}"
         container = containers.get(name)
         owner = container["labels"].get(LABEL_CHECKOUT, "somebody else") if container else ""
         if container and owner != checkout:
