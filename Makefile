@@ -93,7 +93,7 @@ requirements: venv-dev ## Show which commitments are proven and which are pendin
 	@$(BIN)/python tests/traceability.py
 
 bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task
-	@$(BIN)/python tests/bench_noop.py
+	@$(BIN)/python benchmarks/noop.py $(LIMIT)
 
 ci: ## Run what continuous integration runs, in a lab of its own
 	@.ci/run

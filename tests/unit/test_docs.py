@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,32 +110,17 @@ def has_test(path: str, name: str) -> bool:
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the project as git would give it, with the toolkit and what the pages speak of."""
-    project = tmp_path / "maestro"
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        source, target = ROOT / name, project / name
-        if source.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
-    (project / ".venv").symlink_to(Path(sys.executable).parents[1])
-    return project
-
-
-@pytest.fixture
-def environ(copy: Path) -> dict[str, str]:
+def environ(project_copy: Path) -> dict[str, str]:
     """What a user of the pages has: a home, an editor, an age key, a new token."""
-    home = copy.parent / "home"
+    home = project_copy.parent / "home"
     home.mkdir()
     identity = pyrage.x25519.Identity.generate()
     (home / "age.key").write_text(f"{identity}\n")
     editor = home / "editor"
     editor.write_text("#!/bin/sh\nprintf 'added_by_editor: x\\n' >> \"$1\"\n")
     editor.chmod(0o755)
-    (copy / "new-token.txt").write_text("a new token\n")
-    staging = copy / "secrets/staging"
+    (project_copy / "new-token.txt").write_text("a new token\n")
+    staging = project_copy / "secrets/staging"
     staging.mkdir(parents=True, mode=0o700)
     (staging / "jessy.sops.yml").write_text("db_password: in the clear\n")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAESTRO_", "SOPS_", "LAB_"))}
@@ -152,7 +135,7 @@ def environ(copy: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_commands_of_a_page_work_in_their_order(
-    page: Path, copy: Path, environ: dict[str, str]
+    page: Path, project_copy: Path, environ: dict[str, str]
 ) -> None:
     known = table()
     lines = [c for c in all_commands(page) if known.get(c) == "here"]
@@ -164,7 +147,7 @@ def test_the_commands_of_a_page_work_in_their_order(
     )
     done = subprocess.run(
         ["bash", "-c", script],
-        cwd=copy,
+        cwd=project_copy,
         env=environ,
         stdin=subprocess.DEVNULL,
         capture_output=True,
