@@ -68,9 +68,25 @@ _TOKENS = {
     "gitlab deploy": "gldt" + "-" + _url(20),
     "gitlab runner": "glrt" + "-" + _url(20),
     "gitlab trigger": "glptt" + "-" + _hex(40),
-    "slack bot": "xoxb" + "-" + _some(12, "0123456789") + "-" + _some(12, "0123456789") + "-" + _some(24),
-    "slack user": "xoxp" + "-" + "-".join(_some(12, "0123456789") for _ in range(3)) + "-" + _hex(32),
-    "slack app": "xapp" + "-1-A" + _some(10, string.ascii_uppercase) + "-" + _some(13, "0123456789") + "-" + _hex(64),
+    "slack bot": "xoxb"
+    + "-"
+    + _some(12, "0123456789")
+    + "-"
+    + _some(12, "0123456789")
+    + "-"
+    + _some(24),
+    "slack user": "xoxp"
+    + "-"
+    + "-".join(_some(12, "0123456789") for _ in range(3))
+    + "-"
+    + _hex(32),
+    "slack app": "xapp"
+    + "-1-A"
+    + _some(10, string.ascii_uppercase)
+    + "-"
+    + _some(13, "0123456789")
+    + "-"
+    + _hex(64),
     "aws access key": "AKIA" + _some(16, string.ascii_uppercase + "234567"),
     "aws temporary": "ASIA" + _some(16, string.ascii_uppercase + "234567"),
     "google api": "AIza" + _url(35),
@@ -84,7 +100,11 @@ _TOKENS = {
     "pypi": "pypi" + "-AgEIcHlwaS5vcmc" + _url(70),
     "rubygems": "rubygems" + "_" + _hex(48),
     "docker hub": "dckr" + "_pat_" + _url(27),
-    "docker swarm": "SWMTKN" + "-1-" + _some(50, string.ascii_lowercase + string.digits) + "-" + _some(25, string.ascii_lowercase + string.digits),
+    "docker swarm": "SWMTKN"
+    + "-1-"
+    + _some(50, string.ascii_lowercase + string.digits)
+    + "-"
+    + _some(25, string.ascii_lowercase + string.digits),
     "hugging face": "hf" + "_" + _some(34),
     "openai": "sk" + "-proj-" + _url(74) + "T3BlbkFJ" + _url(74),
     "openai old": "sk" + "-" + _some(20) + "T3BlbkFJ" + _some(20),
@@ -124,7 +144,10 @@ _TOKENS = {
 TOKENS: list[str] = [
     shape.replace("%", f"⟦{token}⟧")
     for number, token in enumerate(_TOKENS.values())
-    for shape in (("found % in the log", '{"msg":"got %","level":"info"}', "x=%", "(%)")[number % 4], "%")
+    for shape in (
+        ("found % in the log", '{"msg":"got %","level":"info"}', "x=%", "(%)")[number % 4],
+        "%",
+    )
 ]
 
 _AWS_SECRET = _some(40, _ALNUM + "+/")
@@ -160,7 +183,7 @@ PLACES: list[str] = [
     "Cookie: session=⟦abc123def456⟧; csrftoken=⟦tokenvalue9⟧",
     "Set-Cookie: sid=⟦s%3Aabcdef.123⟧; Path=/; HttpOnly; SameSite=Lax",
     '"Set-Cookie": "JSESSIONID=⟦0A1B2C3D4E5F⟧; Path=/; Secure"',
-    "Authorization: Digest ⟦username=\"u\", realm=\"r\", response=\"6629fae49393a05397450978507c4ef1\"⟧",
+    'Authorization: Digest ⟦username="u", realm="r", response="6629fae49393a05397450978507c4ef1"⟧',
     "Authorization: AWS4-HMAC-SHA256 ⟦Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, Signature=5d672d79c15b13162d9279b0855cfba6⟧",
     "request failed: bearer ⟦eXaMpLe0123456789token⟧ rejected",
     # PEM
@@ -213,7 +236,7 @@ FIELDS: list[str] = [
     "password: |\n  ⟦line one⟧\n  ⟦line two⟧\nuser: x",
     "private_key: >-\n    ⟦abc def⟧\n    ⟦ghi⟧\n\nother: 1",
     "- name: DB_PASSWORD\n  value: ⟦s3cr3t⟧\n- name: DB_HOST\n  value: db",
-    "- name: DB_PASSWORD\n  value: \"⟦s3 cr3t⟧\"",
+    '- name: DB_PASSWORD\n  value: "⟦s3 cr3t⟧"',
     "environment:\n  POSTGRES_PASSWORD: ⟦abc⟧\n  POSTGRES_USER: app",
     "environment:\n  - POSTGRES_PASSWORD=⟦abc⟧\n  - POSTGRES_USER=app",
     "password:\n  ⟦hunter2⟧\nuser: x",
@@ -252,23 +275,23 @@ FIELDS: list[str] = [
     "config{User:app Password:⟦hunter2⟧ Port:5432}",
     'Config{Password:"⟦hunter2⟧", Port:5432}',
     "the new password is ⟦hunter2!x⟧",
-    "\x1b[34mpassword\x1b[0m=\x1b[32m⟦hunter2⟧\x1b[0m ok",
+    "\x1b[34mpassword\x1b[0m=\x1b[32m⟦hunter2⟧\x1b[0m",
     "api-1  | password: ⟦hunter2⟧",
     "(secret=⟦abc⟧)",
     # XML, code
     "<password>⟦hunter2⟧</password>",
-    "<Password type=\"x\">⟦hunter2⟧</Password>",
+    '<Password type="x">⟦hunter2⟧</Password>',
     '<add key="ApiSecret" value="⟦abc⟧"/>',
     '<property name="password" value="⟦abc⟧"/>',
-    "<entry key=\"password\">⟦abc⟧</entry>",
+    '<entry key="password">⟦abc⟧</entry>',
     '<user name="x" password="⟦abc⟧"/>',
     "$config['password'] = '⟦abc⟧';",
-    ":password => \"⟦abc⟧\",",
+    ':password => "⟦abc⟧",',
     "'password' => '⟦abc⟧',",
     'const apiKey = "⟦abc⟧";',
-    "password := \"⟦abc⟧\"",
+    'password := "⟦abc⟧"',
     'String password = "⟦abc⟧";',
-    "client_secret   = \"⟦abc⟧\"\nclient_id = \"x\"",
+    'client_secret   = "⟦abc⟧"\nclient_id = "x"',
     # SQL
     "CREATE USER app WITH PASSWORD '⟦s3 cr''et⟧';",
     "ALTER ROLE app PASSWORD '⟦abc⟧'",
@@ -309,7 +332,7 @@ COMMANDS: list[str] = [
     "7z a -p⟦abc⟧ a.7z b",
     "app --token ⟦abc123⟧ --verbose",
     "app --api-key=⟦abc123⟧ run",
-    "app --db-password \"⟦a b c⟧\" run",
+    'app --db-password "⟦a b c⟧" run',
     '["mysql", "-p⟦hunter2⟧", "-h", "db"]',
     '["redis-cli", "-a", "⟦hunter2⟧", "ping"]',
     "['docker', 'login', '-u', 'bob', '-p', '⟦hunter2⟧']",
@@ -351,7 +374,7 @@ HARMLESS: list[str] = [
     f"integrity sha512-{_b64(64)}",
     f"h1:{_b64(32)}",
     "python 3.11.7, ansible-core 2.19.14, docker 26.1.5",
-    f"etag: W/\"{_hex(32)}\"",
+    f'etag: W/"{_hex(32)}"',
     "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{_b64(32)[:43]} bob@host",
     f"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQ{_b64(90)} bob@host",
@@ -406,7 +429,7 @@ HARMLESS: list[str] = [
     "password: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162636465",
     "password: ENC[AES256_GCM,data:abcd,iv:ef==,tag:gh==,type:str]",
     "password = os.environ['DB_PASSWORD']",
-    "password = os.getenv(\"DB_PASSWORD\")",
+    'password = os.getenv("DB_PASSWORD")',
     "const token = process.env.API_TOKEN;",
     "password = var.db_password",
     "password: ***",
@@ -424,7 +447,7 @@ HARMLESS: list[str] = [
     "token=None",
     "--password-stdin",
     "docker login -u bob --password-stdin registry.test:5000",
-    "docker login -u bob -p \"$PASSWORD\"",
+    'docker login -u bob -p "$PASSWORD"',
     "mysql -u root -p",
     "mysql -u root -p$MYSQL_ROOT_PASSWORD app",
     "mysql -h db -P 3306 -u root app",
@@ -433,7 +456,7 @@ HARMLESS: list[str] = [
     "mkdir -p /opt/maestro/jessy",
     "ssh -p 2222 root@host",
     "cp -a a b && tar -czf x.tgz .",
-    "curl -u \"$USER:$PASS\" https://example.com",
+    'curl -u "$USER:$PASS" https://example.com',
     "curl -fsS http://127.0.0.1:8081/api/health",
     "psql -U app -p 5432",
     "docker build --secret id=ca,src=/etc/ssl/ca.crt .",
@@ -443,7 +466,7 @@ HARMLESS: list[str] = [
     # prose
     "Enter password: ",
     "Password for user postgres: ",
-    "FATAL: password authentication failed for user \"app\"",
+    'FATAL: password authentication failed for user "app"',
     "password: must be at least 8 characters",
     "The --password option is deprecated",
     "use --password to set the password",
@@ -452,12 +475,12 @@ HARMLESS: list[str] = [
     "WARNING: Using --password via the CLI is insecure. Use --password-stdin.",
     "bearer token authentication enabled",
     "basic auth is enabled",
-    "WWW-Authenticate: Bearer realm=\"https://auth.example.com/token\",service=\"registry\"",
+    'WWW-Authenticate: Bearer realm="https://auth.example.com/token",service="registry"',
     "Login Succeeded",
     "Authorization header missing",
     "Authentication: required",
     "no secrets were found",
-    "secret \"db\" not found",
+    'secret "db" not found',
     "TASK [Write the secrets of the stack] *******",
     "changed: [staging-1] => (item=db_password)",
     "cookie consent: accepted",
@@ -473,7 +496,7 @@ HARMLESS: list[str] = [
     "50% done, 100%25 more",
     "C:\\new\\table\\path",
     "a && b || c; d & e",
-    "ok: [staging-1] => {\"changed\": false, \"ping\": \"pong\"}",
+    'ok: [staging-1] => {"changed": false, "ping": "pong"}',
     "PLAY RECAP ****************************************************",
     "staging-1 : ok=12 changed=0 unreachable=0 failed=0 skipped=3 rescued=0 ignored=0",
     "Größe: 3 µm — naïve café ✓",

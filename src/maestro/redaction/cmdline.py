@@ -308,7 +308,7 @@ def _table() -> dict[str, tuple[Rule, ...]]:
 _PROGRAMS = _table()
 _GH_SECRET = re.compile(r"gh (?:secret|variable)")
 
-_GLUE = re.compile(r"(?:[ \t]+|[ \t]*\\\r?\n[ \t]*)")
+_GLUE = re.compile(r"[ \t]*\\\r?\n[ \t]*|[ \t]+")
 _TOKEN = re.compile(
     r"(?:\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|\$\([^()\n]*\)|\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\\[^\n]|[^\s\"'|;&<>()`\\])+"
 )

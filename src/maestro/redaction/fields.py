@@ -15,7 +15,7 @@ STEMS = (
 )  # fmt: skip
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 _LONGEST_NAME = 120
-_LONGEST_VALUE = 8192
+_LONGEST_VALUE = 1024  # characters that are looked at; a longer value is masked to its end
 
 _SEPARATOR = re.compile(
     r"(?P<close>(?:\\*[\"'`])?[\])]?)[ \t]{0,40}(?P<sep>:=|=>|==?(?!=)|::?(?!:)|%3[dD])(?P<blank>[ \t]{0,40})"
@@ -34,7 +34,7 @@ _VALUE_FIRST = re.compile(
 _NAME_BEFORE = re.compile(
     r"(?:name|key|Name|Key|NAME|KEY|id)\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\*[\"']?\Z"
 )
-_XML_TEXT = re.compile(r"(?:\s[^<>]{0,300})?>(\s{0,40}<!\[CDATA\[)?([^<]{1,8192})")
+_XML_TEXT = re.compile(r"(?:\s[^<>]{0,300})?>(\s{0,40}<!\[CDATA\[)?([^<]{1,8192})(?=</|\]\]>|<!)")
 _SQL = re.compile(
     r"(?:\s+(?:=|to|by|as|is)\s*|\s+)(?:n|e)?('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
     re.IGNORECASE,
@@ -55,10 +55,26 @@ _COMMENT = re.compile(r"[ \t]+(?:#|//|;)[ \t].*\Z|[ \t]+#\S.*\Z")
 _CUT = re.compile(
     r"[,;&|](?=\s|\Z|\\*[\"']|[\w.\[\]-]{1,80}\\*[\"']?\s?(?:[=:]|%3[dD])|[)}\]])|[)\]}](?=[\s,;)}\]]|\Z)|%26|\\+[nrt\"']|&(?:amp|quot|lt|gt|#\d+);"
 )
+_SIGNATURES = frozenset(
+    ("sig", "signature", "x-amz-signature", "x-goog-signature", "x-ms-signature")
+)
+_IDENTIFIED = re.compile(
+    r"identified(?:\s+with\s+\S{1,60})?\s+(?:by|as)(?:\s+password)?\s+('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
+    re.IGNORECASE,
+)
+_PROGRAM = re.compile(
+    r"(?:psql|pg_\w+|createdb|mysql\w*|mariadb\w*|redis-cli|restic|borg|docker|podman|kubectl|helm|terraform|ansible\S*|curl|wget"
+    r"|python\S*|node|npm|yarn|go|cargo|make|bash|sh|env|sudo|exec|java|ruby|php|perl|cmd|run|bin\S*|vault|aws|gcloud|az|git|ssh\S*)\b"
+)
 _DIRECTIVES = frozenset(
     ("requirepass", "masterauth", "rootpw", "bindpw", "masteruser", "tls-key-file-pass")
 )
 
+_RUN = re.compile(r"[^\s\"'<>`,;&]*")
+_QUOTE_END = re.compile(r"(?<![A-Za-z0-9=\\])\\*[\"']\Z")
+_NAMED_ALIKE = re.compile(
+    r"[a-z_.]*(?:password|passwd|token|secret|key|pwd|pass|credentials?)(?:;|,)?[ \t]*(?:\n|\Z)"
+)
 _NEXT = re.compile(r"[ \t]*\r?\n([ \t]*)(?=\S)")
 
 
@@ -77,12 +93,23 @@ def find_fields(text: str, low: str, spans: list[Span]) -> None:
         start, end = _name(text, at)
         done = end
         name = text[start:end]
-        if not keys.is_secret(name):
+        if name.lower().endswith("authorization") or text.startswith("${", start - 2):
+            continue  # a header, which `places` reads, and a reference with a default
+        if not keys.is_secret(name) and not _is_signed(text, start, name):
             continue
         found = _value(text, start, end, name)
         if found:
             spans.extend(found)
             done = max(done, found[-1][1])
+    if "identified" in low:
+        for match in _IDENTIFIED.finditer(text):
+            if not values.is_harmless(match.group(1)[1:-1], quoted=True):
+                spans.append((match.start(1) + 1, match.end(1) - 1))
+
+
+def _is_signed(text: str, start: int, name: str) -> bool:
+    """Tell whether a name is that of a signature in a query string."""
+    return start > 0 and text[start - 1] in "?&;" and name.lower() in _SIGNATURES
 
 
 def _name(text: str, at: int) -> tuple[int, int]:
@@ -116,6 +143,8 @@ def _value(text: str, start: int, end: int, name: str) -> list[Span]:
     if match:
         return _after_separator(text, start, match, name)
     if name.startswith("-"):
+        if start and text[start - 1] not in " \t\n\r\"'`[(,":
+            return []
         flag = cmdline.flag_value(text, end, name, text[max(0, start - 200) : start])
         return [flag] if flag else []
     if found := _pair(text, start, end, name):
@@ -159,7 +188,7 @@ def _pair(text: str, start: int, end: int, name: str) -> list[Span]:
 def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
     """A name and a value with nothing but blanks between: SQL, .netrc, redis.conf, prose."""
     lowered = name.lower()
-    if lowered in ("password", "passwd", "by", "passphrase", "pass", "secret", "pwd"):
+    if lowered in ("password", "passwd", "passphrase"):
         match = _SQL.match(text, end)
         if (
             match
@@ -200,10 +229,33 @@ def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> 
         if block:
             return _block(text, start, block.end())
     head = text[max(0, start - 500) : start]
+    if (
+        separator in ("=", ":=")
+        and (outer := _outer_quote(head))
+        and not match.group("close")
+        and "sess" not in name.lower()
+    ):
+        # The quote stands before the name: "NAME=value" of an environment or an argument.
+        last = _closing(text, at, outer)
+        value = text[at:last]
+        return [(at, last)] if value and not values.is_harmless(value, name, quoted=True) else []
+    if (
+        name.islower()
+        and separator == "="
+        and match.group("blank")
+        and _NAMED_ALIKE.match(text, at)
+    ):
+        return []  # code: self.token = token
     line = bool(_LINE_START.search(head)) and not match.group("close").startswith("\\")
     if text[at : at + 1] in ("", "\n", "\r"):
         return _next_line(text, start, at, name, separator) if separator.startswith(":") else []
     return _scalar(text, at, name, line=line, separator=separator)
+
+
+def _outer_quote(head: str) -> str:
+    """Return the quote, with its backslashes, right at the end of what stands before a name."""
+    match = _QUOTE_END.search(head)
+    return match.group() if match else ""
 
 
 def _indent(text: str, at: int) -> int:
@@ -279,7 +331,7 @@ def _scalar(text: str, at: int, name: str, *, line: bool, separator: str = ":") 
     stop = min(len(text), at + _LONGEST_VALUE) if stop < 0 else stop
     rest = text[at:stop].rstrip("\r")
     whole = _COMMENT.sub("", rest).rstrip()
-    if values.is_harmless(whole, name):
+    if values.is_harmless(whole, name) or values.is_count(whole, name):
         return []
     if line and (separator != ":" or _is_yaml(text, at)):
         value = _line_value(whole, name, separator)
@@ -287,7 +339,10 @@ def _scalar(text: str, at: int, name: str, *, line: bool, separator: str = ":") 
         value = _word(rest, name)
     if not value or values.is_harmless(value, name):
         return []
-    return [(at, at + len(value))]
+    end = at + len(value)
+    if end == at + _LONGEST_VALUE and (more := _RUN.match(text, end)):
+        end = more.end()
+    return [(at, end)]
 
 
 def _is_yaml(text: str, at: int) -> bool:
@@ -305,11 +360,12 @@ def _line_value(whole: str, name: str, separator: str) -> str:
         ):
             return whole[: cut.start()]
         return whole.rstrip(",;") if whole.rstrip(",;") else whole
-    if separator in (":", "=") and values.is_sentence(whole):
+    if values.is_sentence(whole) and whole.split(None, 1)[0].strip("\"',.:").isalpha():
         return ""
-    if re.search(r"\s[\w.-]+=\S", whole) or (name.isupper() and separator == "="):
+    rest = whole.split(None, 1)[1]
+    if re.search(r"(?:\A|\s)(?:[\w.-]+=\S|[-./|&>])", rest) or _PROGRAM.match(rest):
         # More assignments on the same line, or an environment in front of a command.
-        return _word(whole, name)
+        return whole.split(None, 1)[0] if separator == "=" else _word(whole, name)
     return whole
 
 
@@ -332,13 +388,13 @@ def _closing(text: str, first: int, quote: str) -> int:
     """Return where a quoted value ends: before the same quote with the same backslashes before it."""
     depth = len(quote) - len(quote.lstrip("\\"))
     mark = quote[depth:]
-    limit = min(len(text), first + _LONGEST_VALUE)
     at = first
     while True:
-        at = text.find(mark, at, limit)
-        if at < 0:
-            stop = text.find("\n", first, limit)
-            return stop if stop >= 0 else limit
+        at = text.find(mark, at)
+        if at < 0 or at > first + 8 * _LONGEST_VALUE:
+            stop = text.find("\n", first, at if at >= 0 else len(text))
+            if stop >= 0 or at < 0:
+                return stop if stop >= 0 else len(text)
         slashes = 0
         while at - slashes > first and text[at - slashes - 1] == "\\":
             slashes += 1

@@ -11,7 +11,7 @@ import base64
 import unicodedata
 from collections.abc import Iterator
 
-from .views import join, unescape
+from .views import INVISIBLE, join, unescape
 
 # A form: the text to look for, and how many characters of the same alphabet that are determined
 # only in part stand before and after it.
@@ -60,6 +60,8 @@ def _numbers(raw: bytes) -> Iterator[Form]:
         spread = raw.hex(separator)
         yield spread, 0, 0
         yield spread.upper(), 0, 0
+    yield raw.hex(" ", 2), 0, 0  # as xxd groups it, from either end
+    yield raw.hex(" ", -2), 0, 0
     numbers = [str(byte) for byte in raw]
     for glue in (", ", ",", " "):
         yield glue.join(numbers), 0, 0
@@ -78,7 +80,7 @@ def _quoted(text: str) -> Iterator[str]:
 
 def spellings(text: str) -> list[str]:
     """Return the spellings of a text: as it is, composed, decomposed, quoted, unescaped, unwrapped."""
-    found = dict.fromkeys((text,))
+    found = dict.fromkeys((text, INVISIBLE.sub("", text)))
     if not text.isascii():
         for form in ("NFC", "NFD"):
             found[unicodedata.normalize(form, text)] = None
@@ -116,6 +118,8 @@ def encodings(text: str) -> Iterator[Form]:
             yield from _base64_lines(raw)
         if len(raw) >= 8:
             # A value in base64 that was encoded again, as in a Kubernetes secret of a Docker login.
+            # PowerShell's encoded commands are UTF-16.
+            yield from _base64_cores(each.encode("utf-16-le", "surrogatepass"))
             for inner, _, _ in list(_base64_cores(raw)):
                 yield from _base64_cores(inner.encode(), shortest=12)
         yield from _numbers(raw)

@@ -97,7 +97,7 @@ _INNER: list[tuple[str, int, str]] = [
     ("+ASt", 76, r"[A-Za-z0-9+/]{76}\+ASt[A-Za-z0-9+/]{5,}={0,2}"),
     ("AzFu", 52, r"[A-Za-z0-9_-]{44,52}AzFu[A-Za-z0-9+/=_-]{4,}"),
     # Telegram bot
-    (":AA", 10, r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}"),
+    (":AA", 10, r"(?<![0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}"),
 ]
 
 Rule = tuple[str, re.Pattern[str]]
@@ -167,9 +167,13 @@ def find_tokens(text: str, low: str, spans: list[Span]) -> None:
 
 def _before(text: str, at: int, back: int, shape: re.Pattern[str]) -> re.Match[str] | None:
     for start in range(max(0, at - back), at):
-        if start == 0 or not text[start - 1].isalnum():
+        if (
+            start == 0
+            or not text[start - 1].isalnum()
+            or (back == 10 and not text[start - 1].isdigit())
+        ):
             match = shape.match(text, start)
-            if match:
+            if match and match.start() < at < match.end():
                 return match
     return None
 

@@ -28,6 +28,7 @@ _AUTHORIZATION = re.compile(
     r"|zoho-oauthtoken|aws|key=)\s{1,4}|key=)?",
     re.IGNORECASE,
 )
+_QUOTING = ("digest", "oauth", "hawk", "signature")
 _SCHEME = re.compile(
     r"(?:bearer|basic|(?<![\w-])token(?= [\"']?(?:gh|[0-9a-f]{32}))|sharedaccesssignature|negotiate|ssws|splunk)"
     r"(?:\s{1,2}|%20|\+)(?=[A-Za-z0-9+/_=.~-]*[0-9A-Z=_.])([A-Za-z0-9+/_.~-]{12,}={0,2})",
@@ -146,9 +147,9 @@ def _is_base64(value: str) -> bool:
 def _authorization(text: str, match: re.Match[str], spans: list[Span]) -> None:
     start = match.end()
     opened = match.group("open").strip("[ \t")
-    end = _header_end(text, start, opened)
-    value = text[start:end].rstrip()
     scheme = (match.group("scheme") or "").strip().lower()
+    end = _header_end(text, start, opened, quotes=scheme in _QUOTING)
+    value = text[start:end].rstrip()
     if match.group("sep") == "," and not opened:
         return
     if not scheme and not _looks_secret(value):
@@ -162,8 +163,11 @@ def _looks_secret(value: str) -> bool:
     return " " not in value and len(value) >= 6 and not values.is_harmless(value)
 
 
-def _header_end(text: str, start: int, opened: str) -> int:
-    """Return where a header's value ends: at the quote that opened it, or at the end of the line."""
+def _header_end(text: str, start: int, opened: str, *, quotes: bool = False) -> int:
+    """Return where a header's value ends: at the quote that opened it, or at the end of the line.
+
+    With ``quotes`` the value has quoted parts of its own.
+    """
     stop = text.find("\n", start, start + 8192)
     if stop < 0:
         stop = min(len(text), start + 8192)
@@ -173,7 +177,11 @@ def _header_end(text: str, start: int, opened: str) -> int:
             return close
     for number in range(start, stop):
         char = text[number]
-        if char in "\"'\r" or (char == "\\" and text[number + 1 : number + 2] in "nr\"'\\"):
+        if (
+            (char in "\"'" and not quotes)
+            or char == "\r"
+            or (char == "\\" and text[number + 1 : number + 2] in "nr\"'\\")
+        ):
             return number
     return stop
 
@@ -195,15 +203,13 @@ def _cookie(text: str, match: re.Match[str], spans: list[Span]) -> None:
 
 
 def _pem(text: str, spans: list[Span]) -> None:
-    done = 0
-    for match in _BEGIN.finditer(text):
-        end = _pem_body(text, match.end())
-        done = end
-        spans.append((match.end(), end))
+    begins = [match.end() for match in _BEGIN.finditer(text)]
+    spans.extend((begin, _pem_body(text, begin)) for begin in begins)
+    before = 0
     for match in _END.finditer(text):
-        if match.start() > done or done == 0:
+        if not any(before <= begin <= match.start() for begin in begins):
             spans.append((_pem_head(text, match.start()), match.start()))
-            done = match.end()
+        before = match.end()
 
 
 def _pem_body(text: str, start: int) -> int:
@@ -245,10 +251,20 @@ def _is_key_line(text: str, line: re.Match[str], first: bool) -> bool:
     body = line.group()
     if not body or ":" in body or body.startswith("="):
         return True
-    follows = text[line.end() : line.end() + 1]
-    if follows in ("", "\n", "\r", "\\", '"', "'", "&", "%", "-", "<", ",") or first:
-        return len(body) > 1
-    return len(body) >= 40 and follows in (" ", "\t")
+    follows = text[line.end() : line.end() + 5]
+    if (
+        first
+        or body.endswith("=")
+        or follows == ""
+        or follows[0] in "\"'<"
+        or follows.startswith("-----")
+    ):
+        return True
+    whole = bool(_BREAKS.match(text, line.end())) or follows[0] in "\\,&%"
+    if whole and len(body) < 16:
+        after = _PREFIX.match(text, (_BREAKS.match(text, line.end()) or line).end())
+        return after is not None and text.startswith("-----", after.end())
+    return whole or (len(body) >= 40 and follows[0] in " \t")
 
 
 def _pem_head(text: str, end: int) -> int:

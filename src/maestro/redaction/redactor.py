@@ -110,7 +110,11 @@ class Redactor:
         try:
             plain = views.visible(text)
             spans = self._find_plain(plain.text if plain else text)
-            return merge(plain.back(span) for span in spans) if plain else spans
+            if plain is None:
+                return spans
+            # A secret may hold such characters itself.
+            whole = self._registry.index.find(text)
+            return merge([*(plain.back(span) for span in spans), *whole])
         except Exception:
             return [(0, len(text))]
 

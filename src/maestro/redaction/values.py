@@ -15,7 +15,7 @@ _NOTHING = re.compile(
     | [\[<({]*\s*(?:\w{1,20}[ _-])?(?:redacted|masked|filtered|hidden|removed|sanitized|suppressed|scrubbed)
       (?:[ _-]\w{1,20})?\s*[\])}>]*
     | \$redacted\$ | \((?:sensitive(?:\ value)?|known\ after\ apply)\) | value_specified_in_no_log_parameter
-    | \$\$?\{[^{}]*\} | (?-i:\$\$?(?:[A-Z_][A-Z0-9_]*|[a-z_]+)) | \$\$?\([^()]*\) | \$\d | `[^`]*`
+    | \$\{\{.*\}\} | \$\$?\{[^{}]*\} | (?-i:\$\$?(?:[A-Z_][A-Z0-9_]*|[a-z_]+)) | \$\$?\([^()]*\) | \$\d | `[^`]*`
     | \{\{.*\}\} | \{%.*%\} | <%.*%> | %\{[^{}]*\} | \{[a-z_][\w.]*\} | \{\d*\} | %\(\w+\)s | %[svqdr] | \?
     | %[a-z_]+%
     | <[a-z][\w .,|/-]*> | \[[a-z][a-z _-]*\]
@@ -72,6 +72,11 @@ def is_harmless(value: str, key: str = "", *, quoted: bool = False) -> bool:
     if lowered in ("pin", "cvv", "cvc", "otp", "totp") and not re.fullmatch(r"\d{3,8}", plain):
         return True
     return lowered == "secret_id" and "/" in plain
+
+
+def is_count(rest: str, key: str) -> bool:
+    """Tell whether ``pass`` or ``token`` is followed by a number of them."""
+    return key.lower() in _COUNTS and bool(re.match(r"\d{1,5}(?![\w.+/=-])", rest))
 
 
 def is_sentence(value: str) -> bool:

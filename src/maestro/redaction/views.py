@@ -25,11 +25,23 @@ JOINT = re.compile(
     r"\\?\r?\n[ \t]{0,200}(?:(?:[#>|]|[A-Za-z0-9][\w.-]{0,60} {1,40}\|)[ \t]{0,40})?"
 )
 
+
+def _utf8(lead: str, digits: tuple[str, str, str, str, str]) -> str:
+    """Return a pattern of one character of UTF-8, each byte escaped behind ``lead``."""
+    two, three, four, more, other = (lead + digit for digit in digits)
+    return f"{two}{more}|{three}(?:{more}){{2}}|{four}(?:{more}){{3}}|{other}"
+
+
+_H = "[0-9a-fA-F]"
+_PERCENT = (f"[cCdD]{_H}", f"[eE]{_H}", f"[fF]{_H}", f"[89abAB]{_H}", f"[89a-fA-F]{_H}")
+_OCTAL = ("3[0-3][0-7]", "3[45][0-7]", "36[0-7]", "2[0-7][0-7]", "[23][0-7][0-7]")
+_UTF8_HEX, _UTF8_OCTAL = _utf8(r"\\+x", _PERCENT), _utf8(r"\\+", _OCTAL)
 _ESCAPE = re.compile(
-    r"\\+(?:u[dD][89abAB][0-9a-fA-F]{2}\\+u[dD][c-fC-F][0-9a-fA-F]{2}|u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}"
-    r"|U[0-9a-fA-F]{8}|x[0-7][0-9a-fA-F]|x[89a-fA-F][0-9a-fA-F](?:\\+x[89a-fA-F][0-9a-fA-F]){0,3}"
-    r"|[23][0-7]{2}(?:\\+[23][0-7]{2}){0,3}|[01]?[0-7]{2}|.)"
-    r"|%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F]){1,4}"
+    rf"\\+u[dD][89abAB]{_H}{{2}}\\+u[dD][c-fC-F]{_H}{{2}}"
+    rf"|\\+(?:u\{{{_H}{{1,6}}\}}|u{_H}{{4}}|U{_H}{{8}}|x[0-7]{_H})"
+    rf"|{_UTF8_HEX}|{_UTF8_OCTAL}"
+    rf"|\\+(?:[01]?[0-7]{{2}}|.)"
+    rf"|%[0-7]{_H}|{_utf8('%', _PERCENT)}"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});"
     r"|\$\$"
 )
@@ -44,7 +56,6 @@ _SIMPLE = {
     "e": "\x1b",
     "0": "\0",
 }
-_HEX_PAIR = re.compile(r"[0-9a-fA-F]{2}")
 _memory: dict[str, str] = {}
 
 
@@ -83,7 +94,7 @@ def _decode(token: str) -> str:
         return lead + _bytes_to_text(
             bytes(int(pair, 16) for pair in re.findall(r"x([0-9a-fA-F]{2})", body))
         )
-    if kind in "0123" and len(body) > 1:
+    if kind in "01234567" and len(body) > 1:
         return lead + _bytes_to_text(
             bytes(int(code, 8) & 255 for code in re.findall(r"[0-7]{1,3}", body))
         )

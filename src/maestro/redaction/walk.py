@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from . import cmdline, keys, values
 
+_SCHEME = re.compile(r"(?:basic|bearer|token|digest|apikey)\s+", re.IGNORECASE)
 _DEEPEST = 100
 _NAMES = ("name", "Name", "key", "Key", "NAME", "KEY")
 _VALUES = ("value", "Value", "VALUE")
@@ -44,7 +46,8 @@ class Walker:
 
     def _string(self, value: str, key: str, *, secret: bool) -> str:
         if secret and not values.is_harmless(value, key, quoted=True):
-            return self._mask
+            scheme = _SCHEME.match(value) if key.lower().endswith("authorization") else None
+            return f"{scheme.group()}{self._mask}" if scheme else self._mask
         return self._text(value)
 
     def _number(self, value: int | float, key: str, *, secret: bool) -> object:
@@ -114,8 +117,8 @@ class Walker:
         if all(new is old for new, old in zip(clean, items)):
             return value
         if isinstance(value, tuple):
-            made: object = type(value)(*clean) if hasattr(value, "_fields") else tuple(clean)
-            return made
+            make: Callable[..., object] | None = getattr(type(value), "_make", None)
+            return make(clean) if make else tuple(clean)
         if isinstance(value, (set, frozenset)):
             return type(value)(clean)
         return clean
