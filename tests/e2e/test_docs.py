@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from e2e import lab
+from e2e.conftest import Counter
 
 TABLE = lab.PROJECT / "tests/doc_commands.yml"
 
@@ -40,6 +41,14 @@ def test_the_commands_of_a_page_work_in_their_order(demo: lab.Run, page: str) ->
         done = lab.run("bash", "-c", as_here(line, plan), timeout=1800).ok()
         if shown := re.search(r"^\s*plan ([0-9a-f]{12})\b", done.out, re.MULTILINE):
             plan = shown[1]
+
+
+def test_a_stack_that_was_added_can_be_planned(counter: Counter) -> None:
+    before = [lab.footprint(host, "counter") for host in lab.STAGING]
+    words = counter.arguments("-e", "version=v1")
+    run = lab.playbook("playbooks/plan.yml", "-l", "staging", *words).ok()
+    assert re.search(r"^\s*plan [0-9a-f]{12}\b", run.out, re.MULTILINE)
+    assert [lab.footprint(host, "counter") for host in lab.STAGING] == before
 
 
 def test_every_page_with_lab_commands_is_run() -> None:
