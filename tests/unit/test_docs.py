@@ -189,6 +189,26 @@ def test_the_stack_that_the_docs_show_is_accepted(tmp_path: Path) -> None:
             assert f"`{part}[].{key}`" in rows, key
 
 
+@pytest.mark.requirement("T9.2")
+def test_every_make_command_is_documented() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = re.findall(r"^  ([a-z][a-z-]*) +\S", done.stdout, re.MULTILINE)
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if "| `make" in line]
+    named = [name for row in rows for name in re.findall(r"`make ([a-z-]+)", row.split("|")[1])]
+    assert sorted(named) == sorted(targets)
+
+
+@pytest.mark.requirement("T9.3")
+def test_troubleshooting_has_its_parts_and_each_issue_a_cause_and_a_command() -> None:
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert titles == ["Common issues", "Debug commands", "Log analysis", "Performance"]
+    rows = re.findall(r"^\| (.+) \|$", text, re.MULTILINE)
+    issues = [row.split(" | ") for row in rows if not row.startswith("symptom")]
+    assert len(issues) > 20
+    assert all(len(issue) == 3 and all(cell.strip() for cell in issue) for issue in issues)
+
+
 def quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
