@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,15 +18,25 @@ import yaml
 from .errors import MaestroError, raise_all
 
 EXTENSION = "x-maestro"
-NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*\Z")
 # A tag by the grammar of the distribution specification.
-TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
+TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
+_TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number"}
+# What a value must be, by the word of the schema that says so.
+_BOUNDS = {
+    "minimum": "{} or more",
+    "maximum": "{} or less",
+    "exclusiveMinimum": "more than {}",
+    "minItems": "a list of at least {}",
+    "pattern": "text that matches {}",
+}
 # ${NAME} or $NAME without a default; `$$` is a literal dollar.
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{([A-Za-z_]\w*)(:?[-?+][^}]*)?\}|([A-Za-z_]\w*))")
 TOP_LEVEL = (
     *("name", "version", "include", "services"),
     *("networks", "volumes", "secrets", "configs"),
 )
+MAPPINGS = ("networks", "volumes", "secrets", "configs")
 KINDS = ("http", "tcp", "command")  # of a smoke check
 GIVEN = ("REGISTRY", "VERSION")  # what every stack may refer to
 
@@ -57,18 +68,22 @@ class Stack:
         """Service definitions of all files, a later file's keys over an earlier file's."""
         merged: dict[str, dict[str, Any]] = {}
         for document in self.documents.values():
-            for name, service in (document.get("services") or {}).items():
-                merged.setdefault(name, {}).update(service or {})
+            for name, service in _services(document).items():
+                merged.setdefault(name, {}).update(service)
         return merged
 
     @property
     def secret_names(self) -> list[str]:
         """The secrets its services read when they run (not those only a build uses)."""
-        found = set()
-        for service in self.services.values():
-            for entry in service.get("secrets") or []:
-                found.add(str(entry["source"] if isinstance(entry, dict) else entry))
-        return sorted(found)
+        # File by file: Compose adds a later file's secrets to an earlier file's.
+        return sorted(
+            {
+                str(entry["source"] if isinstance(entry, dict) else entry)
+                for document in self.documents.values()
+                for service in _services(document).values()
+                for entry in service.get("secrets") or []
+            }
+        )
 
 
 def load(directory: Path, name: str, environment: str, variables: Mapping[str, str]) -> Stack:
@@ -81,15 +96,18 @@ def load(directory: Path, name: str, environment: str, variables: Mapping[str, s
     compose_files = ["compose.yaml"]
     if (home / f"compose.{environment}.yaml").exists():
         compose_files.append(f"compose.{environment}.yaml")
-    files = {file: (home / file).read_text(encoding="utf-8") for file in compose_files}
-    documents = {file: _parse(home / file, text) for file, text in files.items()}
-    stack = Stack(name, home, files, compose_files, documents)
-    problems = [
-        *_shape(stack),
-        *_extension(stack),
-        *_variables(stack, variables),
-    ]
+    files = {file: _read(home / file) for file in compose_files}
+    documents = {}
+    problems: list[MaestroError] = []
+    for file, text in files.items():
+        try:
+            documents[file] = _parse(home / file, text)
+        except MaestroError as problem:
+            problems.append(problem)
     raise_all(problems)
+    stack = Stack(name, home, files, compose_files, documents)
+    problems += [*_shape(stack), *_extension(stack), *_variables(stack, variables)]
+    raise_all([*problems, *_outside(stack)])
     files.update(_referenced(stack))
     return stack
 
@@ -114,10 +132,46 @@ def _home(directory: Path, name: str) -> Path:
     )
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MaestroError(
+            f"cannot be read: {getattr(error, 'strerror', None) or error}",
+            where=f"{path.parent.name}/{path.name}",
+            fix="a Compose file is a readable text in UTF-8",
+        ) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the two tags Compose adds for files that are merged."""
+
+    def overriding(self, node: yaml.Node) -> Any:
+        """What a node would be without its tag."""
+        if isinstance(node, yaml.MappingNode):
+            return self.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return self.construct_sequence(node, deep=True)
+        return node.value
+
+
+_Loader.add_constructor("!reset", lambda _loader, _node: None)
+_Loader.add_constructor("!override", _Loader.overriding)
+
+
+def _services(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The services of one file, as far as they are mappings."""
+    return {
+        str(name): service or {}
+        for name, service in document["services"].items()
+        if isinstance(service, dict) or service is None
+    }
+
+
 def _parse(path: Path, text: str) -> dict[str, Any]:
     where = f"{path.parent.name}/{path.name}"
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader with two tags more
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
@@ -136,8 +190,8 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
 
 
 def _shape(stack: Stack) -> list[MaestroError]:
-    """Services that are no mappings, and top-level keys Compose does not know."""
-    problems = []
+    """What is not of the kind it must be, and top-level keys Compose does not know."""
+    problems: list[MaestroError] = []
     for file, document in stack.documents.items():
         where = f"{stack.name}/{file}"
         for key in document:
@@ -152,6 +206,15 @@ def _shape(stack: Stack) -> list[MaestroError]:
                 problems.append(
                     MaestroError("looks misspelt", where=f"{where}: {key}", fix=f"use {EXTENSION}")
                 )
+        problems += [
+            MaestroError(
+                f"found {_kind(document[key])}, not a mapping",
+                where=f"{where}: {key}",
+                fix="write `NAME: {...}` for each, indented below the key",
+            )
+            for key in MAPPINGS
+            if document.get(key) is not None and not isinstance(document[key], dict)
+        ]
         for name, service in document["services"].items():
             if service is not None and not isinstance(service, dict):
                 problems.append(
@@ -161,7 +224,48 @@ def _shape(stack: Stack) -> list[MaestroError]:
                         fix="write its keys indented below the name",
                     )
                 )
+        for name, service in _services(document).items():
+            problems += _readers(service, f"{where}: services.{name}")
     return problems
+
+
+def _readers(service: Mapping[str, Any], where: str) -> Iterable[MaestroError]:
+    """The lists of secrets and configs a service reads."""
+    for key in ("secrets", "configs"):
+        entries = service.get(key)
+        if entries is not None and not isinstance(entries, list):
+            yield MaestroError(
+                f"found {_kind(entries)}, not a list",
+                where=f"{where}.{key}",
+                fix="write `- NAME` for each",
+            )
+            continue
+        for number, entry in enumerate(entries or []):
+            if not (isinstance(entry, str) or (isinstance(entry, dict) and "source" in entry)):
+                yield MaestroError(
+                    f"found {_kind(entry)}",
+                    where=f"{where}.{key}[{number}]",
+                    fix="allowed: a name, or a mapping with `source: NAME`",
+                )
+
+
+def _outside(stack: Stack) -> Iterable[MaestroError]:
+    """Mounts of what lies beside the stack's directory.
+
+    No host has it, and in Compose's own reading such a path is an absolute one.
+    """
+    for file, document in stack.documents.items():
+        for name, service in _services(document).items():
+            mounts = service.get("volumes")
+            for number, mount in enumerate(mounts if isinstance(mounts, list) else []):
+                source = mount.get("source") if isinstance(mount, dict) else mount
+                source = str(source or "").partition(":")[0]
+                if source and posixpath.normpath(source).split("/")[0] == "..":
+                    yield MaestroError(
+                        f"found {source}: a mount from outside the stack's directory",
+                        where=f"{stack.name}/{file}: services.{name}.volumes[{number}]",
+                        fix="allowed: named volumes and absolute paths",
+                    )
 
 
 def _extension(stack: Stack) -> list[MaestroError]:
@@ -184,11 +288,13 @@ def extension_problems(extension: Any, place: str, services: list[str]) -> list[
     found = [
         error
         for error in validator.iter_errors(extension)
-        if not (isinstance(error.instance, str) and "${" in error.instance)
+        if not (isinstance(error.instance, str) and "$" in error.instance)
+        # Its own problem, that it is no mapping, says it all.
+        and not (error.validator == "oneOf" and not isinstance(error.instance, dict))
     ]
     found.sort(key=lambda error: str(error.absolute_path))
     problems = [_schema_problem(place, error) for error in found]
-    if not problems and isinstance(extension, dict):
+    if isinstance(extension, dict):
         problems += _unknown_services(place, extension, services)
     return problems
 
@@ -197,54 +303,63 @@ def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroErr
     path = place + "".join(
         f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path
     )
-    schema: Mapping[str, Any] = dict(error.schema) if isinstance(error.schema, Mapping) else {}
     value: Any = error.validator_value
     instance: Any = error.instance
-    if error.validator == "additionalProperties":
-        allowed = sorted(schema.get("properties", {}))
-        unknown = [str(key) for key in instance if key not in allowed]
-        hints = "; ".join(_did_you_mean(key, allowed) for key in unknown)
-        return MaestroError(f"unknown key {', '.join(unknown)}", where=path, fix=hints)
-    if error.validator == "oneOf":
-        kinds = [kind for kind in KINDS if kind in instance]
-        return MaestroError(
-            f"found {' and '.join(kinds) or 'none'} of http, tcp and command",
-            where=path,
-            fix="a check has exactly one of them",
-        )
-    if error.validator == "anyOf":
-        message = "a port is a number from 1 to 65535, or a ${VARIABLE}"
-        return MaestroError(f"found {instance!r}", where=path, fix=message)
-    if error.validator == "enum":
-        return MaestroError(
-            f"found {instance!r}", where=path, fix=f"allowed: {', '.join(map(str, value))}"
-        )
-    if error.validator == "type":
-        return MaestroError(f"found {_kind(instance)}", where=path, fix=f"allowed: {value}")
-    return MaestroError(error.message, where=path, fix="see docs/add-a-stack.md for this key")
+    what, fix = f"found {instance!r}", ""
+    match str(error.validator):
+        case "additionalProperties":
+            schema: Any = error.schema
+            allowed = sorted(schema["properties"])
+            unknown = [str(key) for key in instance if key not in allowed]
+            what = f"unknown key {', '.join(unknown)}"
+            fix = "; ".join(_did_you_mean(key, allowed) for key in unknown)
+        case "oneOf":
+            kinds = [kind for kind in KINDS if kind in instance]
+            what = f"found {' and '.join(kinds) or 'none'} of http, tcp and command"
+            fix = "a check has exactly one of them"
+        case "anyOf":
+            fix = "a port is a number from 1 to 65535, or a ${VARIABLE}"
+        case "enum":
+            fix = f"allowed: {', '.join(map(str, value))}"
+        case "required":
+            missing = [key for key in value if key not in instance]
+            what = f"lacks {', '.join(missing)}"
+            fix = f"set it; found: {', '.join(sorted(map(str, instance))) or 'nothing'}"
+        case "type":
+            what, fix = f"found {_kind(instance)}", f"allowed: {_TYPES.get(value, value)}"
+        case validator:
+            fix = f"allowed: {_BOUNDS[validator].format(value)}"
+    return MaestroError(what, where=path, fix=fix)
 
 
 def _unknown_services(
     place: str, extension: Mapping[str, Any], services: list[str]
 ) -> Iterable[MaestroError]:
     named = [
-        (f"migrations[{number}].service", item["service"])
-        for number, item in enumerate(extension.get("migrations") or [])
+        (f"migrations[{number}]", item) for number, item in _mappings(extension.get("migrations"))
     ]
-    for number, item in enumerate(extension.get("smoke") or []):
+    for number, item in _mappings(extension.get("smoke")):
         named += [
-            (f"smoke[{number}].{kind}.service", item[kind]["service"])
+            (f"smoke[{number}].{kind}", item[kind])
             for kind in KINDS
-            if "service" in item.get(kind, {})
+            if isinstance(item.get(kind), dict)
         ]
-    named += [(f"secret_owners.{name}", name) for name in extension.get("secret_owners") or {}]
-    for path, name in named:
-        if name not in services:
+    found = [(f"{path}.service", item["service"]) for path, item in named if "service" in item]
+    owners = extension.get("secret_owners")
+    found += [(f"secret_owners.{name}", name) for name in owners or {} if isinstance(owners, dict)]
+    for path, name in found:
+        if isinstance(name, str) and name not in services and "$" not in name:
             yield MaestroError(
                 f"unknown service {name!r}",
                 where=f"{place}.{path}",
                 fix=_did_you_mean(name, services),
             )
+
+
+def _mappings(value: Any) -> list[tuple[int, dict[str, Any]]]:
+    """The mappings of a list and where in it they stand; what else is there is another problem."""
+    entries = value if isinstance(value, list) else []
+    return [(number, entry) for number, entry in enumerate(entries) if isinstance(entry, dict)]
 
 
 def _variables(stack: Stack, given: Mapping[str, str]) -> list[MaestroError]:
@@ -257,7 +372,7 @@ def _variables(stack: Stack, given: Mapping[str, str]) -> list[MaestroError]:
                 if (
                     name not in given
                     and name not in GIVEN
-                    and not default.lstrip(":").startswith("-")
+                    and not default.lstrip(":").startswith(("-", "+"))
                 ):
                     missing.setdefault(name, f"{stack.name}/{file}: {path}")
     return [
@@ -289,12 +404,12 @@ def _referenced(stack: Stack) -> dict[str, str]:
         for config in (document.get("configs") or {}).values():
             if isinstance(config, dict) and "file" in config:
                 names.add(str(config["file"]))
-        for service in document["services"].values():
-            names.update(_paths((service or {}).get("env_file")))
-            extends = (service or {}).get("extends")
+        for service in _services(document).values():
+            names.update(_paths(service.get("env_file"), stack.directory))
+            extends = service.get("extends")
             if isinstance(extends, dict) and "file" in extends:
                 names.add(str(extends["file"]))
-        names.update(_paths(document.get("include")))
+        names.update(_paths(document.get("include"), stack.directory))
     files = {}
     for name in sorted(names):
         path = (stack.directory / name).resolve()
@@ -305,7 +420,7 @@ def _referenced(stack: Stack) -> dict[str, str]:
                 fix=f"move it below {stack.directory.name}/",
             )
         try:
-            files[name.removeprefix("./")] = path.read_text(encoding="utf-8")
+            files[posixpath.normpath(name)] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise MaestroError(
                 f"the file {name} cannot be read: {getattr(error, 'strerror', None) or error}",
@@ -315,15 +430,23 @@ def _referenced(stack: Stack) -> dict[str, str]:
     return files
 
 
-def _paths(value: Any) -> list[str]:
-    """The paths in the short and long forms of ``env_file`` and ``include``."""
+def _paths(value: Any, directory: Path) -> list[str]:
+    """The paths in the short and long forms of ``env_file`` and ``include``.
+
+    Without those that say ``required: false`` and are not there.
+    """
     if value is None:
         return []
     entries = value if isinstance(value, list) else [value]
     found: list[str] = []
     for entry in entries:
         path = entry.get("path") if isinstance(entry, dict) else entry
-        found += [str(item) for item in (path if isinstance(path, list) else [path]) if item]
+        optional = isinstance(entry, dict) and entry.get("required") is False
+        found += [
+            str(item)
+            for item in (path if isinstance(path, list) else [path])
+            if item and not (optional and not (directory / str(item)).exists())
+        ]
     return found
 
 
