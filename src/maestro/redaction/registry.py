@@ -81,6 +81,19 @@ def why_not(value: str) -> str | None:
     return None
 
 
+def is_plain(value: str) -> bool:
+    """Tell whether a value from a vault is plainly no secret: a word, a number, a host, an address.
+
+    People encrypt whole files of settings; masking `prod` or `5432` would hide the output.
+    """
+    bare = value.strip()
+    if why_not(bare) or (len(bare) < 6 and bare.isdigit()):
+        return True
+    if " " in bare and bare.replace(" ", "").isalpha():
+        return False  # a passphrase
+    return bool(_PLAIN_LEAF.match(bare)) and not (len(bare) > 11 and bare.isalpha())
+
+
 def _tree(text: str) -> object:
     """Return the mapping or list a secret is when it is JSON or YAML, else None."""
     if len(text) > 1_000_000:

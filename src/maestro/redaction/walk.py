@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from . import cmdline, keys, values
 
@@ -40,9 +42,21 @@ class Walker:
             return self._mapping(value, depth)
         if isinstance(value, (list, tuple, set, frozenset)):
             return self._sequence(value, key, depth)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._record(value, depth)
         text = str(value)
         clean = self._text(text)
         return value if clean == text else clean
+
+    def _record(self, value: Any, depth: int) -> object:
+        """Return a dataclass with its fields redacted."""
+        changes = {}
+        for field in dataclasses.fields(value):
+            old = getattr(value, field.name)
+            new = self.walk(old, field.name, depth + 1)
+            if new is not old:
+                changes[field.name] = new
+        return dataclasses.replace(value, **changes) if changes else value
 
     def _string(self, value: str, key: str, *, secret: bool) -> str:
         if secret and not values.is_harmless(value, key, quoted=True):
