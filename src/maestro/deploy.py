@@ -15,7 +15,7 @@ from . import policy
 from .controller import who
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
-from .render import Rendered, Wish, narrow, needs_of, render
+from .render import Rendered, Wish, narrow, needs_of, render, unescaped
 from .stack import EXTENSION, extension_problems
 
 MANIFEST_SCHEMA = 1
@@ -53,9 +53,9 @@ def decide(inputs: Inputs) -> Decision:
     version = _version(inputs)
     if state["model_problem"]:
         raise MaestroError(str(state["model_problem"]))
-    extension = state["model"].get(EXTENSION) or {}
+    extension = unescaped(state["model"].get(EXTENSION) or {})
     place = f"{request['stack']}/compose.yaml: {EXTENSION}"
-    raise_all(extension_problems(extension, place, list(state["model"]["services"])))
+    raise_all(extension_problems(extension, place, list(state["model"]["services"]), filled=True))
     model = narrow(state["model"], extension, inputs.profiles)
     raise_all(policy.problems(model, str(request["environment"]), str(request["stack"])))
     images = _images(model, state)
@@ -63,6 +63,7 @@ def decide(inputs: Inputs) -> Decision:
     wish = {"stack": request["stack"], "version": version, "model": model, "extension": extension}
     decision = Decision(release, [], "", {})
     problems: list[MaestroError] = []
+    releases: dict[str, Rendered] = {}
     for host, found in inputs.states.items():
         rendered = render(
             Wish(
@@ -81,13 +82,16 @@ def decide(inputs: Inputs) -> Decision:
         )
         problems += planning.preflight(plan, rendered, found)
         decision.plans.append(plan)
-        decision.hosts[host] = _work(inputs, release, plan, rendered, wish, images)
+        releases[host] = rendered
     raise_all(problems)
-    _share_migrations(decision)
+    planning.share_migrations(decision.plans)
     digests = {reference: str(image["digest"]) for reference, image in images.items()}
-    decision.digest = planning.plans_hash(decision.plans, digests)
-    for work in decision.hosts.values():
+    content = [model, releases[inputs.resolver].configs]
+    decision.digest = planning.plans_hash(decision.plans, digests, content)
+    for plan in decision.plans:
+        work = _work(inputs, release, plan, releases[plan.host], wish, images)
         work["manifest"]["plan"] = decision.digest
+        decision.hosts[plan.host] = work
     return decision
 
 
@@ -153,18 +157,11 @@ def _work(
                 "needs": needs_of(wish["model"], item["service"], rendered.order),
             }
             for item in plan.migrations
+            if item["on"] == plan.host
         ],
         "smoke": list(wish["extension"].get("smoke") or []),
         "manifest": _manifest(inputs, release, plan, rendered, wish, images),
     }
-
-
-def _share_migrations(decision: Decision) -> None:
-    """Let a database that hosts share be migrated by the first host that changes."""
-    changing = [plan.host for plan in decision.plans if plan.changes]
-    for host in changing[1:]:
-        work = decision.hosts[host]
-        work["migrations"] = [m for m in work["migrations"] if m["database"] != "shared"]
 
 
 def _only(levels: list[list[str]], wanted: set[str]) -> list[list[str]]:

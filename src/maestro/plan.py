@@ -12,7 +12,7 @@ import yaml
 
 from .errors import MaestroError
 from .host.registry import Reference
-from .render import Rendered, memory
+from .render import Rendered, definitions, memory
 
 # The versions this release was tested with at both ends, see docs/hosts.md.
 ENGINE_MINIMUM = (25, 0)
@@ -31,6 +31,7 @@ CREATE, REPLACE, START, SCALE, REMOVE, KEEP = (
     "keep",
 )
 UNHEALTHY = "is unhealthy"
+_UNRECORDED = "differs from the recorded release"
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,14 @@ def decide(
         version_before=str(manifest.get("version", "")),
         version=str(wish["version"]),
     )
-    old = (yaml.safe_load(state["compose"]) or {}).get("services", {}) if state["compose"] else {}
+    old = _recorded(str(state["compose"]))
     containers: dict[str, list[Mapping[str, Any]]] = {}
     for container in state["containers"]:
         containers.setdefault(container["service"], []).append(container)
     tags = _tags(manifest, images)
     for name in [name for level in rendered.order for name in level]:
         there = containers.pop(name, [])
-        plan.steps.append(_step(name, rendered, there, old.get(name), tags))
+        plan.steps.append(_step(name, rendered, there, old, tags))
     plan.steps += [Step(REMOVE, name, ("no longer in the stack",)) for name in sorted(containers)]
     local = set(state["images"])
     plan.pulls = [
@@ -114,30 +115,39 @@ def decide(
     ]
     done = manifest.get("migrations", {})
     plan.migrations = [
-        {"service": item["service"], "database": item.get("database", "host")}
+        {"service": item["service"], "database": item.get("database", "host"), "on": host}
         for item in wish["extension"].get("migrations") or []
         if done.get(item["service"]) != rendered.migrations[item["service"]]["hash"]
     ]
     plan.secrets = {
         name: "changed" if name in manifest.get("secrets", {}) else "new"
         for name, version in sorted(state["secrets"].items())
-        if not version
+        if not version and name in {item["name"] for item in rendered.secret_files}
     }
     return plan
+
+
+def _recorded(text: str) -> dict[str, Any]:
+    """The release that serves; empty where there is none or somebody damaged its file."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _step(
     name: str,
     rendered: Rendered,
     there: list[Mapping[str, Any]],
-    old: Mapping[str, Any] | None,
+    old: Mapping[str, Any],
     tags: Mapping[str, str],
 ) -> Step:
     facts = rendered.services[name]
     if not there:
         return Step(CREATE, name, ("has no container",))
     if any(container["hash"] != facts["hash"] for container in there):
-        return Step(REPLACE, name, tuple(_reasons(old, rendered.compose["services"][name], tags)))
+        return Step(REPLACE, name, tuple(_reasons(name, old, rendered.compose, tags)))
     if len(there) != facts["replicas"]:
         return Step(SCALE, name, (f"{len(there)} -> {facts['replicas']} containers",))
     stopped = [c for c in there if c["status"] != "running"]
@@ -149,31 +159,41 @@ def _step(
 
 
 def _reasons(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any], tags: Mapping[str, str]
-) -> Iterable[str]:
+    name: str, before: Mapping[str, Any], after: Mapping[str, Any], tags: Mapping[str, str]
+) -> list[str]:
     """Name what differs; values are shown for the image only."""
+    old, new = (before.get("services") or {}).get(name), after["services"][name]
     if old is None:
-        yield "differs from the recorded release"
-        return
-    found = False
-    for key in sorted({*old, *new} - {"labels", "depends_on", "deploy"}):
-        if old.get(key) == new.get(key):
-            continue
-        found = True
-        if key == "image":
-            yield f"image {_short(old, tags)} -> {_short(new, tags)}"
-        elif key == "environment":
-            yield f"environment {', '.join(_changed_keys(old.get(key), new.get(key)))}"
-        elif key in ("secrets", "configs"):
-            yield f"{key} {', '.join(_changed_files(old.get(key), new.get(key)))}"
-        else:
-            yield key
-    for key in ("deploy", "labels"):
-        if _without_hash(old.get(key)) != _without_hash(new.get(key)):
-            found = True
-            yield key
-    if not found:
-        yield "differs from the recorded release"
+        return [_UNRECORDED]
+    found = [
+        _reason(key, old, new, tags)
+        for key in sorted({*old, *new} - {"labels", "depends_on", "deploy"})
+        if old.get(key) != new.get(key)
+    ]
+    found += [
+        key
+        for key in ("deploy", "labels")
+        if _without_hash(old.get(key)) != _without_hash(new.get(key))
+    ]
+    earlier = definitions(old, before)
+    found += [
+        f"{kind} {', '.join(changed)}"
+        for kind, defined in definitions(new, after).items()
+        if kind not in found and (changed := _changed_keys(earlier[kind], defined))
+    ]
+    return found or [_UNRECORDED]
+
+
+def _reason(
+    key: str, old: Mapping[str, Any], new: Mapping[str, Any], tags: Mapping[str, str]
+) -> str:
+    if key == "image":
+        return f"image {_short(old, tags)} -> {_short(new, tags)}"
+    if key == "environment":
+        return f"environment {', '.join(_changed_keys(old.get(key), new.get(key)))}"
+    if key in ("secrets", "configs"):
+        return f"{key} {', '.join(_changed_files(old.get(key), new.get(key)))}"
+    return key
 
 
 def _without_hash(value: Any) -> dict[str, Any]:
@@ -253,7 +273,9 @@ def _too_old(host: str, what: str, found: str, least: tuple[int, ...]) -> list[M
     wanted = ".".join(map(str, least))
     return [
         MaestroError(
-            f"{what} {found or 'not found'} is too old, {wanted} or newer is needed",
+            f"{what} {found} is too old, {wanted} or newer is needed"
+            if found
+            else f"{what} was not found, {wanted} or newer is needed",
             where=host,
             fix="run playbooks/provision.yml for this host",
         )
@@ -281,11 +303,25 @@ def _size(value: float) -> str:
     return f"{value / MEBIBYTE:.0f} MiB" if value < 10240 * MEBIBYTE else f"{value / 2**30:.0f} GiB"
 
 
-def plans_hash(plans: Iterable[Plan], digests: Mapping[str, str]) -> str:
-    """A name for exactly these plans, on exactly these releases: what an approval is bound to."""
+def share_migrations(plans: Iterable[Plan]) -> None:
+    """Let a database that hosts share be migrated by the first host that needs it."""
+    first: dict[str, str] = {}
+    for plan in plans:
+        for item in plan.migrations:
+            shared = item["database"] == "shared"
+            item["on"] = first.setdefault(item["service"], plan.host) if shared else plan.host
+
+
+def plans_hash(plans: Iterable[Plan], digests: Mapping[str, str], content: Any = None) -> str:
+    """A name for exactly these plans, on exactly these releases: what an approval is bound to.
+
+    ``content`` is what the releases are rendered from: a plan names what changes and shows
+    no values, so two different values make one plan, and still are two releases.
+    """
     document = {
         "plans": [plan.as_dict() for plan in sorted(plans, key=lambda plan: plan.host)],
         "digests": dict(digests),
+        "content": content,
     }
     text = json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -314,7 +350,8 @@ def _lines(plan: Plan) -> list[str]:
     ]
     lines += [f"    secret    {name} ({state})" for name, state in plan.secrets.items()]
     lines += [
-        f"    migrate   {item['service']} (database: {item['database']})"
+        f"    migrate   {item['service']} (database: {item['database']}"
+        f"{', from ' + item['on'] if item['database'] == 'shared' else ''})"
         for item in plan.migrations
     ]
     for step in plan.steps:

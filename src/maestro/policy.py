@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import MaestroError
 from .host.registry import Reference
+from .render import replicas
 
 DEVELOPMENT = "development"
 _DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run", "/var/run", "/")
@@ -70,7 +72,8 @@ def _mounts(service: Mapping[str, Any], where: str) -> Iterable[MaestroError]:
             continue
         source = str(mount.get("source", ""))
         place = f"{where}.volumes[{number}]"
-        if source.rstrip("/") in _DOCKER_SOCKETS or source == "/":
+        # normpath keeps two leading slashes; a path of the stack's directory starts with a dot.
+        if posixpath.normpath(source).replace("//", "/") in _DOCKER_SOCKETS:
             yield MaestroError(
                 f"found {source}: a container with the Engine's socket rules the host",
                 where=place,
@@ -90,6 +93,13 @@ def _ports(services: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
     for name, service in sorted(services.items()):
         for port in service.get("ports") or []:
             if port.get("published"):
+                if replicas(service) > 1 and str(port["published"]).isdigit():
+                    yield MaestroError(
+                        f"port {port['published']} is published by each of "
+                        f"{replicas(service)} containers",
+                        where=f"{stack}/compose.yaml: services.{name}.ports",
+                        fix="publish no port or a range (8000-8002), or have one replica",
+                    )
                 key = (str(port["published"]), str(port.get("protocol", "tcp")))
                 taken.setdefault(key, []).append((name, str(port.get("host_ip", "0.0.0.0"))))  # noqa: S104
     for (number, protocol), users in sorted(taken.items()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -20,7 +21,11 @@ from .host.state import HASH_LABEL
 MIGRATION_PROFILE = "maestro-migration"
 HASH_LENGTH = 16
 # Keys that do not shape a container: Compose leaves them out of its own hash as well.
-_NOT_THE_CONTAINER = ("build", "depends_on", "pull_policy", "profiles", "scale", "develop")
+_NOT_THE_CONTAINER = ("depends_on", "scale")
+# Keys that have no place in a release: its images are built, pulled and chosen already.
+_NOT_THE_RELEASE = ("build", "develop", "profiles", "pull_policy")
+# What YAML 1.2 may read as a number although PyYAML, which reads 1.1, does not: 1e5, 0o17.
+_LIKE_A_NUMBER = tuple("0123456789+-.")
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,23 @@ class Rendered:
     @property
     def text(self) -> str:
         """The resolved Compose file as YAML."""
-        return yaml.safe_dump(self.compose, sort_keys=True, default_flow_style=False)
+        return yaml.dump(self.compose, Dumper=_Dumper, sort_keys=True, default_flow_style=False)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text so that Compose reads it as text."""
+
+    def text(self, value: str) -> yaml.ScalarNode:
+        """Quote what could be taken for a number."""
+        style = '"' if value.startswith(_LIKE_A_NUMBER) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- PyYAML's signature
+        """Write everything out: a reader follows no anchors."""
+        return True
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 def migration_services(extension: Mapping[str, Any]) -> list[str]:
@@ -67,13 +88,14 @@ def migration_services(extension: Mapping[str, Any]) -> list[str]:
 def active_services(
     model: Mapping[str, Any], extension: Mapping[str, Any], profiles: Iterable[str]
 ) -> list[str]:
-    """The long-running services of the wanted profiles."""
+    """The long-running services of the wanted profiles; none that has no replicas."""
     wanted = set(profiles)
     one_shot = set(migration_services(extension))
     return sorted(
         name
         for name, service in model["services"].items()
         if name not in one_shot
+        and replicas(service)
         and (not service.get("profiles") or wanted & set(service["profiles"]))
     )
 
@@ -103,7 +125,7 @@ def render(wish: Wish) -> Rendered:
             continue
         if name in one_shot:
             service["profiles"] = [MIGRATION_PROFILE]
-        digest = _hash(service)
+        digest = _hash({**service, "definitions": definitions(service, wish.model)})
         service.setdefault("labels", {})[HASH_LABEL] = digest
         rendered[name] = service
         facts = {"image": service["image"], "hash": digest, "replicas": replicas(service)}
@@ -116,10 +138,19 @@ def render(wish: Wish) -> Rendered:
         **{
             key: used
             for key in ("networks", "volumes")
-            if (used := _used(wish.model.get(key) or {}, rendered, key))
+            if (used := _used(wish.model, rendered.values(), key))
         },
     }
     return result
+
+
+def unescaped(value: Any) -> Any:
+    """What Compose's reading means: it writes ``$`` as ``$$``, so that it can be read again."""
+    if isinstance(value, dict):
+        return {key: unescaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unescaped(item) for item in value]
+    return value.replace("$$", "$") if isinstance(value, str) else value
 
 
 def replicas(service: Mapping[str, Any]) -> int:
@@ -140,7 +171,7 @@ def _service(
     service = copy.deepcopy(dict(wish.model["services"][name]))
     reference = str(service["image"])
     image = wish.images[reference]
-    for key in ("build", "profiles", "develop"):
+    for key in _NOT_THE_RELEASE:
         service.pop(key, None)
     service["image"] = f"{Reference.parse(reference).name}@{image['digest']}"
     needs = {
@@ -148,14 +179,27 @@ def _service(
         for other, condition in (service.pop("depends_on", None) or {}).items()
         if other in active
     }
+    _no_waiting_for_an_end(wish, name, needs)
     if needs:
         service["depends_on"] = needs
     if service.get("secrets"):
         uid = _uid(wish, name, service, str(image.get("user", "")))
         service["secrets"] = [_secret(wish, item, uid, result, top) for item in service["secrets"]]
     for item in service.get("configs") or []:
-        item["source"] = f"{item['source']}-{result.configs[item['source']]}"
+        source = item["source"]
+        item.setdefault("target", f"/{source}")
+        item["source"] = f"{source}-{result.configs[source]}"
     return {key: value for key, value in service.items() if value is not None}
+
+
+def _no_waiting_for_an_end(wish: Wish, name: str, needs: Mapping[str, Mapping[str, Any]]) -> None:
+    for other, need in needs.items():
+        if (need or {}).get("condition") == "service_completed_successfully":
+            raise MaestroError(
+                f"waits until {other} has completed, but {other} is no migration",
+                where=f"{wish.stack}/compose.yaml: services.{name}.depends_on.{other}",
+                fix=f"name {other} in x-maestro.migrations, or wait for service_healthy",
+            )
 
 
 def _secret(
@@ -163,6 +207,12 @@ def _secret(
 ) -> dict[str, Any]:
     """Point one secret of a service at the file of its version for this reader."""
     name = str(item["source"])
+    if name not in wish.secrets:
+        raise MaestroError(
+            f"the secret {name} is not read by a service of the stack's own Compose files",
+            where=f"{wish.stack}/compose.yaml: secrets.{name}",
+            fix="list it in the service itself, not in a file that is included or extended",
+        )
     version = wish.secrets[name]
     source = f"{name}-{version}-{uid}"
     path = wish.layout.secrets / name / version / str(uid)
@@ -194,16 +244,34 @@ def _uid(wish: Wish, name: str, service: Mapping[str, Any], image_user: str) -> 
 def _configs(wish: Wish, result: Rendered) -> dict[str, Any]:
     """Name every configuration file by its content, so that a changed one is a new one."""
     top = {}
+    used = {
+        item["source"]
+        for service in wish.model["services"].values()
+        for item in service.get("configs") or []
+    }
     for name, config in (wish.model.get("configs") or {}).items():
-        if "file" in config:
-            text = wish.files[str(config["file"]).removeprefix("./")]
-        else:
-            text = str(config.get("content", ""))
+        if name not in used:
+            continue
+        text = _config_text(wish, name, config)
         digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
         result.configs[name] = digest
         result.config_texts.setdefault(name, {})[digest] = text
         top[f"{name}-{digest}"] = {"file": str(wish.layout.configs / name / digest)}
     return top
+
+
+def _config_text(wish: Wish, name: str, config: Mapping[str, Any]) -> str:
+    file = posixpath.normpath(str(config.get("file", "")))
+    if file in wish.files:
+        return wish.files[file]
+    if "content" in config:
+        return str(unescaped(config["content"]))
+    found = next((key for key in ("file", "environment", "external") if key in config), "nothing")
+    raise MaestroError(
+        f"the text of the config {name} is not known: found {found}",
+        where=f"{wish.stack}/compose.yaml: configs.{name}",
+        fix="allowed: `file:` with a path below the stack's directory, or `content:`",
+    )
 
 
 def _order(wish: Wish, active: Iterable[str]) -> list[list[str]]:
@@ -240,7 +308,7 @@ def needs_of(model: Mapping[str, Any], service: str, order: list[list[str]]) -> 
 
 
 def _needs(model: Mapping[str, Any], name: str) -> set[str]:
-    return set(model["services"][name].get("depends_on") or {})
+    return set(model["services"].get(name, {}).get("depends_on") or {})
 
 
 def _hash(service: Mapping[str, Any]) -> str:
@@ -252,12 +320,19 @@ def _hash(service: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
-def _used(defined: Mapping[str, Any], services: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def definitions(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, Any]:
+    """The networks and volumes of one service, as the whole file defines them."""
+    return {key: _used(compose, [service], key) for key in ("networks", "volumes")}
+
+
+def _used(
+    compose: Mapping[str, Any], services: Iterable[Mapping[str, Any]], kind: str
+) -> dict[str, Any]:
     used: set[str] = set()
-    for service in services.values():
+    for service in services:
         if kind == "networks":
             used.update(service.get("networks") or {})
         else:
             mounts = service.get("volumes") or []
             used.update(mount.get("source") for mount in mounts if mount["type"] == "volume")
-    return {name: value for name, value in defined.items() if name in used}
+    return {name: value for name, value in (compose.get(kind) or {}).items() if name in used}

@@ -278,24 +278,30 @@ def _extension(stack: Stack) -> list[MaestroError]:
     return problems
 
 
-def extension_problems(extension: Any, place: str, services: list[str]) -> list[MaestroError]:
+def extension_problems(
+    extension: Any, place: str, services: list[str], *, filled: bool = False
+) -> list[MaestroError]:
     """What is wrong with an ``x-maestro``: against its schema, and in the services it names.
 
-    A value that still is a ``${VARIABLE}`` is not judged; Compose's own reading has it filled in.
+    A value that still is a ``${VARIABLE}`` is not judged, unless they are ``filled`` in.
     """
     schema = json.loads(resources.files("maestro").joinpath("schema/x-maestro.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     found = [
         error
         for error in validator.iter_errors(extension)
-        if not (isinstance(error.instance, str) and "$" in error.instance)
+        if filled or not (isinstance(error.instance, str) and "$" in error.instance)
         # Its own problem, that it is no mapping, says it all.
-        and not (error.validator == "oneOf" and not isinstance(error.instance, dict))
+        if not (error.validator == "oneOf" and not isinstance(error.instance, dict))
     ]
     found.sort(key=lambda error: str(error.absolute_path))
     problems = [_schema_problem(place, error) for error in found]
     if isinstance(extension, dict):
-        problems += _unknown_services(place, extension, services)
+        problems += [
+            problem
+            for problem in _unknown_services(place, extension, services)
+            if filled or "$" not in problem.what
+        ]
     return problems
 
 
@@ -348,7 +354,7 @@ def _unknown_services(
     owners = extension.get("secret_owners")
     found += [(f"secret_owners.{name}", name) for name in owners or {} if isinstance(owners, dict)]
     for path, name in found:
-        if isinstance(name, str) and name not in services and "$" not in name:
+        if isinstance(name, str) and name not in services:
             yield MaestroError(
                 f"unknown service {name!r}",
                 where=f"{place}.{path}",
