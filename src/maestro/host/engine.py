@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..errors import MaestroError
+from .registry import Reference
 
 SOCKET = "/var/run/docker.sock"
 PROJECT = "com.docker.compose.project"
@@ -93,7 +94,9 @@ class Engine:
     def repo_digests(self) -> set[str]:
         """``NAME@sha256:...`` of every image on the host."""
         images = self._get("/images/json")
-        return {digest for image in images for digest in image.get("RepoDigests") or []}
+        found = [digest for image in images for digest in image.get("RepoDigests") or []]
+        # The Engine shortens the names of Docker Hub's images.
+        return {f"{Reference.parse(name).name}@{name.partition('@')[2]}" for name in found}
 
     def pull(self, reference: str, auth: dict[str, str] | None = None) -> None:
         """Pull ``NAME@sha256:...``; the login travels in the request and is not kept."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import MaestroError
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -58,11 +60,17 @@ class Layout:
 
     def manifest(self, release_id: str) -> dict[str, Any]:
         """``release.json`` of a release, or an empty dict where there is none."""
+        path = self.release(release_id) / "release.json"
         try:
-            text = (self.release(release_id) / "release.json").read_text(encoding="utf-8")
+            loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except OSError:
             return {}
-        loaded: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            raise MaestroError(
+                "the release's manifest is damaged",
+                where=str(path),
+                fix=f"restore it, or remove {path.parent} to deploy as if it had not been",
+            ) from error
         return loaded
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import platform
 import re
@@ -106,29 +107,40 @@ class Registry:
         self._bearer = ""
         context = ssl.create_default_context()
         for certificate in sorted((CERTIFICATES / host).glob("*.crt")):
-            context.load_verify_locations(certificate)
+            try:
+                context.load_verify_locations(certificate)
+            except (OSError, ssl.SSLError) as error:
+                raise MaestroError(
+                    f"the certificate cannot be read: {error}",
+                    where=str(certificate),
+                    fix="run playbooks/provision.yml for this host",
+                ) from error
         self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
     def resolve(self, reference: str) -> ResolvedImage:
         """Digest, user and compressed size (bytes) of an image for this machine."""
         image = Reference.parse(reference)
         try:
-            body, digest, kind = self._manifest(image, image.digest or image.tag)
-            document = json.loads(body)
-            if kind in _INDEXES:
-                body, _, _ = self._manifest(image, self._pick(document, reference))
-                document = json.loads(body)
+            document, digest = self._manifest(image, image.digest or image.tag or "latest")
+            if "manifests" in document:
+                document, _ = self._manifest(image, self._pick(document, reference))
             config_digest = document["config"]["digest"]
             config = json.loads(self._get(f"/{image.repository}/blobs/{config_digest}")[0])
         except _Refused as refused:
             raise self._explain(refused, image, reference) from refused
-        except (OSError, urllib.error.URLError) as error:
+        except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise MaestroError(
                 f"the registry {self.host} cannot be reached: {reason}",
                 where=reference,
                 fix="check that the registry runs, that this host resolves its name and trusts "
                 "its certificate; nothing was changed",
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise MaestroError(
+                f"the registry {self.host} answered with something that is no image",
+                where=reference,
+                fix="check the reference, and that no proxy answers in the registry's place",
             ) from error
         layers = sum(int(layer.get("size", 0)) for layer in document.get("layers", []))
         user = str((config.get("config") or {}).get("User") or "")
@@ -138,7 +150,8 @@ class Registry:
         machine = platform.machine()
         wanted = _MACHINES.get(machine, machine)
         for entry in index.get("manifests", []):
-            if entry.get("platform", {}).get("architecture") == wanted:
+            platform_of = entry.get("platform", {})
+            if platform_of.get("architecture") == wanted and platform_of.get("os") == "linux":
                 return str(entry["digest"])
         raise MaestroError(
             f"the image has no variant for {wanted}",
@@ -146,13 +159,15 @@ class Registry:
             fix="build it for this architecture",
         )
 
-    def _manifest(self, image: Reference, version: str) -> tuple[bytes, str, str]:
+    def _manifest(self, image: Reference, version: str) -> tuple[dict[str, Any], str]:
+        """A manifest or an index, and its digest."""
         accept = ", ".join((*_MANIFESTS, *_INDEXES))
         body, headers = self._get(f"/{image.repository}/manifests/{version}", accept)
         digest = headers.get("docker-content-digest", "")
         if not digest:
             digest = "sha256:" + hashlib.sha256(body).hexdigest()
-        return body, digest, headers.get("content-type", "").split(";")[0]
+        document: dict[str, Any] = json.loads(body)
+        return document, digest
 
     def _get(self, path: str, accept: str = "*/*") -> tuple[bytes, dict[str, str]]:
         try:
@@ -160,8 +175,9 @@ class Registry:
         except _Refused as refused:
             if refused.status != 401 or not refused.challenge.lower().startswith("bearer"):
                 raise
-            self._bearer = self._token(refused.challenge)
-            return self._fetch(self._base + path, accept, f"Bearer {self._bearer}")
+            # Kept for the next question, but not read again: it may be another thread's by then.
+            bearer = self._bearer = self._token(refused.challenge)
+            return self._fetch(self._base + path, accept, f"Bearer {bearer}")
 
     def _authorization(self) -> str:
         if self._bearer:
@@ -177,6 +193,12 @@ class Registry:
     def _token(self, challenge: str) -> str:
         fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         realm = fields.pop("realm", "")
+        if not realm.startswith("https://"):
+            raise MaestroError(
+                f"the registry {self.host} sends its users to {realm!r} for a token",
+                where=self.host,
+                fix="allowed: an https:// address; the login was not sent",
+            )
         url = f"{realm}?{urllib.parse.urlencode(fields)}"
         answer = json.loads(self._fetch(url, "application/json", self._basic())[0])
         return str(answer.get("token") or answer.get("access_token") or "")
@@ -205,11 +227,12 @@ class Registry:
             )
         if refused.status == 404:
             known = ", ".join(self._tags(image)) or "none"
+            version = f"@{image.digest}" if image.digest else f":{image.tag or 'latest'}"
             return MaestroError(
-                f"the registry {self.host} has no {image.repository}:{image.tag or image.digest}",
+                f"the registry {self.host} has no {image.repository}{version}",
                 where=reference,
                 fix=f"deploy a version that exists (there: {known}), or build this one: "
-                f"make images VERSION={image.tag}",
+                f"make images VERSION={image.tag or 'TAG'}",
             )
         return MaestroError(
             f"the registry {self.host} answered {refused.status}",
@@ -220,6 +243,6 @@ class Registry:
     def _tags(self, image: Reference) -> list[str]:
         try:
             answer = json.loads(self._get(f"/{image.repository}/tags/list")[0])
-        except (_Refused, OSError, ValueError):
+        except (_Refused, OSError, ValueError, http.client.HTTPException):
             return []
         return sorted(answer.get("tags") or [])[-8:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -84,7 +85,11 @@ def _kept(layout: Layout) -> dict[str, dict[str, Any]]:
     """Manifest of every committed release on this host, by id."""
     if not layout.releases.is_dir():
         return {}
-    found = {path.name: layout.manifest(path.name) for path in layout.releases.iterdir()}
+    found = {}
+    for path in layout.releases.iterdir():
+        # A damaged one can be gone back to by nobody, and must not keep others from going in.
+        with contextlib.suppress(MaestroError):
+            found[path.name] = layout.manifest(path.name)
     return {release: manifest for release, manifest in found.items() if manifest}
 
 
@@ -107,4 +112,5 @@ def _remove_images(references: set[str]) -> None:
     """Best effort: an image some other stack uses stays, and the Engine says so."""
     engine = Engine()
     for reference in sorted(references):
-        engine.request("DELETE", f"/images/{reference}")
+        with contextlib.suppress(MaestroError):
+            engine.request("DELETE", f"/images/{reference}")

@@ -158,13 +158,17 @@ def put_back(layout: Layout, staged: str, timeout: float) -> dict[str, Any]:
         release.discard(layout, staged)
         return {"serves": "", "restored": []}
     manifest = layout.manifest(current)
-    wanted = {name: str(item["hash"]) for name, item in manifest["services"].items()}
+    wanted = set(manifest["services"])
     restored = []
-    for service in sorted({str(item) for item in _services(engine, layout.stack)} - set(wanted)):
+    for service in sorted({str(item) for item in _services(engine, layout.stack)} - wanted):
         for summary in _containers(engine, layout.stack, service):
             engine.remove(str(summary["Id"]))
     for level in manifest["order"]:
-        stale = [name for name in level if not _serves(engine, layout.stack, name, wanted[name])]
+        stale = [
+            name
+            for name in level
+            if not _serves(engine, layout.stack, name, manifest["services"][name])
+        ]
         if stale:
             _up_level(layout, current, stale, timeout, engine)
             restored += stale
@@ -192,10 +196,10 @@ def _remove_everything(layout: Layout, staged: str, engine: Engine) -> None:
             engine.remove(str(summary["Id"]))
 
 
-def _serves(engine: Engine, stack: str, service: str, wanted: str) -> bool:
+def _serves(engine: Engine, stack: str, service: str, wanted: Mapping[str, Any]) -> bool:
     found = _containers(engine, stack, service)
-    return bool(found) and all(
-        item["Labels"].get(HASH_LABEL) == wanted
+    return len(found) == wanted["replicas"] and all(
+        item["Labels"].get(HASH_LABEL) == wanted["hash"]
         and item["State"] == "running"
         and "(unhealthy)" not in item.get("Status", "")
         for item in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import time
@@ -16,6 +17,13 @@ from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 from .layout import Layout
 
 PAUSE = 1.0  # seconds between two attempts
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for the answer."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing."""
 
 
 class _Failed(Exception):
@@ -79,16 +87,18 @@ def _http(layout: Layout, spec: Mapping[str, Any], timeout: float) -> None:
     host, port = _address(layout, spec)
     url = f"{spec.get('scheme', 'http')}://{host}:{port}{spec.get('path', '/')}"
     request = urllib.request.Request(url, headers=dict(spec.get("headers", {})))  # noqa: S310 -- http(s)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    wanted = int(spec.get("status", 200))
+    follow: list[urllib.request.BaseHandler] = [_Stay()] if 300 <= wanted < 400 else []
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *follow)
     try:
         with opener.open(request, timeout=timeout) as response:
             status, body = response.status, response.read(1 << 20)
     except urllib.error.HTTPError as error:
         status, body = error.code, error.read(1 << 20)
-    except (OSError, urllib.error.URLError) as error:
-        raise _Failed(f"{url}: {getattr(error, 'reason', error)}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+        raise _Failed(f"{url}: {reason}") from error
     text = body.decode("utf-8", "replace")
-    wanted = int(spec.get("status", 200))
     if status != wanted:
         raise _Failed(f"{url}: status {status}, expected {wanted}: {text[:300]}")
     if str(spec.get("contains", "")) not in text:
