@@ -1,0 +1,662 @@
+"""A stack's files: what is read, and what is refused before a host is spoken to."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from maestro import stack
+from maestro.errors import MaestroError, MaestroErrors
+
+PLAIN = """
+name: shop
+services:
+  web: {image: "registry.test:5000/web:v1"}
+  db: {image: "registry.test:5000/db:1"}
+"""
+
+
+def write(tmp_path: Path, text: str, name: str = "compose.yaml", stack_name: str = "shop") -> Path:
+    path = tmp_path / "docker" / stack_name / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return path
+
+
+def load(tmp_path: Path, text: str = "", environment: str = "staging", **variables: str):
+    if text:
+        write(tmp_path, text)
+    return stack.load(tmp_path / "docker", "shop", environment, variables)
+
+
+def refused(tmp_path: Path, text: str, **variables: str) -> list[MaestroError]:
+    with pytest.raises(MaestroError) as caught:
+        load(tmp_path, text, **variables)
+    error = caught.value
+    return error.problems if isinstance(error, MaestroErrors) else [error]
+
+
+def places(problems: list[MaestroError]) -> set[str]:
+    return {problem.where for problem in problems}
+
+
+def extended(extension: str) -> str:
+    return PLAIN + "x-maestro:\n" + textwrap.indent(textwrap.dedent(extension), "  ")
+
+
+# What is read
+
+
+def test_a_plain_file_is_a_stack(tmp_path: Path) -> None:
+    loaded = load(tmp_path, PLAIN)
+    assert loaded.name == "shop"
+    assert loaded.compose_files == ["compose.yaml"]
+    assert list(loaded.files) == ["compose.yaml"]
+    assert loaded.services["web"]["image"] == "registry.test:5000/web:v1"
+    assert loaded.secret_names == []
+    assert loaded.extension == {}
+
+
+def test_an_environment_s_file_is_read_after_the_base(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "services: {web: {user: '5'}, extra: {image: 'r.test/x:1'}}",
+        "compose.staging.yaml",
+    )
+    write(tmp_path, "services: {web: {user: '6'}}", "compose.production.yaml")
+    loaded = load(tmp_path, PLAIN)
+    assert loaded.compose_files == ["compose.yaml", "compose.staging.yaml"]
+    assert loaded.services["web"] == {"image": "registry.test:5000/web:v1", "user": "5"}
+    assert "extra" in loaded.services
+
+
+def test_an_environment_s_extension_replaces_entries(tmp_path: Path) -> None:
+    write(tmp_path, "services: {}\nx-maestro: {smoke: []}", "compose.staging.yaml")
+    loaded = load(tmp_path, extended("smoke: [{tcp: {port: 1}}]\nmigrations: [{service: db}]"))
+    assert loaded.extension == {"smoke": [], "migrations": [{"service": "db"}]}
+
+
+def test_secrets_are_those_services_read_in_any_file(tmp_path: Path) -> None:
+    write(tmp_path, "services: {web: {secrets: [late]}}", "compose.staging.yaml")
+    loaded = load(
+        tmp_path,
+        """
+        services:
+          web:
+            image: r.test/web:1
+            build: {context: ., secrets: [only_the_build]}
+            secrets: [token, {source: password, target: p}]
+          db:
+        secrets: {token: {file: a}, password: {file: b}, only_the_build: {file: c}, late: {file: d}}
+        """,
+    )
+    assert loaded.secret_names == ["late", "password", "token"]
+
+
+def test_tags_of_merged_files_are_read(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        """
+        services:
+          web:
+            user: !reset null
+            ports: !override ["80:80"]
+            environment: !override {A: b}
+            image: !override r.test/web:v2
+        """,
+        "compose.staging.yaml",
+    )
+    web = load(tmp_path, PLAIN).services["web"]
+    assert web == {
+        "image": "r.test/web:v2",
+        "user": None,
+        "ports": ["80:80"],
+        "environment": {"A": "b"},
+    }
+
+
+def test_files_it_names_go_along(tmp_path: Path) -> None:
+    for name in ("config/a.json", "web.env", "more.env", "base.yaml", "part.yaml", "here.env"):
+        write(tmp_path, f"# {name}", name)
+    loaded = load(
+        tmp_path,
+        """
+        include: [part.yaml]
+        services:
+          web:
+            image: r.test/web:1
+            env_file:
+              - ./web.env
+              - path: more.env
+              - {path: here.env, required: false}
+              - {path: missing.env, required: false}
+            extends: {file: base.yaml, service: web}
+          one: {image: "r.test/one:1", env_file: web.env}
+        configs: {a: {file: ./config/../config/a.json}, b: {content: text}}
+        """,
+    )
+    assert set(loaded.files) == {
+        *("compose.yaml", "config/a.json", "web.env", "more.env", "here.env"),
+        *("base.yaml", "part.yaml"),
+    }
+    assert loaded.files["config/a.json"] == "# config/a.json"
+
+
+def test_the_project_s_own_stacks_are_valid() -> None:
+    root = Path(__file__).parents[2]
+    assert stack.load(root / "docker", "jessy", "staging", {}).secret_names == [
+        "api_token",
+        "db_password",
+    ]
+    counter = stack.load(root / "tests" / "stacks", "counter", "production", {})
+    assert set(counter.files) == {"compose.yaml", "config/settings.json"}
+
+
+# What is refused
+
+
+def test_an_unknown_stack_gets_the_corrected_words(tmp_path: Path) -> None:
+    write(tmp_path, PLAIN, stack_name="shop")
+    write(tmp_path, PLAIN, stack_name="mail")
+    with pytest.raises(MaestroError) as caught:
+        stack.load(tmp_path / "docker", "shpo", "staging", {})
+    assert caught.value.what == "unknown stack 'shpo'"
+    assert "did you mean `-e stack=shop`?" in caught.value.fix
+    assert "known stacks: mail, shop;" in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["../docker/shop", "", "Shop", "shop\n", "-shop", "zebra"])
+def test_a_name_is_a_name_and_no_path(tmp_path: Path, name: str) -> None:
+    write(tmp_path, PLAIN)
+    with pytest.raises(MaestroError, match="unknown stack"):
+        stack.load(tmp_path / "docker", name, "staging", {})
+
+
+def test_no_stacks_at_all(tmp_path: Path) -> None:
+    with pytest.raises(MaestroError, match="known stacks: none"):
+        stack.load(tmp_path / "docker", "shop", "staging", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("services:\n  web: [\n", "shop/compose.yaml:3:1", "not valid YAML: "),
+        ("services:\n  web: {a: b: c}\n", "shop/compose.yaml:2:13", "not valid YAML: "),
+        ("services:\n\tweb: {}\n", "shop/compose.yaml:2:1", "not valid YAML: "),
+        ("services: {a: &x {}}\nb: *y\n", "shop/compose.yaml:2:4", "undefined alias"),
+        ("a: 1\n---\nb: 2\n", "shop/compose.yaml:2:1", "not valid YAML"),
+        ("services: !unknown {}\n", "shop/compose.yaml:1:11", "not valid YAML"),
+        ("services: \x01\n", "shop/compose.yaml", "not valid YAML"),
+        ("", "shop/compose.yaml", "no mapping under `services`"),
+        ("just text", "shop/compose.yaml", "no mapping under `services`"),
+        ("[1, 2]", "shop/compose.yaml", "no mapping under `services`"),
+        ("name: shop\n", "shop/compose.yaml", "no mapping under `services`"),
+        ("services: [web]\n", "shop/compose.yaml", "no mapping under `services`"),
+        ("services:\n", "shop/compose.yaml", "no mapping under `services`"),
+    ],
+)
+def test_a_file_that_is_no_compose_file(tmp_path: Path, text: str, where: str, what: str) -> None:
+    write(tmp_path, "x")
+    (tmp_path / "docker/shop/compose.yaml").write_text(text)
+    (problem,) = refused(tmp_path, "")
+    assert problem.where == where
+    assert what in problem.what
+    assert problem.fix
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    write(tmp_path, "x").write_bytes(b"services: \xff\xfe")
+    (problem,) = refused(tmp_path, "")
+    assert problem.where == "shop/compose.yaml"
+    assert problem.what.startswith("cannot be read: ")
+    assert "UTF-8" in problem.fix
+
+
+def test_two_broken_files_are_both_named(tmp_path: Path) -> None:
+    write(tmp_path, "services: [", "compose.staging.yaml")
+    problems = refused(tmp_path, "services: [")
+    assert [problem.where.split(":")[0] for problem in problems] == [
+        "shop/compose.yaml",
+        "shop/compose.staging.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what", "fix"),
+    [
+        (
+            "services: {web: text}",
+            "shop/compose.yaml: services.web",
+            "found text ('text'), a service is a mapping",
+            "indented below the name",
+        ),
+        (
+            "services: {web: [a, b]}",
+            "shop/compose.yaml: services.web",
+            "found a list, a service is a mapping",
+            "indented below the name",
+        ),
+        (
+            "services: {web: 5}",
+            "shop/compose.yaml: services.web",
+            "found a number (5), a service is a mapping",
+            "indented below the name",
+        ),
+        (
+            "services: {}\nservcies: {}",
+            "shop/compose.yaml: servcies",
+            "unknown key",
+            "did you mean services? allowed: configs, include, name,",
+        ),
+        (
+            "services: {}\nzzz: {}",
+            "shop/compose.yaml: zzz",
+            "unknown key",
+            "networks, secrets, services, version, volumes, x-maestro",
+        ),
+        (
+            "services: {}\nx-meastro: {}",
+            "shop/compose.yaml: x-meastro",
+            "looks misspelt",
+            "use x-maestro",
+        ),
+        (
+            "services: {}\nsecrets: [token]",
+            "shop/compose.yaml: secrets",
+            "found a list, not a mapping",
+            "write `NAME: {...}`",
+        ),
+        (
+            "services: {}\nconfigs: settings.json",
+            "shop/compose.yaml: configs",
+            "found text ('settings.json'), not a mapping",
+            "write `NAME: {...}`",
+        ),
+        (
+            "services: {web: {image: a, secrets: token}}",
+            "shop/compose.yaml: services.web.secrets",
+            "found text ('token'), not a list",
+            "write `- NAME`",
+        ),
+        (
+            "services: {web: {image: a, secrets: [a, {target: x}]}}",
+            "shop/compose.yaml: services.web.secrets[1]",
+            "found a mapping",
+            "allowed: a name, or a mapping with `source: NAME`",
+        ),
+        (
+            "services: {web: {image: a, configs: [5]}}",
+            "shop/compose.yaml: services.web.configs[0]",
+            "found a number (5)",
+            "allowed: a name, or a mapping",
+        ),
+        (
+            "services: {web: {image: a, volumes: ['../src:/src']}}",
+            "shop/compose.yaml: services.web.volumes[0]",
+            "found ../src: a mount from outside the stack's directory",
+            "allowed: named volumes and absolute paths",
+        ),
+        (
+            "services: {web: {image: a, volumes: [d:/d, {type: bind, source: ./a/../../b}]}}",
+            "shop/compose.yaml: services.web.volumes[1]",
+            "found ./a/../../b: a mount from outside",
+            "allowed:",
+        ),
+    ],
+)
+def test_a_malformed_compose_file(
+    tmp_path: Path, text: str, where: str, what: str, fix: str
+) -> None:
+    (problem,) = refused(tmp_path, text)
+    assert problem.where == where
+    assert what in problem.what
+    assert fix in problem.fix
+
+
+def test_keys_of_one_s_own_are_allowed(tmp_path: Path) -> None:
+    load(tmp_path, PLAIN + "x-build: {}\nx-service: {}\nversion: '3'\nnetworks:\nvolumes: {}\n")
+
+
+@pytest.mark.parametrize(
+    ("config", "what"),
+    [
+        ("../outside.json", "lies outside the stack's directory"),
+        ("/etc/hostname", "lies outside the stack's directory"),
+        ("missing.json", "cannot be read: No such file or directory"),
+        ("binary.bin", "cannot be read: 'utf-8' codec"),
+    ],
+)
+def test_a_file_it_names_that_cannot_go_along(tmp_path: Path, config: str, what: str) -> None:
+    write(tmp_path, "x", "binary.bin").write_bytes(b"\xff\xff")
+    (tmp_path / "docker" / "outside.json").write_text("{}")
+    (problem,) = refused(tmp_path, PLAIN + f"configs: {{c: {{file: {config}}}}}\n")
+    assert problem.what == f"the file {config} {what}" or what in problem.what
+    assert config in problem.what
+    assert problem.where == "shop/compose.yaml"
+    assert problem.fix
+
+
+# x-maestro
+
+
+def test_a_whole_extension_is_accepted(tmp_path: Path) -> None:
+    load(
+        tmp_path,
+        extended(
+            """
+            migrations:
+              - {service: db, database: shared, timeout: 1.5}
+              - {service: "${MIGRATOR:-db}", database: "${SCOPE:-host}"}
+            smoke:
+              - name: all of it
+                attempts: 3
+                timeout: 2
+                http: {service: web, port: 80, path: /a, scheme: https, status: 301,
+                       headers: {Host: shop}, contains: text, json: {a: {b: 1}}}
+              - http: {port: "${PORT:-80}"}
+              - tcp: {port: "65535", service: db}
+              - command: {service: db, argv: ["true"]}
+            secret_owners: {db: 999, web: 0}
+            """
+        ),
+    )
+
+
+EXTENSIONS: list[tuple[str, str, str, str]] = [
+    (
+        "smok: []",
+        "",
+        "unknown key smok",
+        "did you mean smoke? allowed: migrations, secret_owners, smoke",
+    ),
+    ("zzz: 1\nsmok: 2", "", "unknown key zzz, smok", "did you mean smoke?"),
+    ("migrations: {service: db}", ".migrations", "found a mapping", "allowed: a list"),
+    ("migrations: [db]", ".migrations[0]", "found text ('db')", "allowed: a mapping"),
+    ("migrations: [{}]", ".migrations[0]", "lacks service", "found: nothing"),
+    ("migrations: [{service: 5}]", ".migrations[0].service", "found a number (5)", "allowed: text"),
+    (
+        "migrations: [{service: dbb}]",
+        ".migrations[0].service",
+        "unknown service 'dbb'",
+        "did you mean db? allowed: db, web",
+    ),
+    (
+        "migrations: [{service: db, databse: host}]",
+        ".migrations[0]",
+        "unknown key databse",
+        "did you mean database?",
+    ),
+    (
+        "migrations: [{service: db, database: own}]",
+        ".migrations[0].database",
+        "found 'own'",
+        "allowed: host, shared",
+    ),
+    (
+        "migrations: [{service: db, timeout: 0}]",
+        ".migrations[0].timeout",
+        "found 0",
+        "allowed: more than 0",
+    ),
+    (
+        "migrations: [{service: db, timeout: long}]",
+        ".migrations[0].timeout",
+        "found text ('long')",
+        "allowed: number",
+    ),
+    ("smoke: 5", ".smoke", "found a number (5)", "allowed: a list"),
+    ("smoke: [5]", ".smoke[0]", "found a number (5)", "allowed: a mapping"),
+    ("smoke: [true]", ".smoke[0]", "found true/false (True)", "allowed: a mapping"),
+    ("smoke: [null]", ".smoke[0]", "found nothing", "allowed: a mapping"),
+    ("smoke: [{name: x}]", ".smoke[0]", "found none of http, tcp and command", "exactly one"),
+    (
+        "smoke: [{http: {port: 1}, tcp: {port: 1}}]",
+        ".smoke[0]",
+        "found http and tcp of http, tcp and command",
+        "exactly one",
+    ),
+    ("smoke: [{http: {}}]", ".smoke[0].http", "lacks port", "found: nothing"),
+    ("smoke: [{http: {port: 0}}]", ".smoke[0].http.port", "found 0", "a number from 1 to 65535"),
+    (
+        "smoke: [{http: {port: 65536}}]",
+        ".smoke[0].http.port",
+        "found 65536",
+        "a number from 1 to 65535",
+    ),
+    (
+        "smoke: [{http: {port: '99999'}}]",
+        ".smoke[0].http.port",
+        "found '99999'",
+        "a number from 1 to 65535",
+    ),
+    (
+        "smoke: [{http: {port: '0'}}]",
+        ".smoke[0].http.port",
+        "found '0'",
+        "a number from 1 to 65535",
+    ),
+    (
+        "smoke: [{http: {port: http}}]",
+        ".smoke[0].http.port",
+        "found 'http'",
+        "a number from 1 to 65535",
+    ),
+    (
+        "smoke: [{http: {port: true}}]",
+        ".smoke[0].http.port",
+        "found True",
+        "a number from 1 to 65535",
+    ),
+    (
+        "smoke: [{http: {port: 80, path: health}}]",
+        ".smoke[0].http.path",
+        "found 'health'",
+        "text that matches ^/",
+    ),
+    (
+        "smoke: [{http: {port: 80, scheme: ftp}}]",
+        ".smoke[0].http.scheme",
+        "found 'ftp'",
+        "allowed: http, https",
+    ),
+    (
+        "smoke: [{http: {port: 80, status: 99}}]",
+        ".smoke[0].http.status",
+        "found 99",
+        "allowed: 100 or more",
+    ),
+    (
+        "smoke: [{http: {port: 80, status: 600}}]",
+        ".smoke[0].http.status",
+        "found 600",
+        "allowed: 599 or less",
+    ),
+    (
+        "smoke: [{http: {port: 80, json: [1]}}]",
+        ".smoke[0].http.json",
+        "found a list",
+        "allowed: a mapping",
+    ),
+    (
+        "smoke: [{http: {port: 80, servce: web}}]",
+        ".smoke[0].http",
+        "unknown key servce",
+        "did you mean service?",
+    ),
+    (
+        "smoke: [{http: {port: 80, service: wep}}]",
+        ".smoke[0].http.service",
+        "unknown service 'wep'",
+        "did you mean web?",
+    ),
+    (
+        "smoke: [{tcp: {port: 80, service: x}}]",
+        ".smoke[0].tcp.service",
+        "unknown service 'x'",
+        "allowed: db, web",
+    ),
+    ("smoke: [{tcp: 80}]", ".smoke[0].tcp", "found a number (80)", "allowed: a mapping"),
+    ("smoke: [{command: {service: db}}]", ".smoke[0].command", "lacks argv", "found: service"),
+    (
+        "smoke: [{command: {service: db, argv: []}}]",
+        ".smoke[0].command.argv",
+        "found []",
+        "a list of at least 1",
+    ),
+    (
+        "smoke: [{command: {service: db, argv: ls}}]",
+        ".smoke[0].command.argv",
+        "found text ('ls')",
+        "allowed: a list",
+    ),
+    (
+        "smoke: [{tcp: {port: 1}, attempts: 0}]",
+        ".smoke[0].attempts",
+        "found 0",
+        "allowed: 1 or more",
+    ),
+    ("secret_owners: [db]", ".secret_owners", "found a list", "allowed: a mapping"),
+    (
+        "secret_owners: {db: root}",
+        ".secret_owners.db",
+        "found text ('root')",
+        "allowed: a whole number",
+    ),
+    ("secret_owners: {db: -1}", ".secret_owners.db", "found -1", "allowed: 0 or more"),
+    ("secret_owners: {dbb: 5}", ".secret_owners.dbb", "unknown service 'dbb'", "did you mean db?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("extension", "path", "what", "fix"), EXTENSIONS, ids=[e[0] for e in EXTENSIONS]
+)
+def test_a_malformed_extension(
+    tmp_path: Path, extension: str, path: str, what: str, fix: str
+) -> None:
+    (problem,) = refused(tmp_path, extended(extension))
+    assert problem.where == f"shop/compose.yaml: x-maestro{path}"
+    assert problem.what == what
+    assert fix in problem.fix
+
+
+@pytest.mark.parametrize("value", ["text", "[smoke]", "5"])
+def test_an_extension_that_is_no_mapping(tmp_path: Path, value: str) -> None:
+    (problem,) = refused(tmp_path, PLAIN + f"x-maestro: {value}")
+    assert problem.where == "shop/compose.yaml: x-maestro"
+    assert problem.fix == "allowed: a mapping"
+
+
+def test_an_extension_in_an_environment_s_file_is_judged_there(tmp_path: Path) -> None:
+    write(tmp_path, "services: {}\nx-maestro: {smok: []}", "compose.staging.yaml")
+    (problem,) = refused(tmp_path, PLAIN)
+    assert problem.where == "shop/compose.staging.yaml: x-maestro"
+
+
+def test_all_problems_of_all_kinds_at_once(tmp_path: Path) -> None:
+    write(tmp_path, "services: {web: nothing}", "compose.staging.yaml")
+    problems = refused(
+        tmp_path,
+        """
+        services:
+          web: {image: "r.test/web:${TAG}", volumes: ["../x:/x"]}
+          db: 5
+        volums: {}
+        x-mestro: {}
+        x-maestro:
+          migrations: [{service: migrat, databse: host}]
+          smoke: [{http: {port: 70000}}, {name: x}]
+        """,
+    )
+    assert places(problems) == {
+        "shop/compose.yaml: volums",
+        "shop/compose.yaml: x-mestro",
+        "shop/compose.yaml: services.db",
+        "shop/compose.staging.yaml: services.web",
+        "shop/compose.yaml: services.web.volumes[0]",
+        "shop/compose.yaml: x-maestro.migrations[0]",
+        "shop/compose.yaml: x-maestro.migrations[0].service",
+        "shop/compose.yaml: x-maestro.smoke[0].http.port",
+        "shop/compose.yaml: x-maestro.smoke[1]",
+        "shop/compose.yaml: services.web.image",
+    }
+    assert len(problems) == 10
+    assert all(problem.what and problem.fix for problem in problems)
+
+
+def test_variables_are_judged_when_they_are_filled_in() -> None:
+    extension: dict[str, Any] = {
+        "migrations": [{"service": "${MIGRATOR}", "database": "${SCOPE}"}],
+        "smoke": [{"tcp": {"port": "${PORT}"}}, "${CHECK}"],
+    }
+    assert stack.extension_problems(extension, "x", ["db"]) == []
+    assert {
+        str(p.where) for p in stack.extension_problems(extension, "x", ["db"], filled=True)
+    } == {
+        "x.migrations[0].service",
+        "x.migrations[0].database",
+        "x.smoke[0].tcp.port",
+        "x.smoke[1]",
+    }
+
+
+# Variables
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("${A}", ["A"]),
+        ("$A", ["A"]),
+        ("x${A}y${B}", ["A", "B"]),
+        ("${A:?say it}", ["A"]),
+        ("${A?say it}", ["A"]),
+        ("$$$A", ["A"]),
+        ("${A:-default}", []),
+        ("${A-}", []),
+        ("${A:+with}", []),
+        ("${A+with}", []),
+        ("$$A", []),
+        ("$${A}", []),
+        ("${REGISTRY}/x:${VERSION}", []),
+        ("${GIVEN}", []),
+        ("costs 5$ or $5", []),
+    ],
+)
+def test_variables_without_a_value(tmp_path: Path, text: str, missing: list[str]) -> None:
+    document = {"services": {"web": {"image": "r.test/w:1", "environment": ["X=1", text]}}}
+    write(tmp_path, yaml.safe_dump(document))
+    if not missing:
+        load(tmp_path, GIVEN="")
+        return
+    problems = refused(tmp_path, "", GIVEN="")
+    assert [
+        re.findall(r"the variable (\w+) has no value and no default", p.what)[0] for p in problems
+    ] == missing
+    assert places(problems) == {"shop/compose.yaml: services.web.environment[1]"}
+    assert "maestro_stack_variables.shop.A" in problems[0].fix
+    assert "${A:-default}" in problems[0].fix
+
+
+@pytest.mark.parametrize(
+    ("tag", "fits"),
+    [
+        ("v1", True),
+        ("1.2.3_rc-1", True),
+        ("_a", True),
+        ("a" * 128, True),
+        ("a" * 129, False),
+        ("", False),
+        ("-a", False),
+        (".a", False),
+        ("a b", False),
+        ("a:b", False),
+        ("v1\n", False),
+    ],
+)
+def test_the_grammar_of_a_tag(tag: str, fits: bool) -> None:
+    assert bool(stack.TAG.match(tag)) == fits
