@@ -148,9 +148,10 @@ class Place:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
     def candidates(self, suffix: str) -> list[Path]:
-        """Return the environment's file and the stack's, which wins."""
+        """Return the environment's file and the stack's, which wins; one where both are one."""
         folder = self.directory / self.environment
-        return [folder / f"{COMMON}{suffix}", folder / f"{self.stack}{suffix}"]
+        names = dict.fromkeys((COMMON, self.stack))
+        return [folder / f"{name}{suffix}" for name in names]
 
 
 def parse_mapping(text: str, where: str) -> dict[str, Found]:

@@ -156,6 +156,7 @@ def test_the_environments_own_file_is_read_and_the_stacks_wins(files: Vault) -> 
         "registry_password": "of-the-environment",
         "token": "of-jessy",
     }
+    assert files.source(stack="common").read(["token"]) == {"token": "general"}
     # A stack without a file of its own has the environment's.
     assert files.source(stack="other").read(["token"]) == {"token": "general"}
 
