@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
+
 from maestro import openpgp
 from maestro.errors import MaestroError
 

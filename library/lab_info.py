@@ -12,7 +12,7 @@ description:
 options:
   checkout: {type: path, required: true, description: Root of the checkout the lab belongs to.}
   remembered: {type: dict, description: The settings this checkout remembers.}
-  hosts: {type: list, elements: dict, required: true, description: The hosts that the lab shall have.}
+  hosts: {type: list, elements: dict, required: true, description: The hosts of the lab.}
   image_context: {type: path, required: true, description: Directory the host image is built from.}
   programs: {type: dict, default: {}, description: Programs needed here, each with its package.}
 attributes:

@@ -136,7 +136,8 @@ def merge(present: str, defaults: Mapping[str, Any], options: Mapping[str, Any])
     value of None, at any depth of the options, removes the key.
     """
     raise_all(option_errors(options))
-    return _without_none(_overlay({**parse(present), **defaults}, options))
+    merged = _overlay({**parse(present), **defaults}, options)
+    return {key: _without_none(value) for key, value in merged.items() if value is not None}
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def check(armored: str, expected: str) -> str:
     found = fingerprints(armored)
     if found != [wanted]:
         raise MaestroError(
-            f"the key's fingerprint is {' and '.join(found) or 'missing'}, and {wanted} is expected",
+            f"the key's fingerprint is {' and '.join(found) or 'missing'}, not {wanted}",
             fix="do not use this key before you know why it differs",
         )
     return armored

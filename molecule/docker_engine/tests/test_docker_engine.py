@@ -22,10 +22,11 @@ def debian_12() -> Host:
 
 def test_a_container_really_runs(host: Host) -> None:
     """An image is made of what the host has, and a container of it runs within its limit."""
-    host.check_output("tar -C / -cf - bin lib lib64 usr/bin usr/lib | docker import - probe:1")
-    said = host.check_output("docker run --rm --memory 64m probe:1 cat /etc/hostname || true")
-    assert host.check_output("docker run --rm --memory 64m probe:1 /bin/echo it runs") == "it runs"
-    assert said != host.check_output("hostname")
+    host.check_output(
+        "tar -C / -cf - bin lib lib64 usr/bin usr/lib usr/lib64 | docker import - probe:1"
+    )
+    container = "docker run --rm --hostname inside --memory 64m probe:1"
+    assert host.check_output(f"{container} /bin/uname -n") == "inside"
 
 
 def test_compose_and_buildx_answer(host: Host) -> None:
