@@ -51,7 +51,7 @@ def sentinels() -> dict[str, str]:
 HARMLESS = {
     "audit_first": "blue",
     "audit_second": 'a value, plainly "harmless" & 100% so',
-    "audit_third": "third",
+    "audit_third": "enabled",
     "audit_lines": "one\ntwo\nthree",
     "audit_word": "production",
 }
@@ -166,6 +166,7 @@ def _normal(text: str) -> list[str]:
     text = re.sub(
         r"\b[j0-9][0-9.]{4,}\b|\b\d{3,}-\d{3,}\b|\bp=\d+\b|tmp\w+|\bj\d+\.\d+\b", "N", text
     )
+    text = re.sub(r"([/ ])\.[a-z0-9_]{8}\b", r"\1N", text)
     text = re.sub(r"ansible-(?:local|tmp)-[\w.-]+|time=\"[\d.]+\"|timestamp=\"[^\"]*\"", "N", text)
     return [line for line in text.splitlines() if "maestro_output" not in line]
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from . import keys, values
+from .patterns import HEAD
 from .spans import Span
 
 # number of the argument, start and end of the secret inside of it
@@ -413,9 +414,48 @@ def _arguments(text: str, at: int) -> list[tuple[str, int, int]]:
     return found
 
 
-def find_commands(text: str, low: str, spans: list[Span]) -> None:
-    """Add the spans of secrets on command lines."""
-    for program, rules in _PROGRAMS.items():
+def _by_head() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = {}
+    for program in _PROGRAMS:
+        match = re.match(r"[A-Za-z0-9]+", program)
+        table.setdefault(match.group()[:HEAD] if match else "", []).append(program)
+    return table
+
+
+_BY_HEAD = _by_head()
+# Names that are common words count only where one of their flags is.
+_NEEDLES = {
+    **dict.fromkeys(("http", "https", "xh", "xhs"), (" -a", "--auth", '"-a')),
+    **dict.fromkeys(("ab", "hey", "wrk", "siege"), (" -A", " -P", " -a")),
+    **dict.fromkeys(("net", "rpcclient"), (" -U", "--user")),
+    **dict.fromkeys(("docker", "podman", "helm", "az", "cf", "oc"), ("login", "secret")),
+    **dict.fromkeys(("zip", "unzip"), (" -P", '"-P')),
+    **dict.fromkeys(("kubectl",), ("--from-literal",)),
+    **dict.fromkeys(("fly", "flyctl"), ("secrets",)),
+    **dict.fromkeys(("aws", "npm", "yarn", "pnpm", "mc"), (" set", '"set')),
+    **dict.fromkeys(("gh",), ("secret",)),
+    **dict.fromkeys(("curl",), ("-u", "-U", "--user", "--proxy", "--pass", "--oauth2")),
+}
+
+
+def find_commands(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
+    """Add the spans of secrets on command lines; ``heads`` are the beginnings of the words."""
+    for each in heads & _BY_HEAD.keys():
+        for program in _BY_HEAD[each]:
+            needles = _NEEDLES.get(program)
+            if not needles or any(needle in text for needle in needles):
+                _find_program(text, program, spans)
+    if "|" in text or "<<<" in text:
+        for reader in _READERS:
+            at = low.find(reader)
+            while at >= 0:
+                _fed(text, at, reader, spans)
+                at = low.find(reader, at + len(reader))
+
+
+def _find_program(text: str, program: str, spans: list[Span]) -> None:
+    rules = _PROGRAMS[program]
+    if rules:
         at = text.find(program)
         while at >= 0:
             end = at + len(program)
@@ -428,11 +468,6 @@ def find_commands(text: str, low: str, spans: list[Span]) -> None:
                             start = args[number][1]
                             spans.append(_inner(text, start + first, start + last))
             at = text.find(program, end)
-    for reader in _READERS:
-        at = low.find(reader)
-        while at >= 0:
-            _fed(text, at, reader, spans)
-            at = low.find(reader, at + len(reader))
 
 
 def _is_program(text: str, at: int, end: int) -> bool:

@@ -78,10 +78,13 @@ _NAMED_ALIKE = re.compile(
 _NEXT = re.compile(r"[ \t]*\r?\n([ \t]*)(?=\S)")
 
 
-def find_fields(text: str, low: str, spans: list[Span]) -> None:
-    """Add the spans of values that stand behind the name of a secret."""
+def find_fields(text: str, low: str, vocabulary: str, spans: list[Span]) -> None:
+    """Add the spans of values that stand behind the name of a secret.
+
+    ``low`` is the text in lower case, ``vocabulary`` its words, each once.
+    """
     spots: set[int] = set()
-    for stem in STEMS:
+    for stem in [stem for stem in STEMS if stem in vocabulary]:
         at = low.find(stem)
         while at >= 0:
             spots.add(at)
@@ -101,7 +104,7 @@ def find_fields(text: str, low: str, spans: list[Span]) -> None:
         if found:
             spans.extend(found)
             done = max(done, found[-1][1])
-    if "identified" in low:
+    if "identified" in vocabulary:
         for match in _IDENTIFIED.finditer(text):
             if not values.is_harmless(match.group(1)[1:-1], quoted=True):
                 spans.append((match.start(1) + 1, match.end(1) - 1))

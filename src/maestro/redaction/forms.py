@@ -20,7 +20,7 @@ Form = tuple[str, int, int]
 _TO_URL = str.maketrans("+/", "-_")
 
 
-def _base64_cores(raw: bytes, *, shortest: int = 6) -> Iterator[Form]:
+def _base64_cores(raw: bytes, *, shortest: int = 6, url: bool = True) -> Iterator[Form]:
     """Yield what is always the same of base64 wherever the value begins in what is encoded.
 
     Base64 turns 3 bytes into 4 characters. A value that begins at byte 0, 1 or 2 of such a group
@@ -37,7 +37,7 @@ def _base64_cores(raw: bytes, *, shortest: int = 6) -> Iterator[Form]:
             continue
         before, after = (1 if lead else 0), (1 if bits % 6 else 0)
         yield core, before, after
-        if "+" in core or "/" in core:
+        if url and ("+" in core or "/" in core):
             yield core.translate(_TO_URL), before, after
 
 
@@ -60,8 +60,7 @@ def _numbers(raw: bytes) -> Iterator[Form]:
         spread = raw.hex(separator)
         yield spread, 0, 0
         yield spread.upper(), 0, 0
-    yield raw.hex(" ", 2), 0, 0  # as xxd groups it, from either end
-    yield raw.hex(" ", -2), 0, 0
+    yield raw.hex(" ", -2), 0, 0  # as xxd groups it
     numbers = [str(byte) for byte in raw]
     for glue in (", ", ",", " "):
         yield glue.join(numbers), 0, 0
@@ -119,7 +118,7 @@ def encodings(text: str) -> Iterator[Form]:
         if len(raw) >= 8:
             # A value in base64 that was encoded again, as in a Kubernetes secret of a Docker login.
             # PowerShell's encoded commands are UTF-16.
-            yield from _base64_cores(each.encode("utf-16-le", "surrogatepass"))
+            yield from _base64_cores(each.encode("utf-16-le", "surrogatepass"), url=False)
             for inner, _, _ in list(_base64_cores(raw)):
-                yield from _base64_cores(inner.encode(), shortest=12)
+                yield from _base64_cores(inner.encode(), shortest=12, url=False)
         yield from _numbers(raw)

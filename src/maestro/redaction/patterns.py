@@ -113,8 +113,9 @@ def _prefix_rules() -> list[Rule]:
     return rules
 
 
-RULES: list[Rule] = _prefix_rules() + [(mark, re.compile(shape)) for mark, shape in _OTHERS]
-INNER = [(mark, back, re.compile(shape)) for mark, back, shape in _INNER]
+_RULES: list[Rule] = _prefix_rules() + [(mark, re.compile(shape)) for mark, shape in _OTHERS]
+_INNER_RULES = [(mark, back, re.compile(shape)) for mark, back, shape in _INNER]
+
 _DISCORD = re.compile(r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}")
 _LOWERED = ("scram-sha-256$", "{ssha}")
 _TWILIO = re.compile(r"SK[0-9a-f]{32}(?![A-Za-z0-9])")
@@ -139,30 +140,68 @@ def _after_escape(text: str, at: int) -> bool:
     )
 
 
-def find_tokens(text: str, low: str, spans: list[Span]) -> None:
-    """Add the spans of the tokens in a text; ``low`` is the same text in lower case."""
-    for mark, shape in RULES:
-        where = low if mark in _LOWERED else text
-        at = where.find(mark)
-        while at >= 0:
-            match = None if _tied(text, at) else shape.match(text, at)
-            if match:
-                group = 1 if match.re.groups else 0
-                if not _is_example(match.group(group)):
-                    spans.append(match.span(group))
-                at = where.find(mark, match.end())
-            else:
-                at = where.find(mark, at + 1)
-    for mark, back, shape in INNER:
+def head(mark: str) -> str:
+    """Return how the word begins that a mark begins with, as `heads` gives it, or nothing."""
+    match = re.match(r"[A-Za-z0-9]+", mark)
+    if not match or (len(match.group()) < HEAD and match.end() == len(mark)):
+        return ""
+    return match.group()[:HEAD].lower()
+
+
+def _by_head() -> dict[str, list[Rule]]:
+    table: dict[str, list[Rule]] = {}
+    for rule in _RULES:
+        table.setdefault(head(rule[0]), []).append(rule)
+    return table
+
+
+HEAD = 3
+_BY_HEAD = _by_head()
+_DISCORD_MARKS = {
+    mark.lower(): mark
+    for mark in ("MT", "MD", "Mz", "Nz", "OD", "OT", "NT", "Nj", "ND", "Mj", "MC")
+}
+
+
+def find_tokens(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
+    """Add the spans of the tokens in a text.
+
+    ``low`` is the same text in lower case, ``heads`` are the beginnings of its words there.
+    """
+    for each in heads & _BY_HEAD.keys():
+        for mark, shape in _BY_HEAD[each]:
+            _find_marked(text, text, mark, shape, spans)
+    for mark, shape in _BY_HEAD.get("", ()):
+        _find_marked(text, low if mark in _LOWERED else text, mark, shape, spans)
+    for mark, back, shape in _INNER_RULES:
         at = text.find(mark)
         while at >= 0:
             match = _before(text, at, back, shape)
             if match:
                 spans.append(match.span())
             at = text.find(mark, match.end() if match else at + 1)
-    _find_shaped(text, "SK", _TWILIO, spans)
-    _find_shaped(text, "key-", _MAILGUN, spans)
-    _find_discord(text, spans)
+    pairs = {each[:2] for each in heads}
+    if "sk" in pairs:
+        _find_shaped(text, "SK", _TWILIO, spans)
+    if "key" in heads:
+        _find_shaped(text, "key-", _MAILGUN, spans)
+    # A Discord bot's token begins with its user id, a number, in base64.
+    if "." in text:
+        for mark in pairs & _DISCORD_MARKS.keys():
+            _find_shaped(text, _DISCORD_MARKS[mark], _DISCORD, spans)
+
+
+def _find_marked(
+    text: str, where: str, mark: str, shape: re.Pattern[str], spans: list[Span]
+) -> None:
+    at = where.find(mark)
+    while at >= 0:
+        match = None if _tied(text, at) else shape.match(text, at)
+        if match:
+            group = 1 if match.re.groups else 0
+            if not _is_example(match.group(group)):
+                spans.append(match.span(group))
+        at = where.find(mark, match.end() if match else at + 1)
 
 
 def _before(text: str, at: int, back: int, shape: re.Pattern[str]) -> re.Match[str] | None:
@@ -185,9 +224,3 @@ def _find_shaped(text: str, mark: str, shape: re.Pattern[str], spans: list[Span]
         if match:
             spans.append(match.span())
         at = text.find(mark, match.end() if match else at + 1)
-
-
-def _find_discord(text: str, spans: list[Span]) -> None:
-    # A user id in base64 begins with M, N or O; the dot before the 6 characters of a time is rarer.
-    for mark in ("MT", "MD", "Mz", "Nz", "OD", "OT", "NT", "Nj", "NDk", "Mj"):
-        _find_shaped(text, mark, _DISCORD, spans)

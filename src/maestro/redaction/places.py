@@ -16,11 +16,6 @@ _RAW_USERINFO = re.compile(
 _TOKEN_USER = re.compile(r"(?=[\w~.+=-]*\d)[\w~.+=-]{16,}\Z")
 _MYSQL_DSN = re.compile(r"([\w.-]{1,64}):([^\s\"'<>`@]{1,256})@(?:tcp|unix|cloudsql)\(")
 
-_HEADER_NAME = (
-    r"(?:proxy-)?authorization|x-(?:[a-z0-9]+-){0,4}(?:api-?key|key|token|secret|auth|password|signature)"
-    r"|(?:private|job|deploy|api|auth|access|app|vault|consul|session|circle|gitlab|csrf|xsrf)-(?:token|key|secret)"
-    r"|api-?key|set-cookie2?|cookie|x-amz-security-token|authentication|x-authorization"
-)
 _AUTHORIZATION = re.compile(
     r"authorization(?P<close>\\*[\"']?\]?)\s{0,4}(?P<sep>=>|[:=]|,)\s{0,4}(?P<open>\[?\s{0,4}\\*[\"']?)"
     r"(?P<scheme>(?:basic|bearer|digest|token|apikey|api-key|negotiate|ntlm|aws4-hmac-sha256|hawk|key|splunk"
@@ -70,17 +65,18 @@ _END = re.compile(r"-{5}END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-{5}")
 _MOST_PEM_LINES = 2000
 
 
-def find_places(text: str, low: str, spans: list[Span]) -> None:
-    """Add the spans of what stands where a secret stands."""
+def find_places(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
+    """Add the spans of what stands where a secret stands; ``heads`` are the beginnings of words."""
     if "://" in text:
         _urls(text, spans)
-    if "@tcp(" in low or "@unix(" in low or "@cloudsql(" in low:
+    if "@" in text and not heads.isdisjoint(("tcp", "uni", "clo")):
         spans.extend(match.span(2) for match in _MYSQL_DSN.finditer(text))
-    _headers(text, low, spans)
-    if "PRIVATE KEY" in text:
-        _pem(text, spans)
-    if "private-lines:" in low:
-        _putty(text, low, spans)
+    _headers(text, low, heads, spans)
+    if "pri" in heads:
+        if "PRIVATE KEY" in text:
+            _pem(text, spans)
+        if "private-lines:" in low:
+            _putty(text, low, spans)
 
 
 def _urls(text: str, spans: list[Span]) -> None:
@@ -110,34 +106,36 @@ def _urls(text: str, spans: list[Span]) -> None:
         at = text.find("://", match.end() if match else start)
 
 
-def _headers(text: str, low: str, spans: list[Span]) -> None:
+_SCHEMES = ("bearer", "basic", "token ", "sharedaccesssignature", "negotiate", "ssws", "splunk")
+
+
+def _headers(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
+    # A header's name may be the end of a longer word: `proxyAuthorization`.
     at = low.find("authorization")
     while at >= 0:
         match = _AUTHORIZATION.match(text, at)
         if match:
             _authorization(text, match, spans)
         at = low.find("authorization", at + 13)
-    for mark in (
-        "bearer",
-        "basic",
-        "token ",
-        "sharedaccesssignature",
-        "negotiate",
-        "ssws",
-        "splunk",
-    ):
-        at = low.find(mark)
-        while at >= 0:
-            found = _SCHEME.match(text, at)
-            if found and (mark != "basic" or _is_base64(found.group(1))):
-                spans.append(found.span(1))
-            at = low.find(mark, at + len(mark))
-    at = low.find("cookie")
+    for mark in _SCHEMES:
+        if mark[:3] in heads:
+            _scheme(text, low, mark, spans)
+    at = low.find("cookie") if "coo" in heads or "set" in heads else -1
     while at >= 0:
         match = _COOKIE.match(text, at - 4 if low.startswith("set-", max(0, at - 4)) else at)
         if match and not (at > 0 and text[at - 1].isalnum()):
             _cookie(text, match, spans)
         at = low.find("cookie", at + 6)
+
+
+def _scheme(text: str, low: str, mark: str, spans: list[Span]) -> None:
+    """What stands behind the name of a scheme, in a header or not."""
+    at = low.find(mark)
+    while at >= 0:
+        found = _SCHEME.match(text, at)
+        if found and (mark != "basic" or _is_base64(found.group(1))):
+            spans.append(found.span(1))
+        at = low.find(mark, at + len(mark))
 
 
 def _is_base64(value: str) -> bool:

@@ -113,7 +113,7 @@ class Redactor:
             if plain is None:
                 return spans
             # A secret may hold such characters itself.
-            whole = self._registry.index.find(text)
+            whole, _ = self._registry.index.find(text)
             return merge([*(plain.back(span) for span in spans), *whole])
         except Exception:
             return [(0, len(text))]
@@ -122,11 +122,14 @@ class Redactor:
         spans: list[Span] = []
         index = self._registry.index
         if index:
-            spans.extend(index.find(text))
-            for view in views.readings(text):
-                # In the first view lines are joined only: a short word there may be made of two.
-                short = view.pattern is not views.JOINT or view.parent is not None
-                spans.extend(view.back(span) for span in index.find(view.text, short=short))
+            found, broken = index.find(text)
+            spans.extend(found)
+            escaped = views.has_escapes(text)
+            if broken or escaped or index.is_broken_by_lines(views.lines(text)):
+                for view in views.readings(text):
+                    # In the first view lines are joined only: a short word there may be made of two.
+                    words = view.pattern is not views.JOINT or view.parent is not None
+                    spans.extend(view.back(span) for span in index.find(view.text, words=words)[0])
         if self.unknown:
             find_unknown(text, spans)
         return merge(spans)

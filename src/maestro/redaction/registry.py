@@ -260,7 +260,7 @@ class Registry:
         self._register(bare)
         if text != bare and "\n" not in bare:
             # With its line break, as a file has it: only the encoded forms differ.
-            self._encodings(text)
+            self.index.add(forms.encodings(text))
         for part in parts(bare):
             if part.strip() not in self._seen and not why_not(part):
                 self._register(part.strip())
@@ -273,12 +273,8 @@ class Registry:
         whole = len(value) < FREE
         for spelling in forms.spellings(value):
             if len(spelling) >= SHORTEST and not is_stop_word(spelling):
-                self.index.add(spelling, whole=whole or len(spelling) < FREE)
-        self._encodings(value)
-
-    def _encodings(self, value: str) -> None:
-        for form, before, after in forms.encodings(value):
-            self.index.add(form, before, after)
+                self.index.add([(spelling, 0, 0)], whole=whole or len(spelling) < FREE)
+        self.index.add(forms.encodings(value))
 
     def report(self) -> dict[str, str]:
         """Return why a secret is not masked everywhere, by its name; never a value."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from . import cmdline, fields, files, patterns, places
 from .spans import Span
 
@@ -15,11 +17,28 @@ def lower(text: str) -> str:
     return "".join(char if len(char.lower()) != 1 else char.lower() for char in text)
 
 
+class Vocabulary:
+    """The words of a text, each once, in lower case: what is not among them need not be looked for."""
+
+    def __init__(self, low: str) -> None:
+        if "\\" in low or "%" in low:
+            low = _ESCAPED.sub(" ", low)
+        words = set(low.translate(_WORDS).split())
+        self.text = "\n".join(words)
+        self.heads = {word[: patterns.HEAD] for word in words}
+
+
+_WORDS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+_ESCAPED = re.compile(r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)|%[0-9a-fA-F]{2}")
+
+
 def find_unknown(text: str, spans: list[Span]) -> None:
     """Add the spans of what looks like a secret."""
     low = lower(text)
-    patterns.find_tokens(text, low, spans)
-    places.find_places(text, low, spans)
-    fields.find_fields(text, low, spans)
-    files.find_files(text, low, spans)
-    cmdline.find_commands(text, low, spans)
+    vocabulary = Vocabulary(low)
+    heads = vocabulary.heads
+    patterns.find_tokens(text, low, heads, spans)
+    places.find_places(text, low, heads, spans)
+    fields.find_fields(text, low, vocabulary.text, spans)
+    files.find_files(text, low, heads, spans)
+    cmdline.find_commands(text, low, heads, spans)

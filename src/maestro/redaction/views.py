@@ -127,6 +127,15 @@ def join(text: str) -> str:
     return JOINT.sub("", text) if "\n" in text else text
 
 
+def lines(text: str) -> list[str]:
+    """Return the lines of a text without what surrounds their breaks."""
+    if "\n" not in text:
+        return []
+    if "|" in text or "\n>" in text or "\n#" in text or "\\\n" in text:
+        return JOINT.split(text)
+    return [line.strip() for line in text.split("\n")]
+
+
 def unescape(text: str) -> str:
     """Return the text with one layer of escapes taken off."""
     return _ESCAPE.sub(_decode_match, text)
@@ -139,7 +148,7 @@ def joined(text: str) -> View | None:
 
 def has_escapes(text: str) -> bool:
     """Tell whether the text may hold an escape at all."""
-    return "\\" in text or "%" in text or "&" in text or "$$" in text
+    return "\\" in text or "%" in text or "$$" in text or ("&" in text and ";" in text)
 
 
 def readings(text: str, rounds: int = 3) -> Iterator[View]:
