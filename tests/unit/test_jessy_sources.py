@@ -1,0 +1,119 @@
+"""What can be said about Jessy's images and programs without building an image."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+JESSY = ROOT / "docker/jessy"
+PROGRAMS = ("core", "api")
+BASES = {"${BASE_IMAGE}", "scratch"}
+
+
+def stages(name: str) -> list[tuple[str, str, str]]:
+    """Base, name and instructions of each stage of a Dockerfile."""
+    text = (JESSY / name / "Dockerfile").read_text(encoding="utf-8")
+    parts = re.split(r"(?m)^FROM (\S+) AS (\S+)$", text)[1:]
+    return list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
+
+
+@pytest.mark.requirement("R3.1", "D15")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_image_is_built_in_stages(name: str) -> None:
+    names = [stage for _, stage, _ in stages(name)]
+    assert [stage for stage in names if stage != "toolchain"] == [
+        "builder",
+        "development",
+        "production",
+    ]
+    _, _, last = stages(name)[-1]
+    assert re.findall(r"(?m)^(?:COPY|ADD|RUN)\b.*$", last) == ["COPY --from=builder /rootfs/ /"]
+
+
+@pytest.mark.requirement("D55")
+@pytest.mark.parametrize("name", [*PROGRAMS, "postgres"])
+def test_a_base_is_minimal_and_named(name: str) -> None:
+    found = stages(name)
+    ours = {stage for _, stage, _ in found}
+    assert {base for base, _, _ in found} - ours <= BASES
+    default = re.search(r"(?m)^ARG BASE_IMAGE=(\S+)$", (JESSY / name / "Dockerfile").read_text())
+    assert default
+    assert default[1] == "debian:trixie-slim"
+    assert found[-1][0] == ("${BASE_IMAGE}" if name == "postgres" else "scratch")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_build_takes_what_the_lock_file_names(name: str) -> None:
+    text = (JESSY / name / "Dockerfile").read_text(encoding="utf-8")
+    if name == "core":
+        builds = re.findall(r"cargo build .*", text)
+        assert builds
+        assert all(re.search("--(locked|frozen)", build) for build in builds)
+    else:
+        assert "-mod=readonly" in text
+    lock = JESSY / {"core": "core/Cargo.lock", "api": "api/go.sum"}[name]
+    assert lock.stat().st_size > 0
+
+
+def test_the_context_holds_what_is_named_and_no_secret() -> None:
+    lines = (JESSY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    for rule in rules[1:]:
+        if rule.startswith("!"):
+            assert (JESSY / rule[1:]).exists(), rule
+    assert "/.secrets/" in (JESSY / ".gitignore").read_text(encoding="utf-8")
+
+
+def test_the_stack_holds_nothing_that_moves_or_opens() -> None:
+    text = (JESSY / "compose.yaml").read_text(encoding="utf-8")
+    model = yaml.safe_load(text)
+    assert "latest" not in text
+    assert "privileged" not in text
+    for name, service in model["services"].items():
+        assert service["read_only"] is True, name
+        for volume in service.get("volumes", []):
+            assert volume.split(":")[0] in model["volumes"], (name, volume)
+    published = [name for name, service in model["services"].items() if "ports" in service]
+    assert published == ["jessy-api"]
+    assert all(value["name"] for value in (*model["volumes"].values(), *model["networks"].values()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "argv"),
+    [
+        ("core", ["cargo", "fmt", "--check"]),
+        ("core", ["cargo", "test", "--quiet", "--locked"]),
+        ("api", ["gofmt", "-l", "."]),
+        ("api", ["go", "vet", "./..."]),
+        ("api", ["go", "test", "-mod=readonly", "./..."]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
+)
+def test_a_programs_own_tests(folder: str, argv: list[str]) -> None:
+    """The services' own tests, where their compiler is installed; images bring their own."""
+    if shutil.which(argv[0]) is None:
+        pytest.skip(f"{argv[0]} is not installed here")
+    target = str(ROOT / ".cache/jessy-target")
+    done = subprocess.run(
+        argv,
+        cwd=JESSY / folder,
+        env={**os.environ, "CARGO_TARGET_DIR": target},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout
+    if argv[0] == "gofmt":
+        assert done.stdout == ""
