@@ -17,6 +17,7 @@ from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 from .layout import Layout
 
 PAUSE = 1.0  # seconds between two attempts
+LARGEST = 1 << 20  # bytes of an answer that are looked at
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -92,9 +93,11 @@ def _http(layout: Layout, spec: Mapping[str, Any], timeout: float) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *follow)
     try:
         with opener.open(request, timeout=timeout) as response:
-            status, body = response.status, response.read(1 << 20)
+            status, body = response.status, response.read(LARGEST)
+            if response.length and len(body) < LARGEST:
+                raise http.client.IncompleteRead(body, response.length)
     except urllib.error.HTTPError as error:
-        status, body = error.code, error.read(1 << 20)
+        status, body = error.code, error.read(LARGEST)
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise _Failed(f"{url}: {reason}") from error
