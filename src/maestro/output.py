@@ -22,13 +22,15 @@ from typing import Any
 
 import yaml
 from ansible import constants
+from ansible._internal._datatag._tags import VaultedValue
 from ansible.errors import AnsibleError
 from ansible.executor import task_result
-from ansible.parsing.vault import VaultLib
+from ansible.module_utils._internal._datatag import AnsibleTagHelper
+from ansible.parsing.vault import EncryptedString, VaultLib
 from ansible.plugins.loader import action_loader
 from ansible.utils.display import Display
 
-from .redaction import Redactor, keys, registry, values
+from .redaction import MASK, Redactor, keys, registry, values
 
 try:  # ansible-core 2.22 and newer mask results themselves.
     from ansible.module_utils.secrets import register_secrets as _register_natively
@@ -50,6 +52,39 @@ def hide(text: str) -> str:
 def redactor() -> Redactor:
     """The redactor of this process, with every secret that was registered."""
     return _redactor
+
+
+def redact(value: Any, secrets: Any = (), *, unknown: bool = True) -> Any:
+    """The filter `redact`: a value with every secret in it masked."""
+    plain = _native(value)
+    with _lock:
+        shown = _redactor.obj(plain, unknown=unknown)
+    if not secrets:
+        return shown
+    given = [str(secrets)] if isinstance(secrets, str) else secrets
+    return Redactor(given, unknown=False).obj(shown)
+
+
+def _native(value: Any) -> Any:
+    """Return a value without Ansible's tags, and with a mask for what came out of a vault."""
+    if isinstance(value, Mapping):
+        return {_native(key): _native(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        inner = [_native(each) for each in value]
+        return tuple(inner) if isinstance(value, tuple) else inner
+    if isinstance(value, (str, EncryptedString)):
+        text = str(value)
+        vaulted = isinstance(value, EncryptedString) or VaultedValue.get_tag(value) is not None
+        if not vaulted or registry.is_plain(text):
+            return text
+        register_secrets([text])
+        return MASK
+    return AnsibleTagHelper.as_native_type(value)
+
+
+def redact_label(value: Any, length: int = 8) -> str:
+    """The filter `redact_label`: the same short tag for the same secret, all through a play."""
+    return _redactor.label(str(value), length=length)
 
 
 def register_secrets(secrets: Mapping[str, str] | Iterable[str]) -> None:

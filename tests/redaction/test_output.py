@@ -164,7 +164,7 @@ def _normal(text: str) -> list[str]:
     text = re.sub(r"\d:\d\d:\d\d\.\d+", "DELTA", text)
     text = re.sub(r"/[^ ,'\"\n]*test_harmless[^/ ,'\"\n]*/(?:plain|redacted)", "DIR", text)
     text = re.sub(
-        r"\b[j0-9][0-9.]{4,}\b|\b\d{3,}-\d{3,}\b|\bp=\d+\b|tmp\w+|\bj\d+\.\d+\b", "N", text
+        r"\b[j0-9][0-9.]{4,}\b|\b\d{3,}-\d{3,}\b|\bp=\d+\b|tmp\w+|payload_\w+|\bj\d+\.\d+\b", "N", text
     )
     text = re.sub(r"([/ ])\.[a-z0-9_]{8}\b", r"\1N", text)
     text = re.sub(r"ansible-(?:local|tmp)-[\w.-]+|time=\"[\d.]+\"|timestamp=\"[^\"]*\"", "N", text)

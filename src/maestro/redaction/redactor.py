@@ -68,12 +68,22 @@ class Redactor:
         except Exception:  # whatever it was: the text must not be shown
             return WITHHELD
 
-    def obj(self, value: object) -> object:
-        """Return the value with every secret in it masked; containers are copied where they change."""
+    def obj(self, value: object, *, unknown: bool | None = None) -> object:
+        """Return the value with every secret in it masked; containers are copied where they change.
+
+        ``unknown`` says otherwise than the redactor itself whether to look for unknown secrets.
+        """
+        wanted = self.unknown if unknown is None else unknown
         try:
-            return Walker(self.text, self.mask, unknown=self.unknown).walk(value)
+            text = self.text if wanted == self.unknown else self._other(unknown=wanted).text
+            return Walker(text, self.mask, unknown=wanted).walk(value)
         except Exception:
             return WITHHELD
+
+    def _other(self, *, unknown: bool) -> Redactor:
+        other = Redactor(mask=self.mask, unknown=unknown)
+        other._registry = self._registry
+        return other
 
     def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the bytes redacted; together they are what `text` makes of the whole."""

@@ -1,0 +1,16 @@
+"""Filters that mask secrets; what they do stands in maestro.redaction and maestro.output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from maestro import output
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"redact": output.redact, "redact_label": output.redact_label}
