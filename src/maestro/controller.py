@@ -14,6 +14,7 @@ from typing import Any
 from ansible import constants
 
 from .errors import MaestroError
+from .output import register_secrets
 from .secrets import Secrets, VaultLoader, open_source
 
 REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
@@ -38,7 +39,9 @@ def read_secrets(
         root=project(),
         loader=loader,
     )
-    return source.read(names)
+    values = source.read(names)
+    register_secrets(values)
+    return values
 
 
 def payload(values: Secrets, names: list[str], request: Mapping[str, Any]) -> str:

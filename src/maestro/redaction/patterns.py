@@ -8,6 +8,7 @@ checksum, because a token with a typing error is close enough to a secret.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from .spans import Span
 
@@ -100,7 +101,7 @@ _INNER: list[tuple[str, int, str]] = [
     (":AA", 10, r"(?<![0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}"),
 ]
 
-Rule = tuple[str, re.Pattern[str]]
+Rule = tuple[str, str]  # the mark, and the pattern, which is compiled when its mark is seen
 
 
 def _prefix_rules() -> list[Rule]:
@@ -109,12 +110,11 @@ def _prefix_rules() -> list[Rule]:
         if not entry.strip():
             continue
         prefix, kind, least = entry.split()
-        rules.append((prefix, re.compile(f"{re.escape(prefix)}{_CLASSES[kind]}{{{least},2000}}=*")))
+        rules.append((prefix, f"{re.escape(prefix)}{_CLASSES[kind]}{{{least},2000}}=*"))
     return rules
 
 
-_RULES: list[Rule] = _prefix_rules() + [(mark, re.compile(shape)) for mark, shape in _OTHERS]
-_INNER_RULES = [(mark, back, re.compile(shape)) for mark, back, shape in _INNER]
+_RULES: list[Rule] = _prefix_rules() + _OTHERS
 
 _DISCORD = re.compile(r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}")
 _LOWERED = ("scram-sha-256$", "{ssha}")
@@ -138,6 +138,11 @@ def _after_escape(text: str, at: int) -> bool:
     return bool(
         re.search(r"(?:\\[ntr]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z", before)
     )
+
+
+@cache
+def _compiled(shape: str) -> re.Pattern[str]:
+    return re.compile(shape)
 
 
 def head(mark: str) -> str:
@@ -173,10 +178,10 @@ def find_tokens(text: str, low: str, heads: set[str], spans: list[Span]) -> None
             _find_marked(text, text, mark, shape, spans)
     for mark, shape in _BY_HEAD.get("", ()):
         _find_marked(text, low if mark in _LOWERED else text, mark, shape, spans)
-    for mark, back, shape in _INNER_RULES:
+    for mark, back, shape in _INNER:
         at = text.find(mark)
         while at >= 0:
-            match = _before(text, at, back, shape)
+            match = _before(text, at, back, _compiled(shape))
             if match:
                 spans.append(match.span())
             at = text.find(mark, match.end() if match else at + 1)
@@ -191,12 +196,10 @@ def find_tokens(text: str, low: str, heads: set[str], spans: list[Span]) -> None
             _find_shaped(text, _DISCORD_MARKS[mark], _DISCORD, spans)
 
 
-def _find_marked(
-    text: str, where: str, mark: str, shape: re.Pattern[str], spans: list[Span]
-) -> None:
+def _find_marked(text: str, where: str, mark: str, shape: str, spans: list[Span]) -> None:
     at = where.find(mark)
     while at >= 0:
-        match = None if _tied(text, at) else shape.match(text, at)
+        match = None if _tied(text, at) else _compiled(shape).match(text, at)
         if match:
             group = 1 if match.re.groups else 0
             if not _is_example(match.group(group)):
