@@ -38,7 +38,7 @@ class Request:
     variables: Mapping[str, str]
     resolve: bool
     login: Login | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:

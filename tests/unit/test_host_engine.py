@@ -1,0 +1,433 @@
+"""The Engine's client over a real Unix socket: requests, errors, log frames; and who uses it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import real_servers
+from real_servers import Answer, Asked
+
+from maestro.errors import MaestroError
+from maestro.host import engine, images, release, roll, secrets, state
+from maestro.host.engine import Engine
+from maestro.host.layout import Layout, write_atomically
+from maestro.host.registry import Login
+
+NAME = f"r.test/web@sha256:{'a' * 64}"
+
+
+class Fake:
+    """Answers by method and path; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer | bytes | Callable[[Asked], Answer]] = {}
+        self.asked: list[Asked] = []
+
+    def __call__(self, asked: Asked) -> Answer | bytes:
+        self.asked.append(asked)
+        found = self.answers.get(f"{asked.method} {asked.path.partition('?')[0]}", Answer(404))
+        return found(asked) if callable(found) else found
+
+    def say(self, request: str, document: Any, status: int = 200) -> None:
+        self.answers[request] = Answer(status, json.dumps(document).encode())
+
+    @property
+    def requests(self) -> list[str]:
+        return [f"{item.method} {item.path}" for item in self.asked]
+
+
+@pytest.fixture
+def fake() -> Fake:
+    return Fake()
+
+
+@pytest.fixture
+def client(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An Engine; every module that makes one of its own gets this one too."""
+    with real_servers.unix_server(tmp_path / "engine.sock", fake) as server:
+        for module in (images, release, roll):
+            monkeypatch.setattr(module, "Engine", lambda: Engine(server.address))
+        yield Engine(server.address)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "maestro", "shop")
+
+
+def frame(stream: int, text: bytes) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
+
+
+# Requests
+
+
+def test_questions(client: Engine, fake: Fake) -> None:
+    fake.say("GET /info", {"ServerVersion": "26.1.5"})
+    fake.say("GET /containers/json", [{"Id": "1"}])
+    fake.say("GET /containers/1/json", {"Id": "1"})
+    assert client.info() == {"ServerVersion": "26.1.5"}
+    assert client.containers() == [{"Id": "1"}]
+    assert client.containers("a=b") == [{"Id": "1"}]
+    assert client.inspect("1") == {"Id": "1"}
+    assert fake.requests[:2] == ["GET /info", "GET /containers/json?all=1"]
+    assert "filters=%7B%22label%22%3A+%5B%22a%3Db%22%5D%7D" in fake.requests[2]
+
+
+def test_images_have_their_whole_names(client: Engine, fake: Fake) -> None:
+    fake.say(
+        "GET /images/json",
+        [{"RepoDigests": [NAME, "redis@sha256:b"]}, {"RepoDigests": None}, {"RepoTags": []}],
+    )
+    assert client.repo_digests() == {NAME, "docker.io/library/redis@sha256:b"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answer(500, b'{"message": "disk is gone"}'), "/info: disk is gone"),
+        (Answer(500, b"plain words "), "/info: plain words"),
+        (Answer(503, b""), "/info: the Engine answered 503"),
+        (Answer(404, b"{}"), "/info: the Engine answered 404"),
+    ],
+)
+def test_an_engine_that_refuses(client: Engine, fake: Fake, answer: Answer, said: str) -> None:
+    fake.answers["GET /info"] = answer
+    with pytest.raises(MaestroError) as caught:
+        client.info()
+    assert str(caught.value) == said
+
+
+def test_no_engine_at_all(tmp_path: Path) -> None:
+    path = str(tmp_path / "none.sock")
+    with pytest.raises(MaestroError) as caught:
+        Engine(path).info()
+    assert caught.value.what.startswith("no Docker Engine answers: ")
+    assert caught.value.where == path
+    assert "playbooks/provision.yml" in caught.value.fix
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n"])
+def test_something_that_is_no_engine(client: Engine, fake: Fake, answer: bytes) -> None:
+    fake.answers["GET /info"] = answer
+    with pytest.raises(MaestroError, match="no Docker Engine answers"):
+        client.info()
+
+
+def test_an_engine_that_hangs(client: Engine, fake: Fake) -> None:
+    fake.answers["GET /info"] = lambda _: Answer(200, b"" if time.sleep(0.3) else b"{}")
+    with pytest.raises(MaestroError, match="no Docker Engine answers: timed out"):
+        client.request("GET", "/info", timeout=0.05)
+
+
+# Pulling
+
+
+@pytest.mark.parametrize("auth", [None, {"username": "u", "password": "p"}])
+def test_a_pull_is_by_digest_and_the_login_a_header(
+    client: Engine, fake: Fake, auth: dict[str, str] | None
+) -> None:
+    fake.answers["POST /images/create"] = Answer(200, b'{"status":"Pulling"}\n{"status":"ok"}\n')
+    client.pull(NAME, auth)
+    (asked,) = fake.asked
+    assert asked.path == f"/images/create?fromImage=r.test%2Fweb&tag=sha256%3A{'a' * 64}"
+    sent = asked.headers.get("x-registry-auth", "")
+    assert (json.loads(base64.urlsafe_b64decode(sent)) if sent else None) == auth
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answer(200, b'{"status":"Pulling"}\n{"errorDetail":{},"error":"no space"}\n'), "no space"),
+        (Answer(404, b'{"message":"manifest unknown"}'), "manifest unknown"),
+        (Answer(500, b""), "the Engine answered 500"),
+    ],
+)
+def test_a_pull_that_fails(client: Engine, fake: Fake, answer: Answer, said: str) -> None:
+    fake.answers["POST /images/create"] = answer
+    with pytest.raises(MaestroError) as caught:
+        client.pull(NAME)
+    assert caught.value.what == f"the image cannot be pulled: {said}"
+    assert caught.value.where == NAME
+
+
+def test_only_missing_images_are_pulled_and_the_login_stays_home(
+    client: Engine, fake: Fake
+) -> None:
+    own, other = "r.test/web@sha256:b", "docker.io/library/redis@sha256:c"
+    fake.say("GET /images/json", [{"RepoDigests": [NAME]}])
+    fake.answers["POST /images/create"] = Answer(200, b"{}")
+    pulled = images.pull([own, NAME, other, own], Login("r.test", "u", "p"))
+    assert pulled == sorted([own, other])
+    sent = {item.path.partition("?")[2]: item.headers for item in fake.asked[1:]}
+    assert {path: "x-registry-auth" in headers for path, headers in sent.items()} == {
+        "fromImage=r.test%2Fweb&tag=sha256%3Ab": True,
+        "fromImage=docker.io%2Flibrary%2Fredis&tag=sha256%3Ac": False,
+    }
+    assert images.pull([NAME], None) == []
+
+
+# Logs and orders
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (frame(1, b"one\n") + frame(2, b"two\n"), "one\ntwo\n"),
+        (frame(1, b"") + frame(0, b"zero"), "zero"),
+        (frame(1, b"whole") + frame(1, b"cut off")[:10], "wholecu"),
+        (frame(1, b"whole") + b"\1\0", "whole"),
+        (frame(1, "é".encode()[:1]) + frame(1, "é".encode()[1:]), "é"),
+        (frame(1, b"\xff"), "\ufffd"),
+        (b"a terminal's text\r\n", "a terminal's text\r\n"),
+        (b"", ""),
+    ],
+)
+def test_log_frames_are_joined(client: Engine, fake: Fake, body: bytes, text: str) -> None:
+    fake.answers["GET /containers/1/logs"] = Answer(200, body)
+    assert client.logs("1", 7) == text
+    assert fake.requests == ["GET /containers/1/logs?stdout=1&stderr=1&tail=7"]
+
+
+def test_no_logs_are_no_failure(client: Engine) -> None:
+    assert client.logs("gone") == ""
+
+
+@pytest.mark.parametrize(("grace", "query"), [(None, ""), (3, "?t=3")])
+def test_a_container_is_stopped_before_it_is_removed(
+    client: Engine, fake: Fake, grace: int | None, query: str
+) -> None:
+    client.remove("1", grace)
+    assert fake.requests == [
+        f"POST /containers/1/stop{query}",
+        "DELETE /containers/1?v=0&force=1",
+    ]
+
+
+def test_images_of_dropped_releases_go_and_those_of_kept_ones_stay(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    for number in (1, 2, 3):
+        name = f"r{number}"
+        write_atomically(layout.compose_file(name), "", 0o644)
+        services = {
+            "web": {"image": f"r.test/web@sha256:{number}"},
+            "db": {"image": "r.test/db@sha256:d"},
+        }
+        release.commit(layout, name, {"services": services}, keep=2)
+    assert fake.requests == ["DELETE /images/r.test/web@sha256:1"]
+
+
+def test_an_engine_that_is_gone_keeps_no_release_out(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(release, "Engine", lambda: Engine(str(tmp_path / "none.sock")))
+    for name in ("r1", "r2"):
+        write_atomically(layout.compose_file(name), "", 0o644)
+        release.commit(layout, name, {"services": {"web": {"image": name}}}, keep=1)
+    assert layout.current_id() == "r2"
+
+
+# State: what containers and ports say
+
+
+def summary(service: str = "web", stack: str = "shop", **more: Any) -> dict[str, Any]:
+    labels = {engine.PROJECT: stack, engine.SERVICE: service, state.HASH_LABEL: "h1"}
+    oneoff = more.pop("oneoff", None)
+    if oneoff:
+        labels[engine.ONE_OFF] = oneoff
+    return {
+        "Id": service,
+        "Names": [f"/{stack}-{service}-1"],
+        "Labels": labels,
+        "State": "running",
+        **more,
+    }
+
+
+def detail(service: str = "web", **changes: Any) -> dict[str, Any]:
+    found = {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z", "ExitCode": 0, **changes}
+    count = found.pop("RestartCount", 0)
+    return {
+        "Id": service,
+        "Name": f"/shop-{service}-1",
+        "Config": {"Image": NAME},
+        "State": found,
+        "RestartCount": count,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "health"), [({}, "none"), ({"Health": {"Status": "starting"}}, "starting")]
+)
+def test_what_the_state_tells_of_a_container(
+    client: Engine, fake: Fake, changes: dict[str, Any], health: str
+) -> None:
+    fake.say("GET /containers/json", [summary(), summary("migrate", oneoff="True")])
+    fake.say("GET /containers/web/json", detail(**changes))
+    (found,) = state._of_stack(client, "shop")
+    assert state._container(client, found) == {
+        "id": "web",
+        "name": "shop-web-1",
+        "service": "web",
+        "image": NAME,
+        "hash": "h1",
+        "status": "running",
+        "health": health,
+        "started": "2026-01-01T00:00:00Z",
+    }
+
+
+def test_ports_of_other_stacks(client: Engine, fake: Fake) -> None:
+    published = [
+        {"PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"PrivatePort": 1, "Type": "tcp"},
+    ]
+    fake.say(
+        "GET /containers/json",
+        [
+            summary(Ports=published),
+            summary(stack="mail", Ports=[{"PublicPort": 25, "Type": "tcp"}]),
+            {"Names": ["/lone"], "Labels": {}, "Ports": [{"PublicPort": 53, "Type": "udp"}]},
+            {"Names": ["/none"], "Labels": {}},
+        ],
+    )
+    assert state._ports_of_others(client, "shop") == {"25/tcp": "mail-web-1", "53/udp": "lone"}
+
+
+# Rolling: when a service counts as healthy, and what is said when it does not
+
+
+def service(fake: Fake, **changes: Any) -> None:
+    fake.say("GET /containers/json", [summary()])
+    fake.say("GET /containers/web/json", detail(**changes))
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roll, "POLL", 0.01)
+
+
+@pytest.mark.parametrize("changes", [{}, {"Health": {"Status": "healthy"}}])
+def test_healthy_or_running_for_a_while(
+    client: Engine, fake: Fake, layout: Layout, changes: dict[str, Any]
+) -> None:
+    service(fake, **changes)
+    roll.wait_healthy(layout, ["web"], 1)
+
+
+def test_a_service_that_has_just_started_is_waited_for(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    service(fake, StartedAt=now)
+    start = time.time()
+    roll.wait_healthy(layout, ["web"], 5)
+    assert time.time() - start < 3
+    assert len(fake.asked) > 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"Status": "exited", "ExitCode": 3}, "exited with code 3"),
+        ({"Status": "dead", "ExitCode": 137}, "exited with code 137"),
+        ({"Health": {"Status": "unhealthy"}}, "is unhealthy"),
+        ({"Health": {"Status": "starting"}}, "not healthy after 0 s"),
+        ({"Status": "restarting", "ExitCode": 1}, "not healthy after 0 s"),
+        ({"Status": "created"}, "not healthy after 0 s"),
+    ],
+)
+def test_a_service_that_does_not_come_up(
+    client: Engine, fake: Fake, layout: Layout, changes: dict[str, Any], why: str
+) -> None:
+    service(fake, **changes)
+    fake.answers["GET /containers/web/logs"] = Answer(200, frame(1, b"last words\n"))
+    with pytest.raises(MaestroError) as caught:
+        roll.wait_healthy(layout, ["web"], 0.05)
+    assert caught.value.what.splitlines() == [
+        f"service web: {why}",
+        "last lines of web:",
+        "    last words",
+    ]
+    assert caught.value.where == "stack shop"
+
+
+def test_a_service_that_crashes_again_and_again(client: Engine, fake: Fake, layout: Layout) -> None:
+    count = iter(range(100))
+    fake.say("GET /containers/json", [summary()])
+    fake.answers["GET /containers/web/json"] = lambda _: Answer(
+        200,
+        json.dumps(detail(Status="restarting", ExitCode=2, RestartCount=next(count))).encode(),
+    )
+    with pytest.raises(MaestroError, match=r"service web: crashes at start \(exit code 2\)"):
+        roll.wait_healthy(layout, ["web"], 5)
+
+
+def test_a_service_without_a_container(client: Engine, fake: Fake, layout: Layout) -> None:
+    fake.say("GET /containers/json", [summary("db"), summary(oneoff="True")])
+    with pytest.raises(MaestroError, match="service web: has no container"):
+        roll.wait_healthy(layout, ["web"], 1)
+
+
+def test_a_failure_shows_the_probe_and_no_secret(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    secrets.write(layout, [{"name": "t", "version": "r1", "uid": 0}], {"t": "swordfish-12"})
+    log = [{"ExitCode": 0, "Output": "fine"}, {"ExitCode": 1, "Output": "x\nbad swordfish-12\n"}]
+    service(fake, Health={"Status": "unhealthy", "Log": log})
+    fake.answers["GET /containers/web/logs"] = Answer(200, frame(2, b"token swordfish-12"))
+    with pytest.raises(MaestroError) as caught:
+        roll.wait_healthy(layout, ["web"], 1)
+    assert "swordfish" not in str(caught.value)
+    assert "last health check of web:\n    x\n    bad " in caught.value.what
+
+
+def test_services_no_longer_wanted_are_removed(client: Engine, fake: Fake, layout: Layout) -> None:
+    fake.say("GET /containers/json", [summary("old"), summary("web")])
+    assert roll.remove_services(layout, ["old", "gone"]) == ["old"]
+    changed = [request for request in fake.requests if not request.startswith("GET")]
+    assert changed == ["POST /containers/old/stop", "DELETE /containers/old?v=0&force=1"]
+
+
+def serving(layout: Layout) -> None:
+    write_atomically(layout.compose_file("r1"), "", 0o644)
+    facts = {"hash": "h1", "replicas": 1, "image": NAME}
+    manifest = {"services": {"web": facts}, "order": [["web"]]}
+    release.commit(layout, "r1", manifest, keep=5)
+    write_atomically(layout.compose_file("r2"), "", 0o644)
+
+
+def test_putting_back_touches_nothing_that_still_serves(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    serving(layout)
+    fake.say("GET /containers/json", [summary(), summary("newcomer")])
+    assert roll.put_back(layout, "r2", 5) == {"serves": "r1", "restored": []}
+    changed = [request for request in fake.requests if not request.startswith("GET")]
+    assert changed == ["POST /containers/newcomer/stop", "DELETE /containers/newcomer?v=0&force=1"]
+    assert not layout.release("r2").exists()
+
+
+@pytest.mark.parametrize(
+    ("containers", "serves"),
+    [
+        ([summary(Status="Up 2 minutes (healthy)")], True),
+        ([], False),
+        ([summary(State="exited")], False),
+        ([summary(Status="Up 2 minutes (unhealthy)")], False),
+        ([summary(Labels={engine.SERVICE: "web", state.HASH_LABEL: "h2"})], False),
+        ([summary(), summary()], False),
+    ],
+)
+def test_what_still_serves(
+    client: Engine, fake: Fake, containers: list[dict[str, Any]], serves: bool
+) -> None:
+    fake.say("GET /containers/json", containers)
+    assert roll._serves(client, "shop", "web", {"hash": "h1", "replicas": 1}) == serves
