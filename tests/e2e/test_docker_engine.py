@@ -1,0 +1,121 @@
+"""The role docker_engine on a host that has an Engine: what it leaves alone, what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from e2e import lab
+
+HOST = "production-2"
+
+
+def provision(*arguments: str) -> lab.Run:
+    return lab.playbook("playbooks/provision.yml", "-l", HOST, *arguments)
+
+
+def state() -> str:
+    """What the role could change on the host."""
+    return lab.ssh(
+        HOST,
+        "sha256sum /etc/docker/daemon.json /root/.docker/config.json; ls /etc/apt/sources.list.d;"
+        "dpkg-query -W 'docker*' containerd; apt-mark showhold;"
+        "systemctl show -p ActiveEnterTimestamp docker",
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def provisioned(demo: lab.Run) -> None:
+    """The host has the Engine and everything else."""
+    provision().ok()
+
+
+def test_a_second_run_changes_nothing() -> None:
+    before = state()
+    assert provision().ok().changed(HOST) == [0]
+    assert state() == before
+
+
+def test_check_mode_shows_a_change_and_makes_none() -> None:
+    before = state()
+    wanted = json.dumps({"docker_engine_daemon_options": {"max-concurrent-downloads": 7}})
+    shown = provision("--check", "--diff", "-e", wanted).ok()
+    assert '"max-concurrent-downloads": 7' in shown.out
+    assert state() == before
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"docker_engine_source": "docker"}, "has docker.io, which docker_engine_source"),
+        (
+            {
+                "docker_engine_minimum_version": "99.0",
+                "docker_engine_compose_minimum_version": "9.0",
+            },
+            "docker-compose 2.26.1 (9.0 is needed), docker.io 26.1.5 (99.0 is needed)",
+        ),
+        ({"__docker_engine_system": "Debian 11"}, "runs Debian 11, which is not supported"),
+        (
+            {"docker_engine_daemon_options": {"live-restore": "yes"}},
+            "docker_engine_daemon_options/live-restore: is text, and the Engine wants true or",
+        ),
+        (
+            {"docker_engine_daemon_options": {"no-such-option": 1}},
+            "no-such-option",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_before_a_change(variables: dict, words: str) -> None:
+    before = state()
+    provision("-e", json.dumps(variables)).failed(words)
+    assert state() == before
+
+
+def test_a_configuration_that_does_not_parse_is_refused_and_left_alone() -> None:
+    lab.ssh(
+        HOST, "cp -a /etc/docker/daemon.json /root/daemon.json; echo '{' > /etc/docker/daemon.json"
+    )
+    try:
+        provision().failed("/etc/docker/daemon.json, line 2", "this is not JSON", "not touched")
+        assert lab.ssh(HOST, "cat /etc/docker/daemon.json") == "{\n"
+    finally:
+        lab.ssh(HOST, "mv /root/daemon.json /etc/docker/daemon.json")
+
+
+def test_a_key_of_somebody_else_in_the_configuration_is_kept() -> None:
+    lab.ssh(HOST, """sed -i '1s/{/{"max-download-attempts": 7,/' /etc/docker/daemon.json""")
+    provision().ok()
+    assert json.loads(lab.ssh(HOST, "cat /etc/docker/daemon.json"))["max-download-attempts"] == 7
+    gone = json.dumps({"docker_engine_daemon_options": {"max-download-attempts": None}})
+    provision("-e", gone).ok()
+    assert "max-download-attempts" not in lab.ssh(HOST, "cat /etc/docker/daemon.json")
+
+
+def test_a_wrong_password_is_refused_without_showing_it() -> None:
+    lab.ssh(
+        HOST, "cp -a /root/.docker/config.json /root/login.json; docker logout registry.test:5000"
+    )
+    sentinel = "sentinel-of-a-wrong-password"
+    try:
+        done = provision("-vvv", "--diff", "-e", f"maestro_registry_password={sentinel}")
+        done.failed(f"{HOST} cannot log in to a registry", "registry.test:5000 as maestro", "401")
+        # What the command line itself was given is the user's own.
+        said = done.out.replace(f"maestro_registry_password={sentinel}", "")
+        assert sentinel not in said
+    finally:
+        lab.ssh(HOST, "mv /root/login.json /root/.docker/config.json")
+
+
+def test_docker_s_own_repository_is_refused_where_it_cannot_be_reached() -> None:
+    """On a host without an Engine: the lab's network may or may not reach it, a closed port not."""
+    variables = {
+        "docker_engine_source": "docker",
+        "__docker_engine_other": "none",
+        "docker_engine_repository_url": "http://127.0.0.1:9/linux/debian",
+    }
+    before = lab.ssh(HOST, "ls /etc/apt/sources.list.d")
+    provision("-e", json.dumps(variables)).failed(
+        "cannot fetch http://127.0.0.1:9/linux/debian/gpg", "docker_engine_repository_url"
+    )
+    assert lab.ssh(HOST, "ls /etc/apt/sources.list.d") == before

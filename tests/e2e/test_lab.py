@@ -1,0 +1,198 @@
+"""The lab: what a second run changes, what it repairs, what it refuses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from e2e import lab
+
+HOSTS = ("registry", *lab.STAGING, *lab.PRODUCTION)
+DIRECTORY = lab.PROJECT / ".lab"
+
+
+def settings() -> dict:
+    """What this checkout remembers of its lab."""
+    return yaml.safe_load((DIRECTORY / "settings.yml").read_text())
+
+
+def docker(*arguments: str) -> str:
+    """Ask the Engine of this machine."""
+    return lab.run("docker", *arguments).ok().out.strip()
+
+
+def container(host: str) -> str:
+    return f"{settings()['name']}-{host}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_lab(demo: lab.Run) -> None:
+    """The demo made it."""
+
+
+@pytest.fixture(scope="module")
+def again() -> lab.Run:
+    """A second run, with nothing to repair."""
+    return lab.run("make", "lab").ok()
+
+
+def test_a_second_run_changes_nothing(again: lab.Run) -> None:
+    assert again.changed("localhost", "registry") == [0, 0]
+
+
+def test_every_host_is_reached_by_its_name_and_its_pinned_key() -> None:
+    for host in HOSTS:
+        assert lab.ssh(host, "hostname").strip() == host
+    config = (DIRECTORY / "ssh_config").read_text()
+    assert "StrictHostKeyChecking yes" in config
+
+
+def test_a_host_with_another_key_is_not_believed(tmp_path: Path) -> None:
+    """The pinned key decides: with that of another host, ssh ends the connection."""
+    lines = (DIRECTORY / "known_hosts").read_text().splitlines()
+    keys = dict(line.split(" ", 1) for line in lines)
+    (tmp_path / "known_hosts").write_text(f"staging-1 {keys['staging-2']}\n")
+    done = lab.run(
+        *("ssh", "-F", ".lab/ssh_config", "-o", f"UserKnownHostsFile={tmp_path}/known_hosts"),
+        *("-o", "ControlPath=none", "staging-1", "true"),
+    )
+    done.failed("Host key verification failed")
+
+
+def test_no_account_has_a_password() -> None:
+    shadow = lab.ssh("staging-1", "cut -d: -f1,2 /etc/shadow")
+    assert all(line.split(":")[1][:1] in "!*" for line in shadow.split())
+    assert "passwordauthentication no" in lab.ssh("staging-1", "sshd -T")
+
+
+def test_what_is_secret_is_closed_to_others() -> None:
+    assert DIRECTORY.stat().st_mode & 0o777 == 0o700
+    for name in ("id_ed25519", "ca.key", "registry_password"):
+        assert (DIRECTORY / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_hosts_resolve_each_other_and_the_registry() -> None:
+    names = "registry.test registry staging-2 production-1"
+    assert len(lab.ssh("staging-1", f"for n in {names}; do getent hosts $n; done").split("\n")) >= 4
+
+
+def test_the_registry_asks_for_the_login_and_has_a_trusted_certificate() -> None:
+    url = "https://registry.test:5000/v2/"
+    code = "curl -sS -o /dev/null -w '%{http_code}'"
+    assert lab.ssh("staging-1", f"{code} {url}") == "401"
+    assert lab.ssh("staging-1", f"{code} -u maestro:wrong {url}") == "401"
+    port = settings()["ports"]["registry"]["registry"]
+    local = lab.run("curl", "-sS", "--cacert", ".lab/ca.crt", f"https://localhost:{port}/v2/")
+    local.ok()
+    assert "UNAUTHORIZED" in local.out
+
+
+@pytest.mark.parametrize("host", ["staging-1", "production-2"])
+def test_a_provisioned_host_is_logged_in_and_keeps_it_to_itself(host: str) -> None:
+    lab.ssh(host, "docker manifest inspect registry.test:5000/none:1 2>&1 | grep -q 'no such'")
+    assert lab.ssh(host, "stat -c '%a %U' /root/.docker/config.json").strip() == "600 root"
+
+
+def test_a_lost_known_hosts_is_pinned_anew() -> None:
+    known = DIRECTORY / "known_hosts"
+    before = known.read_text()
+    known.unlink()
+    repaired = lab.run("make", "lab").ok()
+    assert known.read_text() == before
+    assert repaired.changed("localhost", "registry") == [1, 0]
+
+
+def test_a_stopped_and_a_removed_host_come_back_and_the_others_stay() -> None:
+    """The removed one has its volume again; the others keep their containers."""
+    kept = {host: docker("inspect", "-f", "{{.Id}}", container(host)) for host in HOSTS}
+    lab.ssh("production-2", "echo kept > /var/lib/docker/of-the-volume")
+    docker("stop", container("production-1"))
+    docker("rm", "-f", container("production-2"))
+    lab.run("make", "lab").ok()
+    now = {host: docker("inspect", "-f", "{{.Id}}", container(host)) for host in HOSTS}
+    assert [host for host in HOSTS if kept[host] != now[host]] == ["production-2"]
+    assert lab.ssh("production-1", "hostname").strip() == "production-1"
+    assert lab.ssh("production-2", "cat /var/lib/docker/of-the-volume").strip() == "kept"
+    lab.playbook("playbooks/provision.yml", "-l", "production").ok()
+
+
+def test_everything_survives_a_restart_of_a_host() -> None:
+    docker("restart", container("production-1"))
+    ready = "until systemctl is-active --quiet docker ssh; do sleep 1; done; docker info -f ok"
+    for _ in range(20):
+        answer = lab.run(
+            "ssh", "-F", ".lab/ssh_config", "production-1", f"timeout 30 sh -c '{ready}'"
+        )
+        if answer.rc == 0:
+            break
+    assert answer.ok().out.strip() == "ok"
+    assert lab.ssh("production-1", "getent hosts registry.test")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Another checkout on the same machine, with the toolkit of this one."""
+    target = tmp_path / "clone"
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=lab.PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, names.split("\0")):
+        source, copy = lab.PROJECT / name, target / name
+        if source.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy, follow_symlinks=False)
+    return target
+
+
+def lab_of(clone: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the lab's playbook in another checkout."""
+    known = {k: v for k, v in os.environ.items() if not k.startswith("LAB_")}
+    return subprocess.run(
+        [lab.PROJECT / ".venv/bin/ansible-playbook", "-i", "inventories/lab", "playbooks/lab.yml"],
+        cwd=clone,
+        env={**known, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_lab_of_another_checkout_is_refused_by_name_and_left_alone(clone: Path) -> None:
+    mine = settings()
+    offset = {"LAB_PORT_OFFSET": str(mine["port_offset"])}
+    done = lab_of(clone, LAB_NAME=mine["name"], **offset)
+    assert done.returncode != 0
+    assert "This machine cannot run the lab" in done.stdout
+    assert f"belongs to {lab.PROJECT}: choose another LAB_NAME" in done.stdout
+    assert not (clone / ".lab").exists()
+
+
+def test_a_busy_port_is_refused_with_what_to_set(clone: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = lab_of(clone, LAB_NAME="probe", LAB_PORT_STAGING_1_HTTP=port)
+    assert done.returncode != 0
+    assert f"port {port} on 127.0.0.1, for staging-1 http, is in use" in done.stdout
+
+
+def test_a_lab_keeps_its_name_until_it_is_removed() -> None:
+    done = lab.run("make", "lab", env={"LAB_NAME": "another-name"})
+    done.failed("LAB_NAME is another-name, and this lab was made with", "make lab-down")
+
+
+def test_two_environments_share_no_connection() -> None:
+    """A socket belongs to an address and a port, never to a host's name alone."""
+    dump = lab.run(".venv/bin/ansible-config", "dump", "--type", "all", "--only-changed").ok()
+    assert "control_path" in dump.out
+    assert "%C" in dump.out

@@ -1,0 +1,138 @@
+"""A secret's value is in its file, in the memory of its readers, and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import subprocess
+import threading
+import time
+import urllib.parse
+from pathlib import Path
+
+import pytest
+from e2e import lab
+from e2e.conftest import Counter, write_secret
+
+
+def forms(value: str) -> list[str]:
+    """The value as it is and as programs like to write it."""
+    raw = value.encode()
+    return [
+        value,
+        base64.b64encode(raw).decode().rstrip("="),
+        urllib.parse.quote(value, safe=""),
+        raw.hex(),
+    ]
+
+
+def search(host: str, value: str, command: str) -> str:
+    """Files or lines on a host that hold the value; it travels as standard input, not in argv."""
+    done = subprocess.run(
+        ["ssh", "-F", ".lab/ssh_config", host, command],
+        cwd=lab.PROJECT,
+        input="\n".join(forms(value)) + "\n",
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.stdout.strip()
+
+
+# Each reads the patterns from standard input and prints where one occurs.
+PLACES = {
+    "docker inspect of everything": "cat > /dev/shm/p; "
+    "docker inspect $(docker ps -aq) $(docker images -q) $(docker network ls -q) "
+    "$(docker volume ls -q) | grep -F -f /dev/shm/p | head -3; rm /dev/shm/p",
+    "environments and arguments": "cat > /dev/shm/p; "
+    "grep -lF -f /dev/shm/p /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; rm /dev/shm/p",
+    "files outside the secrets' own directory": "cat > /dev/shm/p; "
+    "grep -rlF -f /dev/shm/p /opt /tmp /var/tmp /run/maestro* /root /etc /var/log "
+    "--exclude-dir=secrets 2>/dev/null; rm /dev/shm/p",
+    "logs of the containers": "cat > /dev/shm/p; for c in $(docker ps -aq); do docker logs $c 2>&1; "
+    "done | grep -F -f /dev/shm/p | head -3; rm /dev/shm/p",
+    "the journal": "cat > /dev/shm/p; journalctl --no-pager -o cat | grep -F -f /dev/shm/p | "
+    "head -3; rm /dev/shm/p",
+    "the images": "cat > /dev/shm/p; docker save $(docker ps --format '{{.Image}}' | sort -u) | "
+    "grep -c -a -F -f /dev/shm/p | grep -v '^0$'; rm /dev/shm/p",
+}
+
+
+class Watch(threading.Thread):
+    """Looks at a host's processes and temporary files while a deploy runs."""
+
+    def __init__(self, host: str, value: str) -> None:
+        super().__init__(daemon=True)
+        self.host, self.value, self.done, self.found = host, value, threading.Event(), ""
+
+    def run(self) -> None:
+        # One remote loop, bounded in time, so that short-lived processes are met.
+        self.found = search(
+            self.host,
+            self.value,
+            "cat > /dev/shm/w; for i in $(seq 200); do test -e /dev/shm/stop && break; "
+            "grep -lF -f /dev/shm/w /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; "
+            "grep -rlF -f /dev/shm/w /tmp /run/maestro* /root/.ansible 2>/dev/null; sleep 0.1; "
+            "done; rm -f /dev/shm/w",
+        )
+
+
+@pytest.mark.requirement("R9.4", "T7.5", "D54")
+def test_a_new_value_shows_nowhere(deployed: Counter) -> None:
+    value = f"canary+{secrets.token_hex(12)}/%&\"'x"
+    path = deployed.secrets / "staging" / "counter" / "app_token"
+    watches = [Watch(host, value) for host in lab.STAGING]
+    for watch in watches:
+        watch.start()
+    try:
+        write_secret(path, value)
+        good = deployed.deploy("-vvv", "--diff").ok()
+        bad = deployed.deploy("-e", "version=unhealthy-1", "-vvv", "--diff").failed("web")
+        for host in lab.STAGING:
+            lab.ssh(host, "touch /dev/shm/stop")
+        for watch in watches:
+            watch.join(60)
+            assert watch.found == "", watch.host
+        for run in (good, bad):
+            assert not [form for form in forms(value) if form in run.out]
+        for host in lab.STAGING:
+            token = search(host, value, "cat > /dev/shm/p; grep -rlF -f /dev/shm/p "
+                           "/opt/maestro/counter/secrets; rm /dev/shm/p")
+            assert token.count("\n") == 0, "exactly one file holds the value"
+            assert token.startswith("/opt/maestro/counter/secrets/app_token/")
+            for place, command in PLACES.items():
+                assert search(host, value, command) == "", f"{place} on {host}"
+        home = Path.home() / ".ansible"
+        for directory in (home, Path("/tmp")):
+            for file in directory.rglob("*"):
+                if file.is_file() and not file.is_relative_to(deployed.secrets):
+                    if file.stat().st_size < 1 << 24 and os.access(file, os.R_OK):
+                        assert value.encode() not in file.read_bytes(), file
+    finally:
+        for host in lab.STAGING:
+            lab.ssh(host, "rm -f /dev/shm/stop /dev/shm/w")
+        write_secret(path, deployed.token)
+        deployed.deploy().ok()
+
+
+def test_the_search_would_find_a_leak(deployed: Counter) -> None:
+    """The places are really looked at: a value that is there is found."""
+    host = "staging-1"
+    value = f"planted-{secrets.token_hex(8)}"
+    command = f"PLANTED={value} sleep 20 & echo {value} > /tmp/planted; sleep 0.5"
+    subprocess.Popen(
+        ["ssh", "-F", ".lab/ssh_config", host, command],
+        cwd=lab.PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 10
+        found = {}
+        while time.monotonic() < deadline and not all(found.get(p) for p in list(PLACES)[1:3]):
+            found = {place: search(host, value, PLACES[place]) for place in list(PLACES)[1:3]}
+        assert all(found.values()), found
+    finally:
+        lab.ssh(host, "rm -f /tmp/planted")
