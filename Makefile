@@ -95,6 +95,10 @@ requirements: venv-dev ## Show which commitments are proven and which are pendin
 bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task
 	@$(BIN)/python benchmarks/noop.py $(LIMIT)
 
+.PHONY: bench-redaction
+bench-redaction: venv-dev ## Measure the masking of secrets against a masker of raw values
+	@$(BIN)/python benchmarks/redaction.py
+
 ci: ## Run what continuous integration runs, in a lab of its own
 	@.ci/run
 

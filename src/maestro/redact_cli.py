@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from .errors import MaestroError
 from .redaction import Redactor
 from .redaction.stream import Stream
 
@@ -23,16 +24,12 @@ _CHUNK = 65536
 _LARGEST = 1_000_000  # bytes of a file of a secret
 
 
-class UsageError(Exception):
-    """What was wrong with the command line, where, and what to do."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = _parser().parse_args(arguments)
     try:
         redactor = Redactor(_secrets(options), unknown=not options.known_only)
-    except UsageError as error:
+    except MaestroError as error:
         sys.stderr.write(f"maestro-redact: {error}\n")
         return 2
     if options.report:
@@ -89,8 +86,10 @@ def _secrets(options: argparse.Namespace) -> dict[str, bytes]:
         found.update(_files(Path(directory)))
     for name in options.secrets_from_env:
         if name not in os.environ:
-            raise UsageError(
-                f"--secrets-from-env {name}: there is no such variable: export it first"
+            raise MaestroError(
+                "there is no such environment variable",
+                where=f"--secrets-from-env {name}",
+                fix=f"export {name} first",
             )
         found[name] = os.environb[os.fsencode(name)]
     return found
@@ -98,21 +97,30 @@ def _secrets(options: argparse.Namespace) -> dict[str, bytes]:
 
 def _files(directory: Path) -> Iterator[tuple[str, bytes]]:
     if not directory.is_dir():
-        raise UsageError(
-            f"--secrets-from {directory}: this is no directory: give one that holds a file for each secret"
+        raise MaestroError(
+            "this is no directory",
+            where=f"--secrets-from {directory}",
+            fix="give a directory that holds a file for each secret",
         )
     for path in sorted(directory.rglob("*")):
-        if not path.is_file():
-            continue
-        try:
-            if path.stat().st_size > _LARGEST:
-                raise UsageError(
-                    f"{path}: larger than {_LARGEST} bytes: this is no secret, move it"
-                )
-            yield str(path), path.read_bytes()
-        except OSError as error:
-            # Without this secret the output could show it.
-            raise UsageError(f"{path}: {error.strerror}: run as a user who may read it") from None
+        if path.is_file():
+            yield str(path), _content(path)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size <= _LARGEST:
+            return path.read_bytes()
+    except OSError as error:
+        # Without this secret the output could show it.
+        raise MaestroError(
+            str(error.strerror), where=str(path), fix="run as a user who may read it"
+        ) from None
+    raise MaestroError(
+        f"a secret of more than {_LARGEST} bytes",
+        where=str(path),
+        fix="move what is no secret elsewhere",
+    )
 
 
 def _pump(stream: Stream) -> None:

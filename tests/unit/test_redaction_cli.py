@@ -61,7 +61,10 @@ def test_a_secret_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [
         (["--secrets-from", "/nonexistent"], "/nonexistent: this is no directory"),
-        (["--secrets-from-env", "NOT_SET_HERE"], "NOT_SET_HERE: there is no such variable"),
+        (
+            ["--secrets-from-env", "NOT_SET_HERE"],
+            "NOT_SET_HERE: there is no such environment variable",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_refused_before_anything_is_shown(

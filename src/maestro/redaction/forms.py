@@ -117,8 +117,6 @@ def encodings(text: str) -> Iterator[Form]:
             yield from _base64_lines(raw)
         if len(raw) >= 8:
             # A value in base64 that was encoded again, as in a Kubernetes secret of a Docker login.
-            # PowerShell's encoded commands are UTF-16.
-            yield from _base64_cores(each.encode("utf-16-le", "surrogatepass"), url=False)
             for inner, _, _ in list(_base64_cores(raw)):
                 yield from _base64_cores(inner.encode(), shortest=12, url=False)
         yield from _numbers(raw)

@@ -57,12 +57,18 @@ class _Tier:
             # The middle is where a value differs from its like.
             at = (len(text) - 2 * size + 1) // 2
             pieces = [text[i : i + size] for i in range(at, at + size)]
-            if taken.isdisjoint(pieces) and len(set(pieces)) == size:
-                code = (len(self.forms) << 24) + at
-                self.forms.append(form)
-                codes.update(zip(pieces, range(code, code + size), strict=True))
-            else:
+            if not taken.isdisjoint(pieces):
                 self._add_crowded(form)
+                continue
+            code = (len(self.forms) << 24) + at
+            self.forms.append(form)
+            before = len(codes)
+            codes.update(zip(pieces, range(code, code + size)))  # noqa: B905 -- of one length
+            if len(codes) != before + size:
+                # It repeats itself: a piece of it stands in several places.
+                for number, piece in enumerate(pieces, code):
+                    if codes[piece] != number:
+                        self.more.setdefault(piece, [codes[piece]]).append(number)
 
     def _add_crowded(self, form: _Form) -> None:
         """File a string some of whose pieces are taken."""

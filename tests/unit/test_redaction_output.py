@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-AUDIT = Path(__file__).parent / "audit"
+AUDIT = PROJECT / "tests/redaction/audit"
 PASSWORD = "a-password-of-the-test's-own-vault"  # noqa: S105
 TOOL = Path(sys.executable).parent
 
@@ -164,7 +164,9 @@ def _normal(text: str) -> list[str]:
     text = re.sub(r"\d:\d\d:\d\d\.\d+", "DELTA", text)
     text = re.sub(r"/[^ ,'\"\n]*test_harmless[^/ ,'\"\n]*/(?:plain|redacted)", "DIR", text)
     text = re.sub(
-        r"\b[j0-9][0-9.]{4,}\b|\b\d{3,}-\d{3,}\b|\bp=\d+\b|tmp\w+|payload_\w+|\bj\d+\.\d+\b", "N", text
+        r"\b[j0-9][0-9.]{4,}\b|\b\d{3,}-\d{3,}\b|\bp=\d+\b|tmp\w+|payload_\w+|\bj\d+\.\d+\b",
+        "N",
+        text,
     )
     text = re.sub(r"([/ ])\.[a-z0-9_]{8}\b", r"\1N", text)
     text = re.sub(r"ansible-(?:local|tmp)-[\w.-]+|time=\"[\d.]+\"|timestamp=\"[^\"]*\"", "N", text)
