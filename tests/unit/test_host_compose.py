@@ -125,6 +125,8 @@ def test_a_staged_file_compose_refuses_leaves_nothing(docker: Docker, layout: La
     release.stage(layout, "r1", "services: {}\n", {"settings": {"d1": "text"}})
     assert layout.compose_file("r1").read_text() == "services: {}\n"
     assert (layout.configs / "settings" / "d1").read_text() == "text"
+    for path in (layout.compose_file("r1"), layout.configs / "settings" / "d1"):
+        assert path.stat().st_mode & 0o7777 == 0o644
     docker("echo 'why not' >&2; exit 1")
     with pytest.raises(MaestroError, match="Compose refuses the resolved file: why not"):
         release.stage(layout, "r2", "services: {}\n", {})
