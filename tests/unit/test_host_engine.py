@@ -415,6 +415,20 @@ def test_putting_back_touches_nothing_that_still_serves(
     assert not layout.release("r2").exists()
 
 
+def test_putting_back_where_nothing_served_removes_what_came(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    (layout.release("r2") / "half").mkdir(parents=True)
+    fake.say("GET /containers/json", [summary(), summary("db")])
+    assert roll.put_back(layout, "r2", 5) == {"serves": "", "restored": []}
+    gone = [request for request in fake.requests if request.startswith("DELETE")]
+    assert sorted(gone) == [
+        "DELETE /containers/db?v=0&force=1",
+        "DELETE /containers/web?v=0&force=1",
+    ]
+    assert not layout.release("r2").exists()
+
+
 @pytest.mark.parametrize(
     ("containers", "serves"),
     [
