@@ -522,6 +522,523 @@ HARMLESS: list[str] = [
 ]
 
 
+# One case a line, where \\n stands for a line break.
+LINES: list[str] = [
+    line if "\\\\" in line else line.replace("\\n", "\n")
+    for line in r"""
+db:\n  user: app\n  password: ⟦s3cr,et⟧\n  host: db
+password: ⟦s3cr;et&x⟧
+- password: ⟦abc⟧
+{"db_password": "⟦a\\\\b⟧", "x": 1}
+{"token":"⟦abc⟧"}
+{"Password":"⟦x⟧","ConnectionStrings":{"Default":"Server=.;Password=⟦y1⟧;Database=z"}}
+export DB_PASSWORD="⟦a b c⟧"; ./run
+DB_PASSWORD='⟦a b⟧' ./run
+set -x\n+ DB_PASSWORD=⟦abc⟧\n+ ./run
++ mysql -uroot -p⟦abc⟧ db
+ENV API_KEY=⟦abc⟧
+ENV API_KEY ⟦abc⟧
+ARG TOKEN=⟦abc⟧
+docker run -d -e API_KEY=⟦abc⟧ -e OTHER=1 img
+docker run --env=API_KEY=⟦abc⟧ img
+      - API_KEY=⟦abc⟧
+      API_KEY: ⟦abc⟧
+      API_KEY: "⟦abc⟧"
+api_key=⟦abc⟧ region=eu
+apiKey=⟦abc⟧&page=2
+https://api.example.com/v1?api_key=⟦abc⟧&page=2
+https://api.example.com/v1?page=2&token=⟦abc.def-ghi⟧#frag
+POST /login username=bob&password=⟦p%40ss⟧&remember=1
+{"username":"bob","password":"⟦hunter2⟧"}
+<connectionString>Server=db;User Id=sa;Password=⟦P@ss1⟧;</connectionString>
+<secret>⟦abc⟧</secret>
+<api-key>⟦abc⟧</api-key>
+<param name="api_token">⟦abc⟧</param>
+<env name="DB_PASSWORD" value="⟦abc⟧" />
+<server><username>bob</username><password>⟦abc⟧</password></server>
+password="⟦abc⟧"
+password='⟦abc⟧'
+password : ⟦abc⟧
+"password" : "⟦abc⟧"
+'password': "⟦it's⟧"
+password => ⟦abc⟧
+[default]\naws_access_key_id = ⟦AKIAIOSFODNN7EXAMPLE⟧\naws_secret_access_key = ⟦wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY⟧\nregion = eu
+machine github.com login bob password ⟦abc⟧ machine x.org login al password ⟦def⟧
+machine github.com\nlogin bob\npassword ⟦abc⟧
+localhost:5432:*:app:⟦abc⟧
+localhost:5433:mydb:app:⟦abc⟧
+rootpw: ⟦abc⟧
+smtp_password = ⟦abc⟧ ; comment
+password = ⟦abc⟧ # comment
+redis.password=⟦abc⟧
+spring.redis.password=⟦a!b@c#d⟧
+password=⟦abc⟧,user=bob
+(user=bob, password=⟦abc⟧)
+{user=bob, password=⟦abc⟧}
+map[password:⟦abc⟧ user:bob]
+User{name='bob', password='⟦abc⟧'}
+Credentials(username=bob, password=⟦abc⟧)
+{:password "⟦abc⟧" :user "bob"}
+#<User password: "⟦abc⟧", name: "x">
+password: ⟦abc⟧, user: bob
+user: bob, password: ⟦abc⟧, port: 1
+"DB_PASSWORD=⟦abc⟧"
+["DB_PASSWORD=⟦abc⟧","A=b"]
+env: {"DB_PASSWORD": "⟦abc⟧"}
+DB_PASSWORD: ⟦abc⟧
+TF_VAR_db_password=⟦abc⟧
+GITHUB_TOKEN=⟦abc⟧
+SECRET=⟦abc⟧
+TOKEN=⟦abc⟧
+PASS=⟦abc⟧
+DB_PASS=⟦1234⟧
+MYSQL_PWD=⟦abc⟧
+SSH_PASSPHRASE=⟦abc⟧
+ENCRYPTION_KEY=⟦abc⟧
+SENTRY_DSN=https://⟦0123456789abcdef0123456789abcdef⟧@o1.ingest.sentry.io/1
+AZURE_CLIENT_SECRET=⟦abc~def⟧
+GOOGLE_APPLICATION_CREDENTIALS=/etc/gcp/key.json
+DOCKER_AUTH_CONFIG={"auths":{"r":{"auth":"⟦dTpwYXNz⟧"}}}
+_authToken=⟦abc⟧
+//registry.npmjs.org/:_password=⟦YWJj⟧
+always-auth=true
+index-url = https://bob:⟦abc⟧@pypi.example.com/simple
+repository: https://bob:⟦abc⟧@git.example.com/x
+smtp://bob:⟦abc⟧@mail:25
+ldap://cn=admin:⟦abc⟧@ldap
+bolt://neo4j:⟦abc⟧@graph:7687
+clickhouse://default:⟦a-b_c⟧@ch:9000/db
+nats://⟦abcdef1234567890abcd⟧@nats:4222
+kafka sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="a" password="⟦b⟧";
+ssl.keystore.password=⟦abc⟧
+"private_key_id": "abc123"
+hunter2 is not here
+secret: ⟦abc⟧
+client_secret: ⟦abc⟧
+clientSecret: '⟦abc⟧'
+webhook_secret = "⟦abc⟧"
+signing_key: ⟦abc⟧
+session_key=⟦abc⟧
+auth_token: ⟦abc⟧
+authToken: "⟦abc⟧"
+bearer_token: ⟦abc⟧
+access_token: ⟦abc⟧
+refresh_token=⟦abc⟧
+id_token=⟦eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdef⟧
+x-api-key: ⟦abc⟧
+"x-api-key": "⟦abc⟧"
+X-Auth-Key: ⟦abc⟧
+X-Registry-Auth: ⟦eyJ1c2VybmFtZSI6ImJvYiJ9⟧
+X-Amz-Security-Token: ⟦FwoGZXIvYXdzE⟧
+X-CSRF-Token: ⟦abc123⟧
+Api-Key: ⟦abc⟧
+Ocp-Apim-Subscription-Key: ⟦abcdef⟧
+Authorization: ⟦abcdef123456⟧
+Authorization: ApiKey ⟦abcdef⟧
+Cookie: a=⟦b1⟧
+set-cookie: sid=⟦abc⟧; HttpOnly
+Cookie: PHPSESSID=⟦abc123⟧
+< Set-Cookie: token=⟦abc⟧; Path=/
+curl -b 'session=⟦abc⟧' https://x
+curl -H "X-Api-Key: ⟦abc⟧" https://x
+curl -H 'Authorization: Basic ⟦YTpi⟧' x
+curl -ubob:⟦abc⟧ https://x
+curl -d 'user=bob&password=⟦abc⟧' https://x
+curl -d '{"password":"⟦abc⟧"}' x
+curl --data-raw "password=⟦abc⟧" x
+curl -fsS -u elastic:⟦abc⟧ http://es:9200/_cluster/health
+wget --user=bob --password=⟦abc⟧ https://x
+wget --user bob --password '⟦a b⟧' https://x
+http -a bob:⟦abc⟧ GET x.org
+sshpass -p "⟦a b⟧" ssh x
+sshpass -e ssh x
+redis-cli -a ⟦abc⟧
+redis-cli -u redis://:⟦abc⟧@h:6379
+docker exec r redis-cli -a "⟦abc⟧" ping
+docker exec db mysql -uroot -p⟦abc⟧ -e 'select 1'
+docker exec -e PGPASSWORD=⟦abc⟧ db psql -U app
+docker compose exec db psql postgresql://u:⟦p1⟧@h/db
+cypher-shell -a bolt://x -u neo4j -p "⟦abc⟧"
+cypher-shell -u neo4j --password ⟦abc⟧
+CMD ["redis-server", "--requirepass", "⟦abc⟧"]
+command: redis-server --requirepass ⟦abc⟧ --port 6379
+command: ["redis-server", "--requirepass", "⟦abc⟧"]
+test: ["CMD", "redis-cli", "-a", "⟦abc⟧", "ping"]
+test: ["CMD-SHELL", "mysqladmin ping -p⟦abc⟧"]
+healthcheck: mysqladmin ping -h localhost -p⟦abc⟧
+args: ['--token=⟦abc⟧', '--x']
+"--token", "⟦abc⟧"
+"args": ["--api-key", "⟦abc⟧", "-v"]
+ps: root 123 0.0 mysqld --password=⟦abc⟧ --port=3306
+--db.password=⟦abc⟧
+-Dpassword=⟦abc⟧
+-Dspring.datasource.password=⟦abc⟧ -jar app.jar
+-e password=⟦abc⟧
+--set auth.password=⟦abc⟧
+helm install x --set postgresql.auth.password=⟦abc⟧,replicas=2
+--from-literal=password=⟦abc⟧
+psql "host=db user=app password=⟦abc⟧ dbname=x"
+psql "postgresql://app:⟦abc⟧@db/x"
+pg_dump --dbname=postgres://app:⟦abc⟧@db/x
+mongodump --uri mongodb://u:⟦abc⟧@h/db
+mongodump -u root -p ⟦abc⟧ --db x
+mongo -u root -p⟦abc⟧
+mysql --user=root --password="⟦abc⟧" db
+mysql -u root --password ⟦abc⟧ db
+MYSQL_PWD=⟦abc⟧ mysqldump db
+echo "⟦abc⟧" | docker login --username bob --password-stdin
+echo ⟦abc⟧ | sudo -S ls
+printf '%s' '⟦abc⟧' | docker login -u b --password-stdin r
+docker login -u bob --password=⟦abc⟧ r
+docker login -p ⟦abc⟧ -u bob
+az login --service-principal -u x -p ⟦abc⟧ --tenant t
+gh auth login --with-token <<< ⟦abc⟧
+vault write auth/x password=⟦abc⟧
+VAULT_TOKEN=⟦abc⟧ vault status
+helm registry login -u b -p ⟦abc⟧ r
+ansible all -m ping -e ansible_password=⟦abc⟧
+ansible_become_pass=⟦abc⟧
+ansible_ssh_pass: ⟦abc⟧
+host1 ansible_user=root ansible_password=⟦abc⟧ ansible_port=22
+openssl pkcs12 -passout pass:⟦abc⟧
+java -Djavax.net.ssl.keyStorePassword=⟦abc⟧ -jar x
+CREATE ROLE app LOGIN PASSWORD '⟦abc⟧';
+ALTER USER root IDENTIFIED BY '⟦abc⟧';
+ALTER USER 'root'@'localhost' IDENTIFIED WITH mysql_native_password BY '⟦abc⟧';
+SET PASSWORD FOR 'a'@'%' = PASSWORD('⟦abc⟧');
+CREATE USER MAPPING OPTIONS (user 'bob', password '⟦abc⟧')
+the password is ⟦Xy7-abc⟧
+Generated password: ⟦Xy7abc⟧
+Your temporary password is: ⟦Xy7-abc⟧
+root password: ⟦Xy7-abc⟧
+2024-01-01T00:00:00Z INFO api_key: ⟦abc123def⟧ loaded
+time="2024" level=info msg="login" token="⟦abc⟧"
+{"level":"info","msg":"x","headers":{"Authorization":["Bearer ⟦abc⟧"],"Cookie":["a=⟦b1⟧"]}}
+{"env":[{"name":"DB_PASSWORD","value":"⟦abc⟧"},{"name":"A","value":"b"}]}
+{"env":[{"name":"A","value":"b"},{"name":"DB_PASSWORD","value":"⟦abc⟧"}]}
+  - name: API_TOKEN\n    value: "⟦abc⟧"\n  - name: X\n    value: y
+  - {name: API_TOKEN, value: ⟦abc⟧}
+  - name: API_TOKEN\n    valueFrom:\n      secretKeyRef:\n        name: x\n        key: token
+key: DB_PASSWORD\nvalue: ⟦abc⟧
+secret_key: |\n  ⟦abc⟧\n  ⟦def⟧\nport: 1
+tls_private_key: |\n  -----BEGIN PRIVATE KEY-----⟦\n  MIIEvQIBADANBgkqhkiG9w0BAQEFAASC⟧\n  -----END PRIVATE KEY-----\nport: 1
+password: >\n  ⟦abc def⟧\nport: 1
+api-1  | DB_PASSWORD=⟦abc⟧
+api-1  | {"password":"⟦abc⟧"}
+jessy-api-1  | time=x token=⟦abc⟧ ok
+Login failed for user 'sa' with password '⟦abc⟧'
+auth=⟦dXNlcjpwYXNz⟧
+requirepass "⟦abc⟧"
+masterauth ⟦abc⟧
+passwd: ⟦abc⟧
+pwd=⟦abc⟧
+Pwd=⟦abc⟧;
+secretKey: ⟦abc⟧
+s3.secret-key=⟦abc⟧
+license_key=⟦ABCD-1234⟧
+pin: ⟦4821⟧
+otp=⟦123456⟧
+""".strip("\n").split("\n")
+]
+
+HARMLESS += [
+    line.replace("\\n", "\n")
+    for line in r"""
+PWD=/opt/maestro
+pwd
+OLDPWD=/root
+password_reset_url: https://x.org/reset
+reset_password_token_expiry: 3600
+PASSWORD_MIN_LENGTH=8
+password_hash_algorithm: bcrypt
+TOKEN_ENDPOINT=https://x/token
+token_endpoint: "https://x/token"
+tokens_used: 512
+"usage": {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
+secret_name: db-credentials
+secretName: db-credentials
+secretRef:\n  name: app
+"secrets": ["db_password"]
+SECRET_PATH=/run/secrets/x
+SECRETS_DIR=/run/secrets
+API_KEY_FILE=/run/secrets/api_key
+api_key_header: X-Api-Key
+api_key_name: prod-key
+apiKeyId: abc123
+key_file: /etc/ssl/key.pem
+ssl_key: /etc/ssl/private/key.pem
+private_key_path: ~/.ssh/id_ed25519
+IdentityFile ~/.ssh/id_ed25519
+public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx
+host_key_checking = False
+keyspace: users
+keyboard: de
+monkey=1
+turkey: yes
+hotkey: ctrl+c
+key=value
+keys: 12
+primary key: id
+KEY (id)
+partition_key: user_id
+routing_key: orders.created
+idempotency_key: 4f1c2a
+ssh_host_key_type: ed25519
+token_bucket_size: 10
+tokenize: true
+csrf_enabled: true
+author: Bob
+authors: [a, b]
+authenticated: true
+auth: enabled
+auth_type: basic
+auth_method: token
+auth_url: https://x
+authorization: enabled
+oauth_scopes: read write
+bearer_format: JWT
+credentials_file: /etc/x.json
+credentials: include
+withCredentials: true
+use_credentials=yes
+passthrough: true
+passive: yes
+passed: 12
+PASS: test_x
+PASS
+--- PASS: TestLogin (0.00s)
+pass=12 fail=0
+tests passed=10 failed=0
+bypass: true
+compass: n
+passport_number: x
+session_timeout: 3600
+session_id_length: 32
+cookie_domain: example.com
+cookie_secure: true
+Cookie: 
+Set-Cookie: 
+pinned: true
+shipping: yes
+spin: 12
+code: 200
+exit_code=1
+zip_code: 12345
+signature_algorithm: RS256
+salt_length: 16
+hash: 5d41402abc4b2a76b9719d911017c592
+checksum: sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+image: postgres:17@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+image: redis:7.2-alpine
+commit 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c
+revision=2cf24db
+id: 550e8400-e29b-41d4-a716-446655440000
+request-id: 550e8400-e29b-41d4-a716-446655440000
+container_id: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+v1.2.3-rc.1+build.5
+1.2.3
+0.0.0.0:5432->5432/tcp
+http://localhost:8080/health
+https://example.com/path?page=2&sort=asc
+https://example.com/login?redirect=/token
+redis://cache:6379/0
+postgres://db:5432/app
+postgres://app@db:5432/app
+postgres://${DB_USER}:${DB_PASSWORD}@db/app
+postgres://user:***@db/app
+postgres://{{ user }}:{{ password }}@db/app
+https://user@example.com/
+git+ssh://git@github.com/x/y.git
+mailto:bob@example.com
+password=${DB_PASSWORD}
+password=$DB_PASSWORD
+password="$DB_PASSWORD"
+password="${DB_PASSWORD:?missing}"
+password=$(cat /run/secrets/db)
+password=$(pass show db)
+password=`cat x`
+password: "{{ lookup('env','PW') }}"
+password: !vault |
+password: !secret db_password
+password: <password>
+password: "<redacted>"
+password: [REDACTED]
+password: [FILTERED]
+password: (hidden)
+password: xxxxxxxx
+password: ******
+password: null
+password: ~
+password: none
+password: ''
+password: ""
+password: 
+password=
+"password": null
+"password":""
+"token": false
+password: undefined
+password: !!null
+"password": {"type": "string", "minLength": 8}
+password: {type: string}
+"required": ["password", "token"]
+password: string
+password: str = Field(...)
+password: Optional[str] = None
+def f(password=None):
+f(password=password)
+password = get_secret("db")
+token = os.environ.get("TOKEN")
+token := os.Getenv("TOKEN")
+let token = process.env.TOKEN
+secret = vault.read('x')
+if password == "":
+if not password:
+password != other
+return token
+Enter password:
+New password: 
+Retype new password: 
+Password: 
+password for bob: 
+sudo: a password is required
+Permission denied (publickey,password).
+bob@host's password: 
+invalid password
+wrong password for user bob
+password expired
+password authentication failed
+password changed successfully
+Password must contain a digit
+password is required
+password is incorrect
+password is too short
+The token is invalid
+token is expired
+token has expired
+token: invalid
+unexpected token: }
+Unexpected token 'x' at line 3
+CSRF token missing
+missing token
+secret not found: db
+secret/db created
+secret "db" created
+created secret db_password
+no such secret: db_password
+Using secret db_password from vault
+Reading secrets from /run/secrets
+docker secret create db_password -
+docker secret rm db_password
+kubectl create secret generic x --from-file=./x
+kubectl get secrets
+docker login registry.test:5000
+docker login -u bob
+docker run -p 80:80 -v /a:/b nginx
+docker run --rm -it -p 127.0.0.1:8080:80 x
+docker compose -f a.yml -p proj up -d
+docker ps -a
+docker build -t x -f Dockerfile .
+mkdir -p /a/b
+cp -p a b
+ssh -p 22 x
+scp -P 2222 a b:
+ps -p 1
+netstat -plnt
+nmap -p 80,443 x
+mysql -p
+mysql -uroot -p db < dump.sql
+mysql -u root -h db -P 3306
+mysqldump --single-transaction -u root db
+psql -h db -p 5432 -U app
+pg_isready -U app -p 5432
+redis-cli -h cache -p 6379 ping
+redis-cli ping
+curl -u bob https://x
+curl -s -o /dev/null -w '%{http_code}' https://x
+curl -X POST https://x/token
+tar -xzf a.tgz -C /a
+tar --pass-through x
+gpg --import key.asc
+openssl rand -base64 32
+openssl req -x509 -newkey rsa:4096 -nodes
+ssh-keygen -t ed25519 -f key
+ssh-keygen -t ed25519 -N "" -f key
+htpasswd -c file bob
+vault kv get secret/app
+vault status
+zip -r a.zip b
+unzip -q a.zip
+az login
+aws s3 ls
+gh pr list
+--password-stdin
+--password-file /x
+--token-file=/x
+--secret id=x,src=/y
+--no-password
+--ask-pass
+--ask-vault-pass
+--key-file x.pem
+-p 8080
+BEGIN; COMMIT;
+-----BEGIN CERTIFICATE-----
+ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxIbvBPWX8c1Yd5jNyxkVY2kWj9YkUhJsX2Vd1lG6Wn bob@host
+Fingerprint: SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLAwAIYEdsfghjkl
+ETag: "33a64df551425fcc55e4d42a148795d9f25f89d4"
+x-request-id: 7f3c2b1a
+content-md5: XrY7u+Ae7tCTyyK7j1rNww==
+data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk
+integrity="sha384-oqVuAfXRKap7fdgcCY5uykM6+R9GqQ8K/uxy9rx7HNQlGYl1kPzQho1wx4JwY8wC"
+"resolved": "https://registry.npmjs.org/x/-/x-1.0.0.tgz"
+github.com/x/y v1.2.3 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=
+Step 3/10 : RUN pip install x
+#5 [2/4] COPY . .
+ ---> 2cf24dba5fb0
+Successfully built 2cf24dba5fb0
+latest: digest: sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 size: 1234
+TASK [Log in to the registry] ****
+TASK [docker_engine : Write the registry login] ***
+ok: [staging-1] => (item={'name': 'db_password', 'owner': 999})
+msg: The secret db_password has no value
+fatal: [x]: FAILED! => {"msg": "the output has been hidden due to the fact that 'no_log: true' was specified for this result"}
+"censored": "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
+"password": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+"update_password": "always"
+"password_lock": null
+update_password: on_create
+generate_ssh_key: false
+"force_basic_auth": false, "url_username": null, "url_password": null
+"client_key": null, "unredirected_headers": []
+"ansible_ssh_host_key_ed25519_public": "AAAAC3NzaC1lZDI1NTE5AAAAIH"
+"checksum": "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+"owner": "root", "mode": "0400", "secret_owners": {"db": 999}
+pk_live_abcdefghijklmnopqrstuvwx
+pk_test_abcdefghijklmnopqrstuvwx
+AKIA
+eyJ is how a JWT begins
+sk-learn
+ghp_ is the prefix
+xoxb- tokens start so
+price: $5, total: $6$ or $1$
+$2.50
+50%41
+AAPL MSFT
+the Bearer of bad news
+Bearer token required
+basic authentication scheme
+Basic auth: disabled
+Authorization: enabled
+authorization required
+no authorization header
+Basic usage: run it
+Basic configuration2 of the thing
+token bucket algorithm
+negotiate_timeout: 5
+""".strip("\n").split("\n")
+]
+
+
 def expected(case: str, mask: str = "***") -> tuple[str, str]:
     """Return what a case looks like before and after."""
     before = case.replace("⟦", "").replace("⟧", "")

@@ -190,6 +190,13 @@ def _openssl(args: list[str]) -> Iterator[Hit]:
     yield from _flags("-k", "-K", "-hmac", "-macopt")(args)
 
 
+def _cookies(args: list[str]) -> Iterator[Hit]:
+    for number, arg in enumerate(args[1:], 1):
+        cut = arg.find("=")
+        if args[number - 1] in ("-b", "--cookie") and cut > 0 and _ok(arg[cut + 1 :]):
+            yield number, cut + 1, len(arg)
+
+
 def _sqlplus(args: list[str]) -> Iterator[Hit]:
     for number, arg in enumerate(args):
         match = re.match(r"\w+/([^/@\s]+)(?=@|\Z)", arg)
@@ -264,6 +271,7 @@ def _table() -> dict[str, tuple[Rule, ...]]:
     put("ldappasswd", _flags("-w", "-s", "-a"))
     put(
         "curl curlie",
+        _cookies,
         _userpass("-u", "--user", "-U", "--proxy-user"),
         _flags("--pass", "--proxy-pass", "--oauth2-bearer"),
     )
@@ -434,7 +442,9 @@ _NEEDLES = {
     **dict.fromkeys(("fly", "flyctl"), ("secrets",)),
     **dict.fromkeys(("aws", "npm", "yarn", "pnpm", "mc"), (" set", '"set')),
     **dict.fromkeys(("gh",), ("secret",)),
-    **dict.fromkeys(("curl",), ("-u", "-U", "--user", "--proxy", "--pass", "--oauth2")),
+    **dict.fromkeys(
+        ("curl",), ("-u", "-U", "-b", "--cookie", "--user", "--proxy", "--pass", "--oauth2")
+    ),
 }
 
 

@@ -36,13 +36,13 @@ _NAME_BEFORE = re.compile(
 )
 _XML_TEXT = re.compile(r"(?:\s[^<>]{0,300})?>(\s{0,40}<!\[CDATA\[)?([^<]{1,8192})(?=</|\]\]>|<!)")
 _SQL = re.compile(
-    r"(?:\s+(?:=|to|by|as|is)\s*|\s+)(?:n|e)?('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
+    r"(?:\s+(?:=|to|by|as|is)\s*|\s+|\s?\(\s?)(?:n|e)?('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
     re.IGNORECASE,
 )
 _PROSE = re.compile(r" {1,2}(?:is|was|set to|now|are)(?: now)?:? {1,2}([\"'`]?)([^\s\"'`]{6,200})")
 _SPACED = re.compile(r"[ \t]{1,8}(\"[^\"\n]+\"|'[^'\n]+'|[^\s#]+)")
 _NETRC = re.compile(
-    r"(?:\b(?:login|user|account)[ \t\r\n]+\S{1,200}[ \t\r\n]+(?:account[ \t]+\S{1,200}\s+)?)\Z"
+    r"(?:\b(?:login|account|machine[ \t]+\S{1,200}[ \t\r\n]+user)[ \t\r\n]+\S{1,200}[ \t\r\n]+(?:account[ \t]+\S{1,200}\s+)?)\Z"
 )
 _NETRC_AFTER = re.compile(r"[ \t]+\S{1,200}[ \t\r\n]+login[ \t]")
 _LINE_START = re.compile(
@@ -53,8 +53,9 @@ _LINE_START = re.compile(
 _BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]*)?\r?\n")
 _COMMENT = re.compile(r"[ \t]+(?:#|//|;)[ \t].*\Z|[ \t]+#\S.*\Z")
 _CUT = re.compile(
-    r"[,;&|](?=\s|\Z|\\*[\"']|[\w.\[\]-]{1,80}\\*[\"']?\s?(?:[=:]|%3[dD])|[)}\]])|[)\]}](?=[\s,;)}\]]|\Z)|%26|\\+[nrt\"']|&(?:amp|quot|lt|gt|#\d+);"
+    r"[,;&|](?=\s|\Z|\\*[\"']|[\w.\[\]-]{1,80}\\*[\"']?\s?(?:[=:]|%3[dD])|[)}\]])|[)\]}](?=[\s,;:)}\]]|\Z)|%26|\\+[nrt\"']|&(?:amp|quot|lt|gt|#\d+);"
 )
+_ENV = re.compile(r"(?:\A|\n|\] )[ \t]*(?:ENV|setenv)[ \t]+\Z")
 _SIGNATURES = frozenset(
     ("sig", "signature", "x-amz-signature", "x-goog-signature", "x-ms-signature")
 )
@@ -70,6 +71,13 @@ _DIRECTIVES = frozenset(
     ("requirepass", "masterauth", "rootpw", "bindpw", "masteruser", "tls-key-file-pass")
 )
 
+_INLINE = re.compile(r"[,;]\s+[\"']?[A-Za-z_][\w.-]{0,60}[\"']?\s?[:=]")
+_QUERY = re.compile(r"https?://[^\s\"']*[?&][\w.-]*=\Z")
+_SAME = re.compile(r"[a-z_]+[,)]")
+# A row of a table of two columns: | name | value |
+_ROW = re.compile(r"[ \t]*[|│][ \t]*([^|│\n]{1,500}?)[ \t]*[|│][ \t]*(?=\r?\n|\Z)")
+_ROW_START = re.compile(r"(?:\A|\n)[ \t]*[|│][ \t]*\Z")
+_NO_WORD = re.compile(r"\S*[\d!@#$%^&*+/]\S*")
 _RUN = re.compile(r"[^\s\"'<>`,;&]*")
 _QUOTE_END = re.compile(r"(?<![A-Za-z0-9=\\])\\*[\"']\Z")
 _NAMED_ALIKE = re.compile(
@@ -174,7 +182,7 @@ def _pair(text: str, start: int, end: int, name: str) -> list[Span]:
         return []
     match = _NAMED.match(text, end)
     if match:
-        return _scalar(text, match.end(), name, line=True)
+        return _scalar(text, match.end(), name, line="\n" in match.group())
     tail = re.compile(r"\\*[\"']?\s*/?>\s{0,60}(?:<value>)?").match(text, end)
     if tail and text[tail.end() - 1] == ">":
         inner = re.compile(r"[^<]{1,2000}").match(text, tail.end())
@@ -193,12 +201,10 @@ def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
     lowered = name.lower()
     if lowered in ("password", "passwd", "passphrase"):
         match = _SQL.match(text, end)
-        if (
-            match
-            and len(match.group(1)) > 2
-            and not values.is_harmless(match.group(1)[1:-1], name, quoted=True)
-        ):
-            return [(match.start(1) + 1, match.end(1) - 1)]
+        if match:
+            value = match.group(1)[1:-1]
+            harmless = not value or values.is_harmless(value, name, quoted=True)
+            return [] if harmless else [(match.start(1) + 1, match.end(1) - 1)]
     if lowered in ("password", "passwd"):
         spaced = _SPACED.match(text, end)
         if spaced and _NETRC.search(text[max(0, start - 500) : start]):
@@ -208,7 +214,16 @@ def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
     if lowered in _DIRECTIVES or (lowered.endswith("token") and "_authtoken" in lowered):
         spaced = _SPACED.match(text, end)
         if spaced and not values.is_harmless(spaced.group(1).strip("\"'"), name):
-            return [spaced.span(1)]
+            quoted = spaced.group(1)[0] in "\"'"
+            return [(spaced.start(1) + quoted, spaced.end(1) - quoted)]
+    if _ENV.search(text[max(0, start - 60) : start]):
+        spaced = _SPACED.match(text, end)
+        if spaced and not values.is_harmless(spaced.group(1).strip("\"'"), name):
+            quoted = spaced.group(1)[0] in "\"'"
+            return [(spaced.start(1) + quoted, spaced.end(1) - quoted)]
+    row = _ROW.match(text, end)
+    if row and _ROW_START.search(text[max(0, start - 80) : start]):
+        return [row.span(1)] if not values.is_harmless(row.group(1), name) else []
     prose = _PROSE.match(text, end)
     if (
         prose
@@ -223,6 +238,18 @@ def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
 def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> list[Span]:
     at = match.end()
     separator = match.group("sep")
+    if name == "PASS" and separator == ":":
+        return []  # the result of a test
+    if text[at : at + 1] == "`" and separator == "=" and not match.group("blank"):
+        return []  # a command of a shell
+    if (
+        name in ("secret", "Secret", "secrets")
+        and (alike := _NAMED_ALIKE.match(text, at))
+        and len(alike.group().strip()) > len(name)
+    ):
+        return []  # secret: db_password
+    if start and text[start - 1] in "( ," and _SAME.match(text, at) and text.startswith(name, at):
+        return []  # f(password=password)
     if separator == ":" and not match.group("close") and not match.group("blank"):
         # `token:` in an address or a path of names (`secret:latest`, `key::name`) is no field.
         if text[at : at + 2] == "//":
@@ -339,7 +366,9 @@ def _scalar(text: str, at: int, name: str, *, line: bool, separator: str = ":") 
     if line and (separator != ":" or _is_yaml(text, at)):
         value = _line_value(whole, name, separator)
     else:
-        value = _word(rest, name)
+        value = _word(rest, prose=separator != "=" or text[at - 1] in " \t")
+    if "#" in value and _QUERY.search(text[max(0, at - 300) : at]):
+        value = value[: value.index("#")]
     if not value or values.is_harmless(value, name):
         return []
     end = at + len(value)
@@ -363,18 +392,24 @@ def _line_value(whole: str, name: str, separator: str) -> str:
         ):
             return whole[: cut.start()]
         return whole.rstrip(",;") if whole.rstrip(",;") else whole
+    inline = _INLINE.search(whole)
+    if inline and inline.start():
+        return whole[: inline.start()]
     if values.is_sentence(whole) and whole.split(None, 1)[0].strip("\"',.:").isalpha():
         return ""
     rest = whole.split(None, 1)[1]
     if re.search(r"(?:\A|\s)(?:[\w.-]+=\S|[-./|&>])", rest) or _PROGRAM.match(rest):
         # More assignments on the same line, or an environment in front of a command.
-        return whole.split(None, 1)[0] if separator == "=" else _word(whole, name)
+        return whole.split(None, 1)[0] if separator == "=" else _word(whole)
     return whole
 
 
-def _word(rest: str, name: str) -> str:
-    """The value that stands in the middle of a line: one word, without what closes the place."""
-    if values.is_sentence(rest[:200]) and not re.match(r"\S*[\d!@#$%^&*+/]\S*", rest):
+def _word(rest: str, *, prose: bool = True) -> str:
+    """The value that stands in the middle of a line: one word, without what closes the place.
+
+    With ``prose`` it may be the beginning of a sentence, which is no value.
+    """
+    if prose and values.is_sentence(rest[:200]) and not _NO_WORD.match(rest):
         return ""
     match = re.match(r"[^\s\"'<>`]+", rest)
     if not match:

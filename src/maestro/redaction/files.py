@@ -8,10 +8,10 @@ from . import cmdline, values
 from .spans import Span
 
 _AUTH = re.compile(
-    r"\"auth\\*\"\s{0,8}:\s{0,8}\\*\"([A-Za-z0-9+/_-]{8,}={0,2})\\*\"|\bauth: [\"']?([A-Za-z0-9+/_-]{8,}={0,2})[\"']?"
+    r"\"auth\\*\"\s{0,8}:\s{0,8}\\*\"([A-Za-z0-9+/_-]{8,}={0,2})\\*\"|\b_?auth(?:: |\s?=\s?)[\"']?([A-Za-z0-9+/_-]{8,}={0,2})[\"']?"
 )
 _PGPASS = re.compile(
-    r"(?m)(?:^|(?<=\s)|(?<=\| ))(?:[\w.*-]{1,255}|\\:):(?:\d{1,5}|\*):(?:[\w.*-]{1,128}):(?:[\w.*@-]{1,128}):([^\s:]{1,512})$"
+    r"(?m)(?:^|(?<=\s)|(?<=\| ))(?:[\w.*-]{1,255}|\\:):(?:543\d|6432|\*):(?:[\w.*-]{1,128}):(?:[\w.*@-]{1,128}):((?:[^\s:\\]|\\[:\\]){1,512})$"
 )
 _SHADOW = re.compile(r"(?m)^[a-z_][\w.-]{0,32}:([^\s:*!]{13,}):\d*:\d*:\d*:")
 _SECRET_DATA = re.compile(r"(?m)^([ \t]*)\\?\"?(?:data|stringData)\\?\"?:[ \t]*(?:\{[ \t]*)?$")
@@ -29,7 +29,7 @@ def find_files(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
             group = 1 if match.group(1) else 2
             if cmdline.is_login(match.group(group)):
                 spans.append(match.span(group))
-    if ":5432:" in text or ":*:" in text or "pgp" in heads:
+    if ":543" in text or ":*:" in text or ":6432:" in text:
         spans.extend(
             match.span(1)
             for match in _PGPASS.finditer(text)

@@ -120,6 +120,8 @@ def _decide(name: str) -> bool:
         return before in ("erlang", "session", "auth", "magic")
     if last in _HASHES:
         return before in ("password", "passwd", "pass", "pwd")
+    if last == "auth":
+        return parts[0] == "x" and len(parts) > 1
     if last == "id":
         return before == "secret" and "role" not in parts
     return len(last) > 6 and last.endswith(_ENDINGS) and last not in ("notasecret",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from . import values
+from . import cmdline, values
 from .spans import Span
 
 # What stands between // and @ holds no slash, blank or quote; the last @ before the host counts.
@@ -23,6 +23,7 @@ _AUTHORIZATION = re.compile(
     r"|zoho-oauthtoken|aws|key=)\s{1,4}|key=)?",
     re.IGNORECASE,
 )
+_PARAMETER = re.compile(r"\w{1,30}=\"")
 _QUOTING = ("digest", "oauth", "hawk", "signature")
 _SCHEME = re.compile(
     r"(?:bearer|basic|(?<![\w-])token(?= [\"']?(?:gh|[0-9a-f]{32}))|sharedaccesssignature|negotiate|ssws|splunk)"
@@ -133,20 +134,18 @@ def _scheme(text: str, low: str, mark: str, spans: list[Span]) -> None:
     at = low.find(mark)
     while at >= 0:
         found = _SCHEME.match(text, at)
-        if found and (mark != "basic" or _is_base64(found.group(1))):
+        if found and (mark != "basic" or cmdline.is_login(found.group(1))):
             spans.append(found.span(1))
         at = low.find(mark, at + len(mark))
-
-
-def _is_base64(value: str) -> bool:
-    return any(char.isdigit() or char.isupper() or char in "=+/" for char in value)
 
 
 def _authorization(text: str, match: re.Match[str], spans: list[Span]) -> None:
     start = match.end()
     opened = match.group("open").strip("[ \t")
     scheme = (match.group("scheme") or "").strip().lower()
-    end = _header_end(text, start, opened, quotes=scheme in _QUOTING)
+    end = _header_end(
+        text, start, opened, quotes=scheme in _QUOTING or bool(_PARAMETER.match(text, start))
+    )
     value = text[start:end].rstrip()
     if match.group("sep") == "," and not opened:
         return

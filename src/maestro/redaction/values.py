@@ -11,7 +11,8 @@ _NOTHING = re.compile(
     | \*{2,} | [x•●]{4,} | \.{3,} | -+ | _+
     | (?: null|none|nil|~|true|false|yes|no|on|off|undefined|n/a|unset|empty|enabled|disabled|optional|required
         | present|absent|missing|hidden|omitted|string|str|bytes|bool|int|any|text|object|secretstr
-        | set | not\ set | unchanged | updated | changed | always | never | on_create | ok | valid | invalid | expired )
+        | set | not\ set | unchanged | updated | changed | always | never | on_create | include | omit | same-origin
+        | !!null | ok | valid | invalid | expired )
     | [\[<({]*\s*(?:\w{1,20}[ _-])?(?:redacted|masked|filtered|hidden|removed|sanitized|suppressed|scrubbed)
       (?:[ _-]\w{1,20})?\s*[\])}>]*
     | \$redacted\$ | \((?:sensitive(?:\ value)?|known\ after\ apply)\) | value_specified_in_no_log_parameter
@@ -36,6 +37,7 @@ _CODE = re.compile(
       (?:\.[a-z_][\w.]*|\[\s*['"]?\w+['"]?\s*\])(?:\(.*\)?)?[;,]?
     | [a-z_][a-z_.]*\([^()]*\)[;,]?
     | (?:str|int|bool|string|optional|union|list|dict)\[.*
+    | (?:str|int|bool|string|secretstr|bytes|any)(?:\ \|\ none)?\ =.*
     """
 )
 _PUBLIC = re.compile(
