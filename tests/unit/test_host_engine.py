@@ -186,6 +186,7 @@ def test_only_missing_images_are_pulled_and_the_login_stays_home(
         (frame(1, "é".encode()[:1]) + frame(1, "é".encode()[1:]), "é"),
         (frame(1, b"\xff"), "\ufffd"),
         (b"a terminal's text\r\n", "a terminal's text\r\n"),
+        (b"\3\0\0\0 no frame", "\3\0\0\0 no frame"),
         (b"", ""),
     ],
 )

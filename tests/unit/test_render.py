@@ -469,6 +469,16 @@ def test_what_does_not_shape_a_container_keeps_its_hash(change: dict[str, Any]) 
     assert hashes(model, profiles=frozenset("p")) == before
 
 
+def test_the_order_of_keys_says_nothing() -> None:
+    model = models.shop()
+    turned = copy.deepcopy(model)
+    web = turned["services"]["web"]
+    web["environment"] = dict(reversed(web["environment"].items()))
+    turned["services"]["web"] = dict(reversed(web.items()))
+    assert hashes(turned) == hashes(model)
+    assert models.rendered(turned).text == models.rendered(model).text
+
+
 def test_a_secret_s_new_version_changes_its_readers() -> None:
     model = models.shop()
     before, after = hashes(model), hashes(model, secrets={"db_password": "r2"})
