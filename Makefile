@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory --warn-undefined-variables
 BIN := .venv/bin
 STACK ?= jessy
 STACKS_DIR ?= docker
+LIMIT ?= staging
 VERSION ?= dev
 
 # The venv's own programs (ansible, sops, shellcheck) come before those of the machine.
@@ -43,7 +44,7 @@ lock: .venv/.runtime ## Write the lock files anew from pyproject.toml (LOCK_OPTI
 
 ## Lab and deploy
 
-.PHONY: demo lab lab-down images
+.PHONY: demo lab lab-down provision images
 demo: venv ## From a fresh clone to Jessy on two staging hosts in the lab
 	@scripts/demo
 
@@ -52,6 +53,9 @@ lab: venv ## Make or repair the lab: real hosts on this machine
 
 lab-down: venv ## Remove the lab and everything on it
 	@$(BIN)/ansible-playbook -i inventories/lab playbooks/lab_down.yml
+
+provision: venv ## Make the hosts of LIMIT ready for a deploy: Docker Engine, registry login
+	@$(BIN)/ansible-playbook playbooks/provision.yml -l $(LIMIT)
 
 images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy]
 	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e version=$(VERSION) \
@@ -77,6 +81,11 @@ lint-docker: .venv/.dev
 	@$(FILES) '*Dockerfile*' | xargs -0 --no-run-if-empty $(BIN)/hadolint
 lint-ansible: .venv/.dev
 	@$(BIN)/ansible-lint -q --nocolor
+
+.PHONY: molecule
+SCENARIO ?= docker_engine
+molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=docker_engine
+	@$(BIN)/molecule test --scenario-name $(SCENARIO)
 
 .PHONY: test unit requirements bench-noop ci hooks
 # One session, so that its last line is the verdict on everything.

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -123,13 +124,12 @@ def test_a_stopped_and_a_removed_host_come_back_and_the_others_stay() -> None:
 
 def test_everything_survives_a_restart_of_a_host() -> None:
     docker("restart", container("production-1"))
-    ready = "until systemctl is-active --quiet docker ssh; do sleep 1; done; docker info -f ok"
-    for _ in range(20):
-        answer = lab.run(
-            "ssh", "-F", ".lab/ssh_config", "production-1", f"timeout 30 sh -c '{ready}'"
-        )
+    ready = "systemctl is-active --quiet docker && docker info --format ok"
+    for _ in range(60):
+        answer = lab.run("ssh", "-F", ".lab/ssh_config", "production-1", ready)
         if answer.rc == 0:
             break
+        time.sleep(1)
     assert answer.ok().out.strip() == "ok"
     assert lab.ssh("production-1", "getent hosts registry.test")
 
@@ -153,11 +153,13 @@ def clone(tmp_path: Path) -> Path:
     return target
 
 
-def lab_of(clone: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def lab_of(
+    clone: Path, playbook: str = "playbooks/lab.yml", **environ: str
+) -> subprocess.CompletedProcess[str]:
     """Run the lab's playbook in another checkout."""
     known = {k: v for k, v in os.environ.items() if not k.startswith("LAB_")}
     return subprocess.run(
-        [lab.PROJECT / ".venv/bin/ansible-playbook", "-i", "inventories/lab", "playbooks/lab.yml"],
+        [lab.PROJECT / ".venv/bin/ansible-playbook", "-i", "inventories/lab", playbook],
         cwd=clone,
         env={**known, **environ},
         capture_output=True,
@@ -184,6 +186,32 @@ def test_a_busy_port_is_refused_with_what_to_set(clone: Path) -> None:
         done = lab_of(clone, LAB_NAME="probe", LAB_PORT_STAGING_1_HTTP=port)
     assert done.returncode != 0
     assert f"port {port} on 127.0.0.1, for staging-1 http, is in use" in done.stdout
+
+
+def test_a_second_lab_on_the_same_machine_comes_and_goes_alone(clone: Path) -> None:
+    """Another checkout, another name, other ports: made, reached, removed; ours is untouched."""
+    ours = docker("ps", "--no-trunc", "--quiet", "--filter", f"name=^{settings()['name']}-")
+    offset = settings()["port_offset"] + 50
+    made = lab_of(clone, LAB_NAME="second", LAB_PORT_OFFSET=str(offset))
+    try:
+        assert made.returncode == 0, made.stdout[-4000:]
+        config = str(clone / ".lab/ssh_config")
+        assert lab.run("ssh", "-F", config, "staging-1", "hostname").out.strip() == "staging-1"
+        known = yaml.safe_load((clone / ".lab/settings.yml").read_text())
+        assert known["ports"]["staging-1"]["http"] == 8081 + offset
+    finally:
+        down = lab_of(clone, playbook="playbooks/lab_down.yml")
+    assert down.returncode == 0, down.stdout[-4000:]
+    for kind in ("container", "volume", "network"):
+        assert "second" not in docker(kind, "ls", "--all" if kind == "container" else "--quiet")
+    assert not (clone / ".lab").exists()
+    assert docker("ps", "--no-trunc", "--quiet", "--filter", f"name=^{settings()['name']}-") == ours
+
+
+def test_provisioning_a_ready_environment_changes_nothing() -> None:
+    lab.playbook("playbooks/provision.yml", "-l", "staging", "--check", "--diff").ok()
+    again = lab.playbook("playbooks/provision.yml", "-l", "staging").ok()
+    assert again.changed(*lab.STAGING) == [0, 0]
 
 
 def test_a_lab_keeps_its_name_until_it_is_removed() -> None:
