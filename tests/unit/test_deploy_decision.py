@@ -252,7 +252,7 @@ def test_what_compose_cannot_read() -> None:
 def test_an_extension_is_judged_as_filled_in() -> None:
     model = models.shop()
     model["x-maestro"]["smoke"][0]["http"]["port"] = "99999"
-    model["x-maestro"]["migrations"].append({"service": "migrat"})
+    model["x-maestro"]["migrations"].append({"service": "$$migrat"})
     error = refused(bare(model, "a"))
     assert isinstance(error, MaestroErrors)
     assert [problem.where for problem in error.problems] == [
