@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ansible.plugins.callback import CallbackBase
+
 from maestro import output
 
 DOCUMENTATION = """
@@ -10,8 +11,9 @@ name: maestro_output
 type: aggregate
 short_description: Masks secrets in everything Ansible shows
 description:
-  - Shows nothing itself. It puts the redaction of C(maestro.redaction) under Ansible's display, so that
-    every stdout callback, warning, C(-vvv) line, traceback and the log file show C(***) for a secret.
+  - Shows nothing itself. It puts the redaction of C(maestro.redaction) under Ansible's display,
+    so that every stdout callback, warning, C(-vvv) line, traceback and the log file
+    show C(***) for a secret.
   - It is loaded from C(callback_plugins) without being enabled by name.
 author: Maestro
 requirements:

@@ -4,10 +4,10 @@ All output of Ansible's main process passes `Display.display`: results, banners,
 lines, tracebacks. `install` puts the redaction right there, and into the handlers of the log file,
 so it holds for every callback plugin and every verbosity.
 
-Secrets register themselves: what Ansible Vault decrypts, the inputs of a role that are `no_log`, the
-answers to private prompts, and what `register_secrets` is told. Tasks run in forked workers; what
-one of them registers travels to the main process through the queue that carries its messages, ahead
-of any message that could hold the secret. It is never written to a file or an environment.
+Secrets register themselves: what Ansible Vault decrypts, the inputs of a role that are `no_log`,
+the answers to private prompts, and what `register_secrets` is told. Tasks run in forked workers;
+what one of them registers travels to the main process through the queue that carries its messages,
+ahead of any message that could hold the secret. It is never written to a file or an environment.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ def redact_label(value: Any, length: int = 8) -> str:
 
 
 def register_secrets(secrets: Mapping[str, str] | Iterable[str]) -> None:
-    """Have values masked from now on, by name where there is one; a worker tells the main process."""
+    """Have values masked from now on, by name where there is one."""
     named = dict(secrets) if isinstance(secrets, Mapping) else dict.fromkeys(secrets)
     pairs: list[tuple[str | None, str]] = [
         (None, str(name)) if value is None else (str(name), str(value))
         for name, value in named.items()
     ]
-    queue = Display()._final_q
+    queue = Display()._final_q  # noqa: SLF001 -- the way a worker's messages take
     if queue is None:
         _take(pairs)
     elif _installed:
@@ -111,7 +111,7 @@ def _take(pairs: list[tuple[str | None, str]]) -> None:
 
 def install() -> None:
     """Put the redaction under everything that is shown. A second call does nothing."""
-    global _installed
+    global _installed  # noqa: PLW0603 -- once in a process
     if _installed:
         return
     _installed = True
@@ -147,11 +147,9 @@ def _displaying(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _prompting(original: Callable[..., Any]) -> Callable[..., Any]:
-    def do_var_prompt(
-        self: Any, varname: str, private: bool = True, *args: Any, **kwargs: Any
-    ) -> Any:
-        answer = original(self, varname, private, *args, **kwargs)
-        if private and answer:
+    def do_var_prompt(self: Any, varname: str, *args: Any, **kwargs: Any) -> Any:
+        answer = original(self, varname, *args, **kwargs)
+        if (args[0] if args else kwargs.get("private", True)) and answer:
             register_secrets({varname: str(answer)})
         return answer
 
@@ -185,14 +183,19 @@ def _wrap_other_callbacks() -> None:
         def as_callback_task_result(self: Any) -> Any:
             result = original(self)
             with _lock:
-                result._return_data = _redactor.obj(result._return_data)
+                data = _redactor.obj(result._return_data)  # noqa: SLF001
+                result._return_data = data  # noqa: SLF001
             return result
 
         return as_callback_task_result
 
-    _wrap(task_result._RawTaskResult, "as_callback_task_result", as_callback)
+    _wrap(
+        task_result._RawTaskResult,  # noqa: SLF001 -- what every callback gets comes from there
+        "as_callback_task_result",
+        as_callback,
+    )
     if any(name.rsplit(".", 1)[-1] == "junit" for name in constants.CALLBACKS_ENABLED):
-        from ansible.utils._junit_xml import TestSuites
+        from ansible.utils._junit_xml import TestSuites  # noqa: PLC0415 -- seldom needed
 
         _wrap(TestSuites, "to_pretty_xml", lambda original: lambda self: hide(original(self)))
 
@@ -259,7 +262,7 @@ def _vaulted(text: str) -> dict[str, str]:
     tree: Any = None
     if "\n" in text.strip() or ":" in text:
         try:
-            tree = yaml.load(text, Loader=_AnyTag)
+            tree = yaml.load(text, Loader=_AnyTag)  # noqa: S506 -- a SafeLoader
         except yaml.YAMLError:
             tree = None
     if not isinstance(tree, (Mapping, list)):

@@ -69,24 +69,10 @@ _TOKENS = {
     "gitlab runner": "glrt" + "-" + _url(20),
     "gitlab trigger": "glptt" + "-" + _hex(40),
     "slack bot": "xoxb"
-    + "-"
-    + _some(12, "0123456789")
-    + "-"
-    + _some(12, "0123456789")
-    + "-"
-    + _some(24),
-    "slack user": "xoxp"
-    + "-"
-    + "-".join(_some(12, "0123456789") for _ in range(3))
-    + "-"
-    + _hex(32),
+    "-" + _some(12, "0123456789") + "-" + _some(12, "0123456789") + "-" + _some(24),
+    "slack user": "xoxp-" + "-".join(_some(12, "0123456789") for _ in range(3)) + "-" + _hex(32),
     "slack app": "xapp"
-    + "-1-A"
-    + _some(10, string.ascii_uppercase)
-    + "-"
-    + _some(13, "0123456789")
-    + "-"
-    + _hex(64),
+    "-1-A" + _some(10, string.ascii_uppercase) + "-" + _some(13, "0123456789") + "-" + _hex(64),
     "aws access key": "AKIA" + _some(16, string.ascii_uppercase + "234567"),
     "aws temporary": "ASIA" + _some(16, string.ascii_uppercase + "234567"),
     "google api": "AIza" + _url(35),
@@ -101,7 +87,7 @@ _TOKENS = {
     "rubygems": "rubygems" + "_" + _hex(48),
     "docker hub": "dckr" + "_pat_" + _url(27),
     "docker swarm": "SWMTKN"
-    + "-1-"
+    "-1-"
     + _some(50, string.ascii_lowercase + string.digits)
     + "-"
     + _some(25, string.ascii_lowercase + string.digits),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 COMMAND = [sys.executable, "-m", "maestro.redact_cli"]
-SECRET = "s3cr3t-of-the-database"  # noqa: S105
+SECRET = "s3cr3t-of-the-database"
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def template() -> Iterator[Template]:
     def run(text: str, **variables: Any) -> Any:
         return Templar(loader=DataLoader(), variables=variables).template(trust_as_template(text))
 
-    yield run
+    return run
 
 
 def _examples() -> list[tuple[str, str]]:

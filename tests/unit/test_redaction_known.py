@@ -71,7 +71,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "json twice": lambda s: json.dumps(json.dumps(s)),
     "json three times": lambda s: json.dumps(json.dumps(json.dumps(s))),
     "json all escaped": lambda s: "".join(f"\\u{ord(char):04x}" for char in s),
-    "xml": lambda s: html.escape(s),
+    "xml": html.escape,
     "xml numbers": lambda s: "".join(f"&#{ord(char)};" for char in s),
     "xml hex": lambda s: "".join(f"&#x{ord(char):X};" for char in s),
     "shell": shlex.quote,
@@ -88,12 +88,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "python bytes": lambda s: repr(s.encode()),
     "NFD": lambda s: unicodedata.normalize("NFD", s),
     "url NFD": lambda s: urllib.parse.quote(unicodedata.normalize("NFD", s)),
-    "coloured": lambda s: "\x1b[31m".join(s),
+    "coloured": "\x1b[31m".join,
     "half coloured": lambda s: s[:5] + "\x1b[0m\x1b[1;32m" + s[5:],
     "hard wrapped": lambda s: "\n".join(s[at : at + 5] for at in range(0, len(s), 5)),
     "wrapped and indented": lambda s: s[:7] + "\r\n      " + s[7:],
     "wrapped behind a prefix": lambda s: s[:7] + "\nservice-1  | " + s[7:],
-    "zero width": lambda s: "\u200b".join(s),
+    "zero width": "\u200b".join,
 }
 
 

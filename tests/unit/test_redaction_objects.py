@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
+from typing import NamedTuple
 
 import pytest
 
@@ -10,7 +11,11 @@ from maestro.redaction import Redactor
 
 KNOWN = "kn0wn-thing-xyz"
 REDACTOR = Redactor([KNOWN, "987654321"])
-Point = namedtuple("Point", "x y")
+
+
+class Point(NamedTuple):
+    x: object
+    y: object
 
 
 @pytest.mark.parametrize(

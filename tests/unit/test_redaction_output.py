@@ -16,7 +16,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 AUDIT = PROJECT / "tests/redaction/audit"
-PASSWORD = "a-password-of-the-test's-own-vault"  # noqa: S105
+PASSWORD = "a-password-of-the-test's-own-vault"
 TOOL = Path(sys.executable).parent
 
 
@@ -33,7 +33,7 @@ class Run:
 
     @property
     def everything(self) -> str:
-        return "\n".join((self.stdout, self.stderr, self.log, self.report, self.jobs))
+        return f"{self.stdout}\n{self.stderr}\n{self.log}\n{self.report}\n{self.jobs}"
 
 
 def sentinels() -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_a_key_and_its_value_across_the_border_of_windows() -> None:
 
 def test_a_secret_longer_than_a_window_is_masked_whole() -> None:
     text = "token=" + "A1b2" * BODY + " end"
-    assert REDACTOR.text(text).replace("***", "") in ("token= end",)
+    assert REDACTOR.text(text).replace("***", "") == "token= end"
 
 
 def test_a_stream_gives_back_early() -> None:

@@ -464,20 +464,18 @@ def find_commands(text: str, low: str, heads: set[str], spans: list[Span]) -> No
 
 
 def _find_program(text: str, program: str, spans: list[Span]) -> None:
-    rules = _PROGRAMS[program]
-    if rules:
-        at = text.find(program)
-        while at >= 0:
-            end = at + len(program)
-            if _is_program(text, at, end):
-                args = _arguments(text, end)
-                if args:
-                    plain = [arg[0] for arg in args]
-                    for rule in rules:
-                        for number, first, last in rule(plain):
-                            start = args[number][1]
-                            spans.append(_inner(text, start + first, start + last))
-            at = text.find(program, end)
+    at = text.find(program)
+    while at >= 0:
+        end = at + len(program)
+        args = _arguments(text, end) if _is_program(text, at, end) else []
+        if args:
+            plain = [arg[0] for arg in args]
+            for rule in _PROGRAMS[program]:
+                for number, first, last in rule(plain):
+                    start = args[number][1]
+                    spans.append(_inner(text, start + first, start + last))
+            end = args[-1][2]
+        at = text.find(program, end)
 
 
 def _is_program(text: str, at: int, end: int) -> bool:

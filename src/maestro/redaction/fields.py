@@ -113,9 +113,11 @@ def find_fields(text: str, low: str, vocabulary: str, spans: list[Span]) -> None
             spans.extend(found)
             done = max(done, found[-1][1])
     if "identified" in vocabulary:
-        for match in _IDENTIFIED.finditer(text):
-            if not values.is_harmless(match.group(1)[1:-1], quoted=True):
-                spans.append((match.start(1) + 1, match.end(1) - 1))
+        spans.extend(
+            (match.start(1) + 1, match.end(1) - 1)
+            for match in _IDENTIFIED.finditer(text)
+            if not values.is_harmless(match.group(1)[1:-1], quoted=True)
+        )
 
 
 def _is_signed(text: str, start: int, name: str) -> bool:
@@ -250,10 +252,8 @@ def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> 
         return []  # secret: db_password
     if start and text[start - 1] in "( ," and _SAME.match(text, at) and text.startswith(name, at):
         return []  # f(password=password)
-    if separator == ":" and not match.group("close") and not match.group("blank"):
-        # `token:` in an address or a path of names (`secret:latest`, `key::name`) is no field.
-        if text[at : at + 2] == "//":
-            return []
+    if separator == ":" and text.startswith("//", at):
+        return []  # an address
     if separator.startswith(":") and text[at : at + 1] in "|>":
         block = _BLOCK.match(text, at)
         if block:
@@ -353,7 +353,7 @@ def _scalar(text: str, at: int, name: str, *, line: bool, separator: str = ":") 
         if not value or values.is_harmless(value, name, quoted=True):
             return []
         return [(first, last)]
-    if text[at : at + 1] in "[":
+    if text[at : at + 1] == "[":
         return _list(text, at, name)
     if text[at : at + 1] == "{" and text[at : at + 2] != "{{":
         return []
@@ -364,7 +364,7 @@ def _scalar(text: str, at: int, name: str, *, line: bool, separator: str = ":") 
     if values.is_harmless(whole, name) or values.is_count(whole, name):
         return []
     if line and (separator != ":" or _is_yaml(text, at)):
-        value = _line_value(whole, name, separator)
+        value = _line_value(whole, separator)
     else:
         value = _word(rest, prose=separator != "=" or text[at - 1] in " \t")
     if "#" in value and _QUERY.search(text[max(0, at - 300) : at]):
@@ -381,7 +381,7 @@ def _is_yaml(text: str, at: int) -> bool:
     return text[at - 1] in " \t:"
 
 
-def _line_value(whole: str, name: str, separator: str) -> str:
+def _line_value(whole: str, separator: str) -> str:
     """The value of a line that is an assignment and nothing else."""
     if " " not in whole and "\t" not in whole:
         cut = _CUT.search(whole)
@@ -391,7 +391,7 @@ def _line_value(whole: str, name: str, separator: str) -> str:
             and cut.start()
         ):
             return whole[: cut.start()]
-        return whole.rstrip(",;") if whole.rstrip(",;") else whole
+        return whole.rstrip(",;") or whole
     inline = _INLINE.search(whole)
     if inline and inline.start():
         return whole[: inline.start()]

@@ -124,7 +124,7 @@ def _decide(name: str) -> bool:
         return parts[0] == "x" and len(parts) > 1
     if last == "id":
         return before == "secret" and "role" not in parts
-    return len(last) > 6 and last.endswith(_ENDINGS) and last not in ("notasecret",)
+    return len(last) > 6 and last.endswith(_ENDINGS) and last != "notasecret"
 
 
 def is_secret(name: str) -> bool:

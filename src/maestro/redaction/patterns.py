@@ -133,7 +133,7 @@ def _tied(text: str, at: int) -> bool:
 
 
 def _after_escape(text: str, at: int) -> bool:
-    """Tell whether an escape ends right before: ``\\n``, ``%20``, ``\\u003d``."""
+    r"""Tell whether an escape ends right before: ``\\n``, ``%20``, ``\\u003d``."""
     before = text[max(0, at - 6) : at]
     return bool(
         re.search(r"(?:\\[ntr]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z", before)

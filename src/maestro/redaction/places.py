@@ -23,6 +23,8 @@ _AUTHORIZATION = re.compile(
     r"|zoho-oauthtoken|aws|key=)\s{1,4}|key=)?",
     re.IGNORECASE,
 )
+_CLOSE = re.compile(r"[\r\"']|\\[nr\"'\\]")
+_QUOTES_CLOSE = re.compile(r"\r|\\[nr\"'\\]")
 _PARAMETER = re.compile(r"\w{1,30}=\"")
 _QUOTING = ("digest", "oauth", "hawk", "signature")
 _SCHEME = re.compile(
@@ -115,18 +117,18 @@ def _headers(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
     at = low.find("authorization")
     while at >= 0:
         match = _AUTHORIZATION.match(text, at)
-        if match:
-            _authorization(text, match, spans)
-        at = low.find("authorization", at + 13)
+        end = _authorization(text, match, spans) if match else at
+        at = low.find("authorization", max(at + 13, end))
     for mark in _SCHEMES:
         if mark[:3] in heads:
             _scheme(text, low, mark, spans)
     at = low.find("cookie") if "coo" in heads or "set" in heads else -1
     while at >= 0:
         match = _COOKIE.match(text, at - 4 if low.startswith("set-", max(0, at - 4)) else at)
+        end = at
         if match and not (at > 0 and text[at - 1].isalnum()):
-            _cookie(text, match, spans)
-        at = low.find("cookie", at + 6)
+            end = _cookie(text, match, spans)
+        at = low.find("cookie", max(at + 6, end))
 
 
 def _scheme(text: str, low: str, mark: str, spans: list[Span]) -> None:
@@ -139,7 +141,8 @@ def _scheme(text: str, low: str, mark: str, spans: list[Span]) -> None:
         at = low.find(mark, at + len(mark))
 
 
-def _authorization(text: str, match: re.Match[str], spans: list[Span]) -> None:
+def _authorization(text: str, match: re.Match[str], spans: list[Span]) -> int:
+    """Add the span of the credential; return where the header ends."""
     start = match.end()
     opened = match.group("open").strip("[ \t")
     scheme = (match.group("scheme") or "").strip().lower()
@@ -147,12 +150,11 @@ def _authorization(text: str, match: re.Match[str], spans: list[Span]) -> None:
         text, start, opened, quotes=scheme in _QUOTING or bool(_PARAMETER.match(text, start))
     )
     value = text[start:end].rstrip()
-    if match.group("sep") == "," and not opened:
-        return
-    if not scheme and not _looks_secret(value):
-        return
-    if value and not values.is_harmless(value):
+    named = match.group("sep") != "," or bool(opened)
+    if named and value and (scheme or _looks_secret(value)) and not values.is_harmless(value):
         spans.append((start, start + len(value)))
+        return end
+    return start
 
 
 def _looks_secret(value: str) -> bool:
@@ -172,18 +174,12 @@ def _header_end(text: str, start: int, opened: str, *, quotes: bool = False) -> 
         close = text.find(opened, start, stop)
         if close >= 0:
             return close
-    for number in range(start, stop):
-        char = text[number]
-        if (
-            (char in "\"'" and not quotes)
-            or char == "\r"
-            or (char == "\\" and text[number + 1 : number + 2] in "nr\"'\\")
-        ):
-            return number
-    return stop
+    match = (_QUOTES_CLOSE if quotes else _CLOSE).search(text, start, stop)
+    return match.start() if match else stop
 
 
-def _cookie(text: str, match: re.Match[str], spans: list[Span]) -> None:
+def _cookie(text: str, match: re.Match[str], spans: list[Span]) -> int:
+    """Add the spans of the cookies' values; return where the header ends."""
     start = match.end()
     end = _header_end(text, start, match.group("open"))
     first = True
@@ -197,6 +193,7 @@ def _cookie(text: str, match: re.Match[str], spans: list[Span]) -> None:
         first = False
         if pair.group(2) and not values.is_harmless(pair.group(2), quoted=True):
             spans.append(pair.span(2))
+    return start if first else end
 
 
 def _pem(text: str, spans: list[Span]) -> None:
@@ -228,7 +225,7 @@ def _pem_body(text: str, start: int) -> int:
         line = _LINE.match(text, begin)
         if not line or (line.end() == begin and at != start and not _BREAKS.match(text, begin)):
             break
-        if not _is_key_line(text, line, at == start):
+        if not _is_key_line(text, line, first=at == start):
             break
         at = line.end()
         if line.end() > begin:
@@ -243,7 +240,7 @@ def _empty(text: str, at: int) -> re.Match[str]:
     return match
 
 
-def _is_key_line(text: str, line: re.Match[str], first: bool) -> bool:
+def _is_key_line(text: str, line: re.Match[str], *, first: bool) -> bool:
     """Tell a line of a key from the first word of ordinary output after a key that was cut off."""
     body = line.group()
     if not body or ":" in body or body.startswith("="):
@@ -287,7 +284,7 @@ def _putty(text: str, low: str, spans: list[Span]) -> None:
     at = low.find("private-lines:")
     while at >= 0:
         match = re.compile(
-            r"Private-Lines:\s*\d+\s*\n((?:[ \t]*[A-Za-z0-9+/=]{4,}\s*\n?)+)", re.I
+            r"Private-Lines:\s*\d+\s*\n((?:[ \t]*[A-Za-z0-9+/=]{4,}\s*\n?)+)", re.IGNORECASE
         ).match(text, at)
         if match:
             spans.append(match.span(1))

@@ -64,8 +64,8 @@ class Redactor:
                 return self.text(str(text))
             for _ in range(self._passes()):
                 text = redact_text(text, self._find, self._replace, self._ahead())
-            return text
-        except Exception:  # whatever it was: the text must not be shown
+            return text  # noqa: TRY300
+        except Exception:  # noqa: BLE001 -- whatever it was: the text must not be shown
             return WITHHELD
 
     def obj(self, value: object, *, unknown: bool | None = None) -> object:
@@ -77,7 +77,7 @@ class Redactor:
         try:
             text = self.text if wanted == self.unknown else self._other(unknown=wanted).text
             return Walker(text, self.mask, unknown=wanted).walk(value)
-        except Exception:
+        except Exception:  # noqa: BLE001
             return WITHHELD
 
     def _other(self, *, unknown: bool) -> Redactor:
@@ -125,7 +125,7 @@ class Redactor:
             # A secret may hold such characters itself.
             whole, _ = self._registry.index.find(text)
             return merge([*(plain.back(span) for span in spans), *whole])
-        except Exception:
+        except Exception:  # noqa: BLE001
             return [(0, len(text))]
 
     def _find_plain(self, text: str) -> list[Span]:

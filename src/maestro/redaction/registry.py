@@ -101,7 +101,7 @@ def _tree(text: str) -> object:
     if text.lstrip()[:1] in ("{", "["):
         try:
             parsed: object = json.loads(text)
-            return parsed
+            return parsed  # noqa: TRY300
         except (ValueError, RecursionError):
             pass
     return None
@@ -180,8 +180,7 @@ def _is_secret_leaf(key: str, leaf: str) -> bool:
 def parts(text: str) -> Iterator[str]:
     """Yield the parts of a secret that are secrets themselves: leaves, lines, a URL's password."""
     for match in _USERINFO.finditer(text[:10_000]):
-        for part in (match.group(3), unquote(match.group(3)), unquote_plus(match.group(3))):
-            yield part
+        yield from (match.group(3), unquote(match.group(3)), unquote_plus(match.group(3)))
     tree = _tree(text)
     pairs: Iterable[tuple[str, str]] | None
     if tree is not None:

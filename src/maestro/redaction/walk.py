@@ -64,7 +64,7 @@ class Walker:
             return f"{scheme.group()}{self._mask}" if scheme else self._mask
         return self._text(value)
 
-    def _number(self, value: int | float, key: str, *, secret: bool) -> object:
+    def _number(self, value: float, key: str, *, secret: bool) -> object:
         text = str(value)
         if secret and not values.is_harmless(text, key, quoted=True):
             return self._mask
@@ -128,7 +128,7 @@ class Walker:
             else self.walk(item, key, depth + 1)
             for number, item in enumerate(items)
         ]
-        if all(new is old for new, old in zip(clean, items)):
+        if all(new is old for new, old in zip(clean, items, strict=True)):
             return value
         if isinstance(value, tuple):
             make: Callable[..., object] | None = getattr(type(value), "_make", None)
