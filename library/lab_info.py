@@ -14,6 +14,10 @@ options:
   remembered: {type: dict, description: The settings this checkout remembers.}
   hosts: {type: list, elements: dict, required: true, description: The hosts of the lab.}
   image_context: {type: path, required: true, description: Directory the host image is built from.}
+  everything:
+    description: Read all containers and volumes of the checkout, not those of O(hosts) alone.
+    type: bool
+    default: false
   programs: {type: dict, default: {}, description: Programs needed here, each with its package.}
 attributes:
   check_mode: {support: full}
@@ -62,6 +66,7 @@ def main() -> None:
             "remembered": {"type": "dict"},
             "hosts": {"type": "list", "elements": "dict", "required": True},
             "image_context": {"type": "path", "required": True},
+            "everything": {"type": "bool", "default": False},
             "programs": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
@@ -70,7 +75,9 @@ def main() -> None:
     wanted, problems = lab.settings(given["hosts"], os.environ, given["remembered"])
     names = {host["name"]: lab.container_name(wanted.name, host) for host in given["hosts"]}
     machine = lab.read_machine(given["programs"])
-    containers = lab.read_containers(list(names.values())) if machine["engine"] else {}
+    everything = given["everything"] and machine["engine"]
+    found = lab.read_names(given["checkout"]) if everything else list(names.values())
+    containers = lab.read_containers(found) if machine["engine"] else {}
     problems += lab.machine_problems(machine, need_disk=not containers)
     problems += lab.lab_problems(wanted, names, given["checkout"], containers, lab.port_busy)
     image_id = lab.content_id(Path(given["image_context"]))
@@ -91,7 +98,7 @@ def main() -> None:
         definitions=definitions,
         pending=lab.pending(names, definitions, containers),
         containers=containers,
-        volumes=lab.read_volumes(given["checkout"], list(names.values())),
+        volumes=lab.read_volumes(given["checkout"], None if everything else found),
         keys={host: lab.read_keys(name) for host, name in running.items()},
     )
 

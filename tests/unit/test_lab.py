@@ -219,6 +219,11 @@ class TestReading:
     def test_only_the_hosts_volumes(self, docker: Path) -> None:
         self.say(docker, "lab-a-docker\nlab-ab-docker\nother")
         assert lab.read_volumes("/here", ["lab-a"]) == ["lab-a-docker"]
+        assert lab.read_volumes("/here") == ["lab-a-docker", "lab-ab-docker", "other"]
+
+    def test_all_containers_of_a_checkout(self, docker: Path) -> None:
+        self.say(docker, "lab-a\nlab-molecule-x-b")
+        assert lab.read_names("/here") == ["lab-a", "lab-molecule-x-b"]
 
     def test_no_docker_at_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))

@@ -274,10 +274,19 @@ def read_containers(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def read_volumes(checkout: str, prefixes: Sequence[str]) -> list[str]:
-    """Return this checkout's volumes whose names begin with one of the hosts' names."""
+def read_names(checkout: str) -> list[str]:
+    """Return the names of all containers of a checkout, those of Molecule as well."""
+    label = f"label={LABEL_CHECKOUT}={checkout}"
+    listing = _docker("ps", "--all", "--filter", label, "--format", "{{.Names}}")
+    return (listing or "").split()
+
+
+def read_volumes(checkout: str, prefixes: Sequence[str] | None = None) -> list[str]:
+    """Return a checkout's volumes: all, or those that begin with one of the hosts' names."""
     label = f"label={LABEL_CHECKOUT}={checkout}"
     names = (_docker("volume", "ls", "--quiet", "--filter", label) or "").split()
+    if prefixes is None:
+        return names
     return [name for name in names if name.startswith(tuple(f"{p}-" for p in prefixes))]
 
 
