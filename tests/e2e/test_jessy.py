@@ -77,7 +77,7 @@ def test_a_tag_that_moves_during_a_deploy_changes_nothing(deployed: Counter) -> 
         "auth=$(python3 -c \"import json; print(json.load(open('/root/.docker/config.json'))"
         "['auths']['registry.test:5000']['auth'])\"); "
         "url=https://registry.test:5000/v2/counter-web/manifests; "
-        "type=application/vnd.oci.image.manifest.v1+json; "
+        "type=application/vnd.docker.distribution.manifest.v2+json; "
         "for v in v1 v2; do curl -fsS -H \"Authorization: Basic $auth\" -H \"Accept: $type\" "
         "$url/$v > /dev/shm/$v; done; for i in $(seq %d); do for v in v2 v1; do "
         "curl -fsS -X PUT -H \"Authorization: Basic $auth\" -H \"Content-Type: $type\" "
