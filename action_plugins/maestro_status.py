@@ -15,7 +15,9 @@ class ActionModule(ActionBase):
 
     _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Answer the task."""
         result = super().run(tmp, task_vars)
         hostvars = (task_vars or {})["hostvars"]

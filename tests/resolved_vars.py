@@ -37,4 +37,4 @@ if __name__ == "__main__":
     init_plugin_loader()
     at = sys.argv.index("--")
     playbooks, variables = sys.argv[1:at], sys.argv[at + 1 :]
-    print(json.dumps({path: resolve(path, variables) for path in playbooks}))  # noqa: T201
+    print(json.dumps({path: resolve(path, variables) for path in playbooks}))

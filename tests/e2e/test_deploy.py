@@ -45,6 +45,7 @@ def test_nothing_to_do_changes_nothing(deployed: Counter) -> None:
     assert [lab.footprint(host, "counter") for host in lab.STAGING] == before
 
 
+@pytest.mark.requirement("C3")
 def test_check_shows_the_plan_and_changes_nothing(deployed: Counter) -> None:
     before = [lab.footprint(host, "counter") for host in lab.STAGING]
     run = deployed.deploy("-e", "version=v2", "--check", "--diff").ok()

@@ -11,7 +11,7 @@ from e2e.conftest import Counter
 
 @pytest.fixture
 def serves_v1(deployed: Counter) -> Iterator[Counter]:
-    """The stack in v1; afterwards v1 serves on every host, and nothing of the failed one is left."""
+    """The stack in v1; afterwards v1 serves everywhere and nothing of the failed one is left."""
     before = [lab.manifest(host, "counter") for host in lab.STAGING]
     redis = [lab.containers(host, "counter")["redis"] for host in lab.STAGING]
     yield deployed
@@ -20,7 +20,8 @@ def serves_v1(deployed: Counter) -> Iterator[Counter]:
         assert deployed.answer(host)["version"] == "v1"
         assert lab.containers(host, "counter")["redis"] == redis[number]
         releases = lab.ssh(
-            host, "for r in /opt/maestro/counter/releases/*; do test -e $r/release.json || echo $r; done"
+            host,
+            "for r in /opt/maestro/counter/releases/*; do test -e $r/release.json || echo $r; done",
         )
         assert releases == "", "a failed release stayed behind"
     assert deployed.deploy().ok().changed(*lab.STAGING) == [0, 0]
@@ -35,7 +36,7 @@ def serves_v1(deployed: Counter) -> Iterator[Counter]:
         ("badmigration-1", ["the migration migrate failed with exit code 3", "cannot alter"]),
     ],
 )
-@pytest.mark.requirement("R9.4", "T3.2")
+@pytest.mark.requirement("T3.2", "C7")
 def test_a_broken_version_is_put_back(serves_v1: Counter, version: str, words: list[str]) -> None:
     run = serves_v1.deploy("-e", f"version={version}", "-vvv", "--diff")
     run.failed(*words, "serves")
@@ -65,6 +66,12 @@ def test_a_first_deploy_that_fails_leaves_nothing_behind(counter: Counter) -> No
     run = counter.deploy("-e", "version=unhealthy-1", "-e", "approved_by=test", limit=host)
     run.failed("no release serves: there was none before")
     assert lab.containers(host, "counter") == {}
-    assert lab.ssh(host, "ls -A /opt/maestro/counter/releases /opt/maestro/counter/secrets "
-                   "2>/dev/null | grep -v : || true").split() == []
+    assert (
+        lab.ssh(
+            host,
+            "ls -A /opt/maestro/counter/releases /opt/maestro/counter/secrets "
+            "2>/dev/null | grep -v : || true",
+        ).split()
+        == []
+    )
     assert "counter" not in lab.ssh(host, "docker network ls --format '{{.Name}}'")

@@ -42,8 +42,9 @@ def test_one_missing_secret(untouched: Counter) -> None:
 def test_three_missing_secrets_are_named_at_once(untouched: Counter, copy) -> None:
     compose, stacks = copy
     text = compose.read_text().replace("secrets: [app_token]", "secrets: [app_token, alpha, beta]")
-    text = text.replace("secrets:\n  app_token:", "secrets:\n  alpha: {file: a}\n"
-                        "  beta: {file: b}\n  app_token:")
+    text = text.replace(
+        "secrets:\n  app_token:", "secrets:\n  alpha: {file: a}\n  beta: {file: b}\n  app_token:"
+    )
     compose.write_text(text)
     path = untouched.secrets / "staging" / "counter" / "app_token"
     path.rename(path.with_suffix(".away"))
@@ -59,6 +60,7 @@ def test_unknown_stack(untouched: Counter) -> None:
     )
 
 
+@pytest.mark.requirement("C5")
 def test_unknown_version(untouched: Counter) -> None:
     untouched.deploy("-e", "version=v999").failed("has no counter-web:v999", "v1", "v2")
 
@@ -101,7 +103,6 @@ def test_two_environments_at_once(untouched: Counter) -> None:
     untouched.deploy(limit="staging,production").failed("not of one environment")
 
 
-@pytest.mark.requirement("T3.3", "C12")
 def test_production_needs_an_approval(untouched: Counter) -> None:
     run = untouched.deploy(limit="production").failed("production needs an approval", "approved_by")
     assert run.recap["production-1"]["changed"] == 0
@@ -127,10 +128,16 @@ def test_compose_file_that_compose_refuses(untouched: Counter, copy) -> None:
 
 def test_malformed_extension_shows_all_problems_at_once(untouched: Counter, copy) -> None:
     compose, stacks = copy
-    text = compose.read_text().replace("  smoke:", "  smok:").replace("migrate\n      data", "migrat\n      data")
+    text = (
+        compose.read_text()
+        .replace("  smoke:", "  smok:")
+        .replace("migrate\n      data", "migrat\n      data")
+    )
     compose.write_text(text)
     untouched.deploy(*stacks).failed("unknown key smok", "did you mean smoke?")
-    compose.write_text(text.replace("  smok:", "  smoke:").replace("service: redis, port", "service: rediss, port"))
+    compose.write_text(
+        text.replace("  smok:", "  smoke:").replace("service: redis, port", "service: rediss, port")
+    )
     untouched.deploy(*stacks).failed(
         "x-maestro.migrations[0].service: unknown service 'migrat'",
         "x-maestro.smoke[1].tcp.service: unknown service 'rediss'",
@@ -142,12 +149,16 @@ def test_what_is_not_allowed_outside_development(untouched: Counter, copy) -> No
     text = compose.read_text()
     text = text.replace("counter-redis:8-1", "counter-redis:latest")
     text = text.replace("    init: true", "    privileged: true")
-    text = text.replace('volumes: ["redis-data:/data"]', 'volumes: ["redis-data:/data", '
-                        '"/var/run/docker.sock:/var/run/docker.sock", "./config:/src"]\n'
-                        '    ports: ["${WEB_PORT}:6379"]')
+    text = text.replace(
+        'volumes: ["redis-data:/data"]',
+        'volumes: ["redis-data:/data", '
+        '"/var/run/docker.sock:/var/run/docker.sock", "./config:/src"]\n'
+        '    ports: ["${WEB_PORT}:6379"]',
+    )
     compose.write_text(text)
     untouched.deploy(*stacks).failed(
-        "services.redis.image", "latest",
+        "services.redis.image",
+        "latest",
         "services.web.privileged",
         "/var/run/docker.sock",
         "a mount of the stack's source",
@@ -160,9 +171,12 @@ def test_a_port_another_stack_has(untouched: Counter) -> None:
 
 
 def test_no_room_on_disk(untouched: Counter) -> None:
-    lab.ssh("staging-2", "mkdir -p /mnt/small /mnt/kept && cp -a /opt/maestro/. /mnt/kept/ && "
-            "mount -t tmpfs -o size=1m tmpfs /mnt/small && cp -a /mnt/kept/. /mnt/small/ && "
-            "mount --bind /mnt/small /opt/maestro")
+    lab.ssh(
+        "staging-2",
+        "mkdir -p /mnt/small /mnt/kept && cp -a /opt/maestro/. /mnt/kept/ && "
+        "mount -t tmpfs -o size=1m tmpfs /mnt/small && cp -a /mnt/kept/. /mnt/small/ && "
+        "mount --bind /mnt/small /opt/maestro",
+    )
     try:
         untouched.deploy("-e", "version=v2").failed("not enough disk room", "staging-2")
     finally:
