@@ -727,6 +727,8 @@ otp=⟦123456⟧
 """.strip("\n").split("\n")
 ]
 
+HARMLESS += ['run "mysql -p" and "mysql -u root" then', "use 'redis-cli -a' or 'redis-cli' alone"]
+
 HARMLESS += [
     line.replace("\\n", "\n")
     for line in r"""

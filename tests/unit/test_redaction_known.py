@@ -53,6 +53,8 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64 wrapped at 64": _wrapped(64),
     "base64 wrapped at 76": _wrapped(76),
     "base64 twice": lambda s: base64.b64encode(base64.b64encode(b"a:" + s.encode())).decode(),
+    "base64 of json": lambda s: base64.b64encode(json.dumps(s)[1:-1].encode()).decode(),
+    "base64 of a url": lambda s: base64.b64encode(urllib.parse.quote(s, safe="").encode()).decode(),
     "hex": lambda s: s.encode().hex(),
     "hex upper": lambda s: s.encode().hex().upper(),
     "hex with colons": lambda s: s.encode().hex(":"),

@@ -150,14 +150,6 @@ def test_no_secret_comes_out_of_any_channel(tmp_path: Path) -> None:
     assert "production" in run.stdout, "a word that is no secret must stay"
 
 
-@pytest.mark.slow
-def test_the_audit_would_see_a_leak(tmp_path: Path) -> None:
-    values = sentinels()
-    run = _play(tmp_path / "run", values, redact=False, fail=False)
-    for channel in ("stdout", "stderr", "log", "report"):
-        assert _traces(getattr(run, channel), values), channel
-
-
 def _normal(text: str) -> list[str]:
     """Return the lines of an output without what differs from run to run."""
     text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,]?\d*", "TIME", text)
@@ -178,5 +170,8 @@ def test_harmless_output_is_changed_in_nothing(tmp_path: Path) -> None:
     plain = _play(tmp_path / "plain", HARMLESS, redact=False, fail=True, vaulted=False)
     redacted = _play(tmp_path / "redacted", HARMLESS, redact=True, fail=True, vaulted=False)
     assert plain.code == redacted.code == 2
+    for channel in ("stdout", "stderr", "log", "report"):
+        # Each of them carries the values, or the audit would prove nothing.
+        assert HARMLESS["audit_second"][:16] in getattr(plain, channel), channel
     assert _normal(redacted.stdout) == _normal(plain.stdout)
     assert _normal(redacted.stderr) == _normal(plain.stderr)

@@ -79,7 +79,7 @@ _ROW = re.compile(r"[ \t]*[|│][ \t]*([^|│\n]{1,500}?)[ \t]*[|│][ \t]*(?=\r
 _ROW_START = re.compile(r"(?:\A|\n)[ \t]*[|│][ \t]*\Z")
 _NO_WORD = re.compile(r"\S*[\d!@#$%^&*+/]\S*")
 _RUN = re.compile(r"[^\s\"'<>`,;&]*")
-_QUOTE_END = re.compile(r"(?<![A-Za-z0-9=\\])\\*[\"']\Z")
+_QUOTE_END = re.compile(r"(?<![A-Za-z0-9=*\\])\\*[\"']\Z")
 _NAMED_ALIKE = re.compile(
     r"[a-z_.]*(?:password|passwd|token|secret|key|pwd|pass|credentials?)(?:;|,)?[ \t]*(?:\n|\Z)"
 )

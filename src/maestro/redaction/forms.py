@@ -8,8 +8,10 @@ a whole.
 from __future__ import annotations
 
 import base64
+import json
 import unicodedata
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from .views import INVISIBLE, join, unescape
 
@@ -105,11 +107,26 @@ def encode(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")
 
 
+def _escaped(text: str) -> Iterator[str]:
+    """Yield a text as JSON, a form and a file of Windows have it."""
+    if text.isalnum():
+        return
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield quote(text, safe="", errors="surrogatepass")
+    yield text.replace("\n", "\r\n")
+
+
 def encodings(text: str) -> Iterator[Form]:
     """Yield the base64, hexadecimal and decimal forms of a value of 4 or more bytes."""
     texts = {text}
     if not text.isascii():
         texts |= {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    escaped = {variant for each in texts for variant in _escaped(each)} - texts
+    for each in escaped:
+        # Inside of what was encoded, a value may be escaped: JSON in base64, a URL in hexadecimal.
+        yield from _base64_cores(encode(each), shortest=12)
+        yield encode(each).hex(), 0, 0
     for each in texts:
         raw = encode(each)
         yield from _base64_cores(raw)

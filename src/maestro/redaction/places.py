@@ -57,7 +57,7 @@ _SSH2_BEGIN = re.compile(r"-{4} BEGIN SSH2 ENCRYPTED PRIVATE KEY -{4}")
 _BREAK = r"(?:\\{0,8}r)?(?:\\{1,8}n|\r?\n|\\{1,8}u000a|\\{1,8}012|&#(?:10|x[aA]);|%0[aA]|<br ?/?>)"
 _LINE = re.compile(
     r"(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|Encryption|Key-[\w-]+):[^\n\\]{0,200}"
-    r"|=?(?:[A-Za-z0-9+/]|%2[bBfF]|\\{1,8}/|\\{1,8}u002[bBfF]){1,1000}(?:=|%3[dD]|\\{1,8}u003[dD]){0,3})?"
+    r"|=?(?:[A-Za-z0-9+/*]|%2[bBfF]|\\{1,8}/|\\{1,8}u002[bBfF]){1,1000}(?:=|%3[dD]|\\{1,8}u003[dD]){0,3})?"
 )
 _PREFIX = re.compile(
     r"[ \t]{0,200}(?:(?:[#>|*+\"',-]|[A-Za-z0-9][\w.-]{0,60} {1,40}\|)[ \t]{0,40}){0,3}"
@@ -208,6 +208,8 @@ def _pem(text: str, spans: list[Span]) -> None:
 
 def _pem_body(text: str, start: int) -> int:
     """Return where the body of a private key ends, also of one that was cut off."""
+    if text.startswith("**", start):
+        return start + len(text[start : start + 100]) - len(text[start : start + 100].lstrip("*"))
     end = at = start
     for _ in range(_MOST_PEM_LINES):
         match = _BREAKS.match(

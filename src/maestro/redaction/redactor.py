@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from . import views
 from .registry import Registry
-from .spans import Span, merge
+from .spans import Masked, Span, merge
 from .stream import AHEAD, Stream, Windows, redact_text, run
 from .unknown import find_unknown
 from .views import INVISIBLE
@@ -18,6 +18,9 @@ from .walk import Walker
 MASK = "***"
 # What is shown in place of a text that could not be looked at.
 WITHHELD = "*** (withheld: redaction failed)"
+
+_SMALL = 16 * 1024
+_ROUNDS = 4
 
 Secrets = Iterable[object] | Mapping[str, object]
 
@@ -140,6 +143,18 @@ class Redactor:
                     # In the first view lines are joined only: a short word there may be made of two.
                     words = view.pattern is not views.JOINT or view.parent is not None
                     spans.extend(view.back(span) for span in index.find(view.text, words=words)[0])
-        if self.unknown:
-            find_unknown(text, spans)
-        return merge(spans)
+        spans = merge(spans)
+        if not self.unknown:
+            return spans
+        # What a known secret holds (quotes, line breaks) must not mislead the rules for others; and
+        # what they find may show them more, so that a second redaction would change the text.
+        for number in range(_ROUNDS if len(text) <= _SMALL else 1):
+            masked = Masked(text, spans, self.mask)
+            # A short secret beside something masked stands alone now.
+            others = index.find(masked.text)[0] if number and index else []
+            find_unknown(masked.text, others)
+            found = merge([*spans, *(masked.back(span) for span in others)])
+            if found == spans:
+                break
+            spans = found
+        return spans

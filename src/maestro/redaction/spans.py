@@ -26,6 +26,43 @@ def merge(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
+class Masked:
+    """A text with some spans masked, and the way back to it."""
+
+    def __init__(self, source: str, spans: list[Span], mask: str) -> None:
+        self._spans = spans
+        self._starts: list[int] = []
+        self._width = len(mask)
+        if not spans:
+            self.text = source
+            return
+        parts: list[str] = []
+        at = made = 0
+        for start, end in spans:
+            made += start - at
+            self._starts.append(made)
+            parts += (source[at:start], mask)
+            made += len(mask)
+            at = end
+        parts.append(source[at:])
+        self.text = "".join(parts)
+
+    def back(self, span: Span) -> Span:
+        """Return the span of the source; a mask counts as a whole."""
+        if not self._spans:
+            return span
+        return self._origin(span[0], first=True), self._origin(span[1], first=False)
+
+    def _origin(self, offset: int, *, first: bool) -> int:
+        number = bisect_right(self._starts, offset if first else offset - 1) - 1
+        if number < 0:
+            return offset
+        begin, (start, end) = self._starts[number], self._spans[number]
+        if offset < begin + self._width:
+            return start if first else end
+        return end + offset - begin - self._width
+
+
 class View:
     """A text made from another by replacing every match of one pattern.
 

@@ -54,6 +54,7 @@ _SENTENCE = frozenset(
     rejected accepted changed updated denied generated read loaded using use see
     """.split()
 )
+_ELSE = re.compile(r"[\"`<>{}\[\]|=]")
 # A key of these names with a number is a count.
 _COUNTS = frozenset(("pass", "passed", "token", "tokens", "passes"))
 _NUMBER = re.compile(r"\d{1,5}(?:\.\d+)?[a-z%]{0,3}\Z")
@@ -83,5 +84,5 @@ def is_count(rest: str, key: str) -> bool:
 
 def is_sentence(value: str) -> bool:
     """Tell whether what stands behind `password:` is prose about it."""
-    found = re.findall(r"[A-Za-z']+", value.lower())
+    found = re.findall(r"[A-Za-z']+", _ELSE.split(value, maxsplit=1)[0].lower())
     return len(found) > 1 and any(word in _SENTENCE for word in found)
