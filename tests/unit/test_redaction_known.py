@@ -83,6 +83,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "ansi-c": lambda s: s.replace("\\", "\\\\").replace("'", "\\'"),
     "octal": _ansi_c,
     "octal short": lambda s: "".join(f"\\{byte:o}" for byte in s.encode()),
+    "octal of printf": lambda s: "".join(f"\\0{byte:o}" for byte in s.encode()),
     "yaml single quotes": lambda s: s.replace("'", "''"),
     "csv": lambda s: s.replace('"', '""'),
     "python repr": repr,

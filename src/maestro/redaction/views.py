@@ -34,13 +34,13 @@ def _utf8(lead: str, digits: tuple[str, str, str, str, str]) -> str:
 
 _H = "[0-9a-fA-F]"
 _PERCENT = (f"[cCdD]{_H}", f"[eE]{_H}", f"[fF]{_H}", f"[89abAB]{_H}", f"[89a-fA-F]{_H}")
-_OCTAL = ("3[0-3][0-7]", "3[45][0-7]", "36[0-7]", "2[0-7][0-7]", "[23][0-7][0-7]")
+_OCTAL = ("0?3[0-3][0-7]", "0?3[45][0-7]", "0?36[0-7]", "0?2[0-7][0-7]", "0?[23][0-7][0-7]")
 _UTF8_HEX, _UTF8_OCTAL = _utf8(r"\\+x", _PERCENT), _utf8(r"\\+", _OCTAL)
 _ESCAPE = re.compile(
     rf"\\+u[dD][89abAB]{_H}{{2}}\\+u[dD][c-fC-F]{_H}{{2}}"
     rf"|\\+(?:u\{{{_H}{{1,6}}\}}|u{_H}{{4}}|U{_H}{{8}}|x[0-7]{_H})"
     rf"|{_UTF8_HEX}|{_UTF8_OCTAL}"
-    rf"|\\+(?:[01]?[0-7]{{2}}|.)"
+    rf"|\\+(?:0[0-3][0-7]{{2}}|[01]?[0-7]{{2}}|.)"
     rf"|%[0-7]{_H}|{_utf8('%', _PERCENT)}"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});"
     r"|\$\$"
@@ -96,7 +96,7 @@ def _decode(token: str) -> str:
         )
     if kind in "01234567" and len(body) > 1:
         return lead + _bytes_to_text(
-            bytes(int(code, 8) & 255 for code in re.findall(r"[0-7]{1,3}", body))
+            bytes(int(code, 8) & 255 for code in re.findall(r"[0-7]+", body))
         )
     return lead + _SIMPLE.get(body, body)
 
