@@ -11,7 +11,7 @@ from maestro.redaction.keys import is_secret
 REDACTOR = Redactor()
 
 
-@pytest.mark.requirement("R9.4", "C9")
+@pytest.mark.requirement("C9")
 @pytest.mark.parametrize(
     "case", cases.TOKENS + cases.PLACES + cases.FIELDS + cases.COMMANDS + cases.LINES
 )
