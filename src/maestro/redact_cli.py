@@ -1,6 +1,6 @@
 """`maestro-redact`: masks secrets in what flows through it.
 
-    docker compose logs -f | maestro-redact --secrets-from /opt/maestro/jessy/secrets
+    docker compose logs -f | maestro-redact --secrets-from /run/secrets
 
 Standard library only, besides the package's own modules: it also runs on a host.
 """

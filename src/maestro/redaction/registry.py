@@ -24,7 +24,7 @@ STOP_WORDS = frozenset(
     private internal external app apps application api web www http https tcp udp grpc smtp ssh tls
     ssl docker podman compose swarm kubernetes container host hosts localhost node worker scheduler
     postgres postgresql mysql mariadb redis mongo mongodb elastic elasticsearch rabbitmq kafka nginx
-    traefik caddy grafana prometheus vault consul maestro jessy ansible github gitlab jenkins
+    traefik caddy grafana prometheus vault consul maestro ansible github gitlab jenkins
     database data backup cache queue session sessions token tokens secret secrets password passwd
     passphrase credential credentials login username name email mail value key keys string number
     example sample changeme change_me placeholder redacted masked hidden required optional random
