@@ -74,6 +74,17 @@ def test_no_secret_survives_in_a_derived_form(secret: str, before: str, after: s
 @quick
 @given(st.lists(secrets, max_size=3), tricky)
 @example(["00000-10"], "password=***-10")
+# What mangling the cases found.
+@example(
+    ["é.X>#1^>$"],
+    'password:é.X>#1^>$ {{ db_password }} must contain a digit ["redis-cli", "-a", "x"]',
+)
+@example(['Z,(0^0;{!1:,"?.b-b#'], 'password="aZ,(0^0;{!1:,"?.b-b#b" user=x')
+@example(["a!$*%X\nc'^1Y?!$"], "curl -u bob:hunta!$*%X\nc'^1Y?!$er2 https://example.com")
+@example([], '"X-Amz-Security-Token: FwoGZXIvYXdzE", sshpass -p "a b" ssh x')
+@example([], '"client_secret   = \\"abc\\"\\nclient_id = \\"x\\""data:image')
+@example([], "-----BEGIN RSA PRIVATE KEY-----\nTGyguxDlJfZdWCs1tUkeUUJAZ  echo abc | sudo -S ls")
+@example(["9é&]z"], "found sk_test_hfoqamiVKCGaOnWbagpCFO89é&]z in the log")
 def test_redacting_twice_changes_nothing(known: list[str], text: str) -> None:
     redactor = Redactor(known)
     once = redactor.text(text)
