@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils import maestro_module
 from ansible.module_utils.maestro.host import release
 from ansible.module_utils.maestro.host.layout import Layout
 
@@ -53,26 +52,18 @@ dropped: {description: Ids of the releases that were dropped., returned: success
 """
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
-            "manifest": {"type": "dict", "required": True},
-            "keep": {"type": "int", "required": True},
-        }
-    )
-    layout = Layout(Path(module.params["root"]), module.params["stack"])
-    try:
-        dropped = release.commit(
-            layout, module.params["release"], module.params["manifest"], module.params["keep"]
-        )
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=True, dropped=dropped)
+ARGUMENTS = {
+    "release": {"type": "str", "required": True},
+    "manifest": {"type": "dict", "required": True},
+    "keep": {"type": "int", "required": True},
+}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it, and say what changed."""
+    dropped = release.commit(layout, params["release"], params["manifest"], params["keep"])
+    return {"changed": True, "dropped": dropped}
 
 
 if __name__ == "__main__":
-    main()
+    maestro_module.run(ARGUMENTS, work)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils import maestro_module
 from ansible.module_utils.maestro.host import migrate
 from ansible.module_utils.maestro.host.layout import Layout
 
@@ -49,23 +48,17 @@ output: {description: What the migration wrote, redacted., returned: success, ty
 """
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
-            "migrations": {"type": "list", "elements": "dict", "required": True},
-        }
-    )
-    layout = Layout(Path(module.params["root"]), module.params["stack"])
-    try:
-        output = migrate.migrate(layout, module.params["release"], module.params["migrations"])
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(module.params["migrations"]), output=output)
+ARGUMENTS = {
+    "release": {"type": "str", "required": True},
+    "migrations": {"type": "list", "elements": "dict", "required": True},
+}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it, and say what changed."""
+    output = migrate.migrate(layout, params["release"], params["migrations"])
+    return {"changed": bool(params["migrations"]), "output": output}
 
 
 if __name__ == "__main__":
-    main()
+    maestro_module.run(ARGUMENTS, work)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils import maestro_module
 from ansible.module_utils.maestro.host import roll
 from ansible.module_utils.maestro.host.layout import Layout
 
@@ -49,23 +48,17 @@ restored: {description: Services that were put back., returned: success, type: l
 """
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
-            "timeout": {"type": "float", "required": True},
-        }
-    )
-    layout = Layout(Path(module.params["root"]), module.params["stack"])
-    try:
-        done = roll.put_back(layout, module.params["release"], module.params["timeout"])
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(done["restored"]), **done)
+ARGUMENTS = {
+    "release": {"type": "str", "required": True},
+    "timeout": {"type": "float", "required": True},
+}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it, and say what changed."""
+    done = roll.put_back(layout, params["release"], params["timeout"])
+    return {"changed": bool(done["restored"]), **done}
 
 
 if __name__ == "__main__":
-    main()
+    maestro_module.run(ARGUMENTS, work)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils import maestro_module
 from ansible.module_utils.maestro.host import secrets
 from ansible.module_utils.maestro.host.layout import Layout
 
@@ -54,25 +53,19 @@ written: {description: Names of the secrets that got a new file., returned: succ
 """
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "request": {"type": "dict", "required": True},
-            "files": {"type": "list", "elements": "dict", "required": True},
-            "payload": {"type": "str", "required": True, "no_log": True},
-        }
-    )
-    layout = Layout(Path(module.params["root"]), module.params["stack"])
-    try:
-        values = json.loads(module.params["payload"])["secrets"]
-        written = secrets.write(layout, module.params["files"], values)
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(written), written=written)
+ARGUMENTS = {
+    "request": {"type": "dict", "required": True},
+    "files": {"type": "list", "elements": "dict", "required": True},
+    "payload": {"type": "str", "required": True, "no_log": True},
+}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it, and say what changed."""
+    values = json.loads(params["payload"])["secrets"]
+    written = secrets.write(layout, params["files"], values)
+    return {"changed": bool(written), "written": written}
 
 
 if __name__ == "__main__":
-    main()
+    maestro_module.run(ARGUMENTS, work)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils import maestro_module
 from ansible.module_utils.maestro.host import smoke
 from ansible.module_utils.maestro.host.layout import Layout
 
@@ -49,23 +48,17 @@ passed: {description: Names of the checks that passed., returned: success, type:
 """
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
-            "checks": {"type": "list", "elements": "dict", "required": True},
-        }
-    )
-    layout = Layout(Path(module.params["root"]), module.params["stack"])
-    try:
-        passed = smoke.check(layout, module.params["release"], module.params["checks"])
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, passed=passed)
+ARGUMENTS = {
+    "release": {"type": "str", "required": True},
+    "checks": {"type": "list", "elements": "dict", "required": True},
+}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it, and say what changed."""
+    passed = smoke.check(layout, params["release"], params["checks"])
+    return {"changed": False, "passed": passed}
 
 
 if __name__ == "__main__":
-    main()
+    maestro_module.run(ARGUMENTS, work)

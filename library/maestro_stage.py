@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils import maestro_module
 from ansible.module_utils.maestro.host import release
 from ansible.module_utils.maestro.host.layout import Layout
 
@@ -53,29 +52,18 @@ RETURN = r"""
 """
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
-            "compose": {"type": "str", "required": True},
-            "configs": {"type": "dict", "required": True},
-        }
-    )
-    layout = Layout(Path(module.params["root"]), module.params["stack"])
-    try:
-        release.stage(
-            layout,
-            module.params["release"],
-            module.params["compose"],
-            module.params["configs"],
-        )
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=True)
+ARGUMENTS = {
+    "release": {"type": "str", "required": True},
+    "compose": {"type": "str", "required": True},
+    "configs": {"type": "dict", "required": True},
+}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it, and say what changed."""
+    release.stage(layout, params["release"], params["compose"], params["configs"])
+    return {"changed": True}
 
 
 if __name__ == "__main__":
-    main()
+    maestro_module.run(ARGUMENTS, work)

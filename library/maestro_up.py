@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils import maestro_module
 from ansible.module_utils.maestro.host import roll
 from ansible.module_utils.maestro.host.layout import Layout
 
@@ -68,33 +67,23 @@ removed: {description: Services that are gone., returned: success, type: list}
 """
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
-            "levels": {"type": "list", "elements": "list", "required": True},
-            "recreate": {"type": "list", "elements": "str", "required": True},
-            "remove": {"type": "list", "elements": "str", "required": True},
-            "timeout": {"type": "float", "required": True},
-        }
+ARGUMENTS = {
+    "release": {"type": "str", "required": True},
+    "levels": {"type": "list", "elements": "list", "required": True},
+    "recreate": {"type": "list", "elements": "str", "required": True},
+    "remove": {"type": "list", "elements": "str", "required": True},
+    "timeout": {"type": "float", "required": True},
+}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it, and say what changed."""
+    done = roll.up(
+        layout, params["release"], params["levels"], params["timeout"], params["recreate"]
     )
-    layout = Layout(Path(module.params["root"]), module.params["stack"])
-    try:
-        done = roll.up(
-            layout,
-            module.params["release"],
-            module.params["levels"],
-            module.params["timeout"],
-            module.params["recreate"],
-        )
-        done["removed"] = roll.remove_services(layout, module.params["remove"])
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=any(done.values()), **done)
+    done["removed"] = roll.remove_services(layout, params["remove"])
+    return {"changed": any(done.values()), **done}
 
 
 if __name__ == "__main__":
-    main()
+    maestro_module.run(ARGUMENTS, work)

@@ -1,3 +1,3 @@
 """What every test of Maestro shares."""
 
-pytest_plugins = ["traceability"]
+pytest_plugins = ["background", "traceability"]
