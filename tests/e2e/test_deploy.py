@@ -172,7 +172,8 @@ def test_the_rendered_file_is_valid_compose_and_names_digests(deployed: Counter)
 
 def test_old_releases_go_and_what_they_need_stays(deployed: Counter) -> None:
     keep = ("-e", "deploy_keep=2")
-    for version in ("v2", "v1", "v2", "v1"):
+    assert len(lab.ssh("staging-1", "ls /opt/maestro/counter/releases").split()) > 2
+    for version in ("v2", "v1"):
         deployed.deploy("-e", f"version={version}", *keep, limit="staging-1").ok()
     releases = lab.ssh("staging-1", "ls /opt/maestro/counter/releases").split()
     assert len(releases) == 2

@@ -36,12 +36,13 @@ def test_the_demo_ends_with_jessy_on_both_staging_hosts(demo: lab.Run) -> None:
     assert set(run.recap) == set(lab.STAGING), "no other host is touched"
 
 
-def test_the_demo_again_changes_nothing(demo: lab.Run) -> None:
+def test_the_demo_again_changes_nothing(request: pytest.FixtureRequest, demo: lab.Run) -> None:
     before = {host: lab.containers(host, "jessy") for host in lab.STAGING}
-    again = lab.run("make", "demo", timeout=900).ok()
+    again = request.getfixturevalue("demo_again")
     assert {host: lab.containers(host, "jessy") for host in lab.STAGING} == before
     changed = [line for line in again.out.splitlines() if "changed=" in line]
-    assert changed
+    # The lab, its registry, both hosts provisioned, the images, both hosts deployed and looked at.
+    assert len(changed) >= 8
     assert all("changed=0 " in line for line in changed), changed
 
 
