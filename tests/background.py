@@ -65,13 +65,15 @@ class Background:
         if after and (before := self.result(after)).rc:
             return Ended(before.rc, f"{after} failed before it:\n{before.out}")
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # Without what measures the tests: it would only slow these commands down.
+        environ = {key: value for key, value in os.environ.items() if "COVERAGE" not in key}
         with self._lock:
             if self._stopped:
                 return Ended(1, "the session was broken off")
             process = subprocess.Popen(
                 argv,
                 cwd=ROOT,
-                env={**os.environ, "PATH": path, "NO_COLOR": "1"},
+                env={**environ, "PATH": path, "NO_COLOR": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
