@@ -252,7 +252,7 @@ FIELDS: list[str] = [
     "db.password: ⟦x⟧",
     'api_key = "⟦abc⟧"',
     "secret-key = '⟦abc⟧'",
-    "//registry.npmjs.org/:_authToken=⟦abcdef-123⟧",
+    "//registry.example.org/:_authToken=⟦abcdef-123⟧",
     "requirepass ⟦foobared⟧",
     # logs
     "level=info msg=login user=bob password=⟦hunter2⟧ status=ok",
@@ -586,7 +586,7 @@ AZURE_CLIENT_SECRET=⟦abc~def⟧
 GOOGLE_APPLICATION_CREDENTIALS=/etc/gcp/key.json
 DOCKER_AUTH_CONFIG={"auths":{"r":{"auth":"⟦dTpwYXNz⟧"}}}
 _authToken=⟦abc⟧
-//registry.npmjs.org/:_password=⟦YWJj⟧
+//registry.example.org/:_password=⟦YWJj⟧
 always-auth=true
 index-url = https://bob:⟦abc⟧@pypi.example.com/simple
 repository: https://bob:⟦abc⟧@git.example.com/x
@@ -978,7 +978,7 @@ x-request-id: 7f3c2b1a
 content-md5: XrY7u+Ae7tCTyyK7j1rNww==
 data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk
 integrity="sha384-oqVuAfXRKap7fdgcCY5uykM6+R9GqQ8K/uxy9rx7HNQlGYl1kPzQho1wx4JwY8wC"
-"resolved": "https://registry.npmjs.org/x/-/x-1.0.0.tgz"
+"resolved": "https://registry.example.org/x/-/x-1.0.0.tgz"
 github.com/x/y v1.2.3 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=
 Step 3/10 : RUN pip install x
 #5 [2/4] COPY . .
