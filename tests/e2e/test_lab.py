@@ -93,11 +93,11 @@ def test_what_is_missing_comes_back_and_the_rest_stays() -> None:
     """Lost keys, a stopped and a removed host; that one has its volume again."""
     known = DIRECTORY / "known_hosts"
     pinned = set(known.read_text().splitlines())
-    known.unlink()
     kept = {host: docker("inspect", "-f", "{{.Id}}", container(host)) for host in HOSTS}
     lab.ssh("production-2", "echo kept > /var/lib/docker/of-the-volume")
     docker("stop", container("production-1"))
     docker("rm", "-f", container("production-2"))
+    known.unlink()
     lab.run("make", "lab").ok()
     now = {host: docker("inspect", "-f", "{{.Id}}", container(host)) for host in HOSTS}
     assert [host for host in HOSTS if kept[host] != now[host]] == ["production-2"]
