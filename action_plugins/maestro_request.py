@@ -69,6 +69,7 @@ class ActionModule(ActionBase):
             "registry": str(args["registry"]),
             "registry_username": str(args["registry_username"]),
             "approved_by": str(args["approved_by"]),
+            "accept_volume_change": bool(args["accept_volume_change"]),
             "git_commit": controller.git_commit(Path(loaded.directory)),
         }
         # Read once here so that every missing secret is named before a host is touched.

@@ -81,6 +81,8 @@ def decide(inputs: Inputs) -> Decision:
             host, str(request["environment"]), rendered, found, images=images, wish=wish
         )
         problems += planning.preflight(plan, rendered, found)
+        if not request.get("accept_volume_change"):
+            problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
         decision.plans.append(plan)
         releases[host] = rendered
     raise_all(problems)
@@ -198,7 +200,18 @@ def _manifest(
             for name, facts in rendered.services.items()
         },
         "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
+        "breaking": _breaking(plan, wish["extension"]),
         "order": rendered.order,
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,
     }
+
+
+def _breaking(plan: planning.Plan, extension: Mapping[str, Any]) -> list[str]:
+    """The migrations of this release after which an older one no longer works."""
+    marked = {
+        item["service"]
+        for item in extension.get("migrations") or []
+        if item.get("backward_compatible") is False
+    }
+    return [item["service"] for item in plan.migrations if item["service"] in marked]

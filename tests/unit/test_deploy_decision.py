@@ -166,6 +166,26 @@ def test_a_shared_database_is_migrated_from_one_host() -> None:
     assert [len(decision.hosts[host]["migrations"]) for host in ("a", "b")] == [0, 1]
 
 
+def test_a_migration_that_leaves_no_way_back_is_recorded() -> None:
+    model = models.shop()
+    model["x-maestro"]["migrations"][0]["backward_compatible"] = False
+    first = decide(bare(model, "a")).hosts["a"]["manifest"]
+    assert first["breaking"] == ["migrate"]
+    again = decide({"a": resolver(models.running(model), model)}).hosts["a"]["manifest"]
+    assert again["breaking"] == [], "it was run by an earlier release"
+    assert decide(bare(models.shop(), "a")).hosts["a"]["manifest"]["breaking"] == []
+
+
+def test_another_volume_is_refused_unless_it_is_meant() -> None:
+    model = models.shop()
+    states = {"a": models.running(model)}
+    moved = models.shop()
+    moved["volumes"]["data"]["name"] = "shop_fresh"
+    states["a"] = resolver(states["a"], moved)
+    assert "shop_data and would become shop_fresh" in refused(states).what
+    assert decide(states, accept_volume_change=True).plans[0].changes
+
+
 def test_what_a_check_says_is_what_was_written() -> None:
     model = models.shop()
     model["x-maestro"]["smoke"] = [{"command": {"service": "db", "argv": ["echo", "$$HOME"]}}]

@@ -200,6 +200,17 @@ def test_versions_nobody_uses_go(layout: Layout) -> None:
     assert os.listdir(layout.secrets) == []
 
 
+def test_a_version_that_goes_is_overwritten_first(layout: Layout) -> None:
+    secrets.write(layout, [wanted()], {"token": "swordfish"})
+    # A second name for the same blocks shows what became of them.
+    witness = layout.home / "witness"
+    os.link(layout.secrets / "token" / "r1" / str(UID), witness)
+    secrets.prune(layout, [])
+    assert len(witness.read_bytes()) == len("swordfish")
+    assert witness.read_bytes() != b"swordfish"
+    assert os.listdir(layout.secrets) == []
+
+
 def test_without_secrets_there_is_nothing_to_remove(layout: Layout) -> None:
     secrets.prune(layout, [])
     secrets.discard_version(layout, "r1")
@@ -266,6 +277,22 @@ def test_the_current_release_always_stays(layout: Layout, keep: int) -> None:
     assert release.prune(layout, keep) == ["r2"]
     assert os.listdir(layout.releases) == ["r1"]
     assert os.listdir(layout.secrets / "token") == ["r1"]
+
+
+def test_a_rotation_ends_the_versions_before_it(layout: Layout) -> None:
+    kept = {
+        "r1": {"secrets": {"token": "r1", "other": "r1"}},
+        "r2": {"secrets": {"token": "r2", "other": "r1"}, "rotated": ["token"]},
+        "r3": {"secrets": {"token": "r3", "other": "r1"}},
+    }
+    for name, facts in kept.items():
+        secrets.write(layout, [wanted(version=name)], {"token": name})
+        write_atomically(layout.release(name) / "release.json", json.dumps(facts), 0o644)
+    secrets.write(layout, [wanted("other")], {"other": "x"})
+    point(layout.current, layout.release("r3"))
+    release.prune(layout, 5)
+    left = sorted(str(p.relative_to(layout.secrets)) for p in layout.secrets.glob("*/*"))
+    assert left == ["other/r1", "token/r2", "token/r3"]
 
 
 def test_a_discarded_release_leaves_no_trace(layout: Layout) -> None:

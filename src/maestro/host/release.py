@@ -67,14 +67,7 @@ def prune(layout: Layout, keep: int) -> list[str]:
     for release in dropped:
         shutil.rmtree(layout.release(release), ignore_errors=True)
     kept = _kept(layout)
-    secrets.prune(
-        layout,
-        [
-            (name, version)
-            for release in kept
-            for name, version in kept[release].get("secrets", {}).items()
-        ],
-    )
+    secrets.prune(layout, _used_secrets(kept))
     _prune_configs(layout, kept)
     still = {digest for manifest in kept.values() for digest in _digests(manifest)}
     _remove_images(gone - still)
@@ -91,6 +84,27 @@ def _kept(layout: Layout) -> dict[str, dict[str, Any]]:
         with contextlib.suppress(MaestroError):
             found[path.name] = layout.manifest(path.name)
     return {release: manifest for release, manifest in found.items() if manifest}
+
+
+def _used_secrets(kept: Mapping[str, Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Names and versions that kept releases need; a rotation ends all older versions.
+
+    A release that needed one of those can be gone back to with the newest in its place.
+    """
+    used = {
+        (name, version)
+        for manifest in kept.values()
+        for name, version in manifest.get("secrets", {}).items()
+    }
+    ended = {
+        (name, version)
+        for release, manifest in kept.items()
+        for name, version in used
+        if name in manifest.get("rotated", ())
+        and version < release
+        and version != manifest["secrets"].get(name)
+    }
+    return used - ended
 
 
 def _digests(manifest: Mapping[str, Any]) -> set[str]:

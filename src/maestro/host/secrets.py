@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -92,6 +91,21 @@ def _remove(layout: Layout, condemned: Callable[[tuple[str, str]], bool]) -> Non
     for name in sorted(layout.secrets.iterdir()):
         for version in sorted(name.iterdir()):
             if condemned((name.name, version.name)):
-                shutil.rmtree(version)
+                _destroy(version)
         if not any(name.iterdir()):
             name.rmdir()
+
+
+def _destroy(directory: Path) -> None:
+    """Overwrite every file of a directory before it is removed.
+
+    What that is worth depends on the file system: one that copies on write, or a disk that
+    spreads its writes, may keep the old blocks for a while.
+    """
+    for path in sorted(directory.iterdir()):
+        os.chmod(path, 0o600)
+        with open(path, "r+b", buffering=0) as stream:
+            stream.write(os.urandom(os.fstat(stream.fileno()).st_size))
+            os.fsync(stream.fileno())
+        path.unlink()
+    directory.rmdir()
