@@ -8,6 +8,7 @@ STACK ?= jessy
 STACKS_DIR ?= docker
 LIMIT ?= staging
 VERSION ?= dev
+COMPOSE ?= distro
 
 # The venv's own programs (ansible, sops, shellcheck) come before those of the machine.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -89,11 +90,18 @@ molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=do
 
 .PHONY: test unit requirements bench-noop ci hooks
 # One session, so that its last line is the verdict on everything.
-TESTS = $(wildcard tests/lint) $(wildcard tests/unit) $(wildcard tests/molecule) $(wildcard tests/e2e)
+TESTS = $(wildcard tests/lint) $(wildcard tests/unit) $(wildcard tests/molecule) $(wildcard tests/e2e) \
+  $(wildcard tests/load)
 PYTEST_OPTIONS ?=
 test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, coverage
 	@rm -rf .cache/coverage; mkdir -p .cache/coverage
 	@$(BIN)/pytest --full --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)
+
+.PHONY: test-long
+# The end-to-end tests that have a long form, and what has only that.
+TESTS_LONG = $(wildcard tests/load) $(wildcard tests/faults) $(wildcard tests/e2e/test_announced.py)
+test-long: venv-dev ## Run the long load, fault and plan tests; COMPOSE=new with a newer Compose
+	@$(BIN)/pytest --long --compose=$(COMPOSE) $(PYTEST_OPTIONS) $(TESTS_LONG)
 
 unit: venv-dev ## Run the tests that need no host
 	@$(BIN)/pytest $(PYTEST_OPTIONS) tests/unit

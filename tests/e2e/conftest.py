@@ -55,7 +55,7 @@ class Counter:
 
 
 @pytest.fixture(scope="session")
-def counter(demo: lab.Run, tmp_path_factory: pytest.TempPathFactory) -> Counter:
+def counter(compose_release: str, tmp_path_factory: pytest.TempPathFactory) -> Counter:
     """The second stack with its images built and its secrets in a directory of files."""
     home = tmp_path_factory.mktemp("secrets")
     token = f"sentinel-{secrets.token_hex(16)}"
