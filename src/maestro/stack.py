@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from . import routes
 from .errors import MaestroError, raise_all
 
 EXTENSION = "x-maestro"
@@ -302,6 +303,14 @@ def extension_problems(
             for problem in _unknown_services(place, extension, services)
             if filled or "$" not in problem.what
         ]
+        problems += [
+            problem
+            for problem in (
+                *routes.problems(extension, place, services),
+                *_unclear_targets(place, extension),
+            )
+            if filled or "$" not in str(problem)
+        ]
     return problems
 
 
@@ -320,11 +329,15 @@ def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroErr
             what = f"unknown key {', '.join(unknown)}"
             fix = "; ".join(_did_you_mean(key, allowed) for key in unknown)
         case "oneOf":
-            kinds = [kind for kind in KINDS if kind in instance]
-            what = f"found {' and '.join(kinds) or 'none'} of http, tcp and command"
+            known = [choice["required"][0] for choice in value]
+            kinds = [kind for kind in known if kind in instance]
+            what = (
+                f"found {' and '.join(kinds) or 'none'} of {', '.join(known[:-1])} and {known[-1]}"
+            )
             fix = "a check has exactly one of them"
         case "anyOf":
-            fix = "a port is a number from 1 to 65535, or a ${VARIABLE}"
+            described: Any = error.schema
+            fix = f"allowed: {described['description']}"
         case "enum":
             fix = f"allowed: {', '.join(map(str, value))}"
         case "required":
@@ -338,11 +351,37 @@ def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroErr
     return MaestroError(what, where=path, fix=fix)
 
 
+def _unclear_targets(place: str, extension: Mapping[str, Any]) -> Iterable[MaestroError]:
+    """HTTP checks that say neither which port nor the edge, or both."""
+    for number, item in _mappings(extension.get("smoke")):
+        spec = item.get("http")
+        if not isinstance(spec, dict):
+            continue
+        where = f"{place}.smoke[{number}].http"
+        if spec.get("edge"):
+            found = [key for key in ("service", "port", "scheme") if key in spec]
+            if found:
+                yield MaestroError(
+                    f"found {' and '.join(found)} beside edge",
+                    where=where,
+                    fix="with edge: true the request goes to this host's edge; "
+                    "say only host and path",
+                )
+        elif "port" not in spec:
+            yield MaestroError("lacks port", where=where, fix="set port, or edge: true")
+        elif "host" in spec:
+            yield MaestroError(
+                "found host without edge", where=where, fix="set headers: {Host: NAME} instead"
+            )
+
+
 def _unknown_services(
     place: str, extension: Mapping[str, Any], services: list[str]
 ) -> Iterable[MaestroError]:
     named = [
-        (f"migrations[{number}]", item) for number, item in _mappings(extension.get("migrations"))
+        (f"{key}[{number}]", item)
+        for key in ("migrations", "routes")
+        for number, item in _mappings(extension.get(key))
     ]
     for number, item in _mappings(extension.get("smoke")):
         named += [

@@ -184,7 +184,7 @@ def test_the_stack_that_the_docs_show_is_accepted(tmp_path: Path) -> None:
     rows = prose(page)
     for key in schema["properties"]:
         assert f"`{key}" in rows, key
-    for part in ("migrations", "smoke"):
+    for part in ("migrations", "routes", "smoke"):
         for key in schema["properties"][part]["items"]["properties"]:
             assert f"`{part}[].{key}`" in rows, key
 

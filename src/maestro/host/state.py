@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, secrets
+from . import compose, edge, secrets
 from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 from .layout import Layout
 from .registry import Login, Reference, Registry
@@ -69,6 +69,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "containers": containers,
             "images": sorted(local),
             "ports_of_others": taken,
+            "edge": edge.look(layout),
             "secrets": {
                 name: secrets.version_of(
                     layout, name, value, str(manifest.get("secrets", {}).get(name, ""))
