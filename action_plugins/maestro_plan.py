@@ -9,7 +9,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from maestro import deploy, plan
-from maestro.errors import MaestroError
+from maestro.errors import MaestroError, raise_all
 
 
 class ActionModule(ActionBase):
@@ -25,8 +25,9 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         args = self._task.args
         hostvars = task_vars["hostvars"]
-        states = {host: hostvars[host][args["states"]] for host in args["hosts"]}
         try:
+            found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
+            states = _readable(found)
             decision = deploy.decide(
                 deploy.Inputs(
                     request=args["request"],
@@ -34,20 +35,40 @@ class ActionModule(ActionBase):
                     resolver=str(args["resolver"]),
                     root=str(args["root"]),
                     profiles=frozenset(args["profiles"] or []),
+                    waves=tuple(map(str, args["waves"])),
                 )
             )
             _check_approval(str(args["approved_plan"]), decision.digest)
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
-        Display().display(plan.describe(decision.plans, decision.digest))
+        lost = [host for host in found if host not in states]
+        Display().display(plan.describe(decision.plans, decision.digest, lost))
         result.update(
             release=decision.release,
+            staged=decision.release,
+            kind="update",
+            waves=decision.waves,
             plan=decision.digest,
             hosts=decision.hosts,
             migrates=any(work["migrations"] for work in decision.hosts.values()),
             changing=[item.host for item in decision.plans if item.changes],
         )
         return result
+
+
+def _readable(found: dict[str, Any]) -> dict[str, Any]:
+    """The states of the hosts that were reached; one that could not answer is refused."""
+    states = {host: state for host, state in found.items() if not state.get("unreachable")}
+    raise_all(
+        [
+            MaestroError(
+                f"its state cannot be read: {state.get('msg', 'it did not answer')}", where=host
+            )
+            for host, state in states.items()
+            if state.get("failed") or not state
+        ]
+    )
+    return states
 
 
 def _check_approval(approved: str, found: str) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import release
+from ansible.module_utils.maestro.host import release, roll
 from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_commit
 short_description: Commit the staged release
 description:
-  - Writes release.json, lets `current` point at the release, drops the oldest releases.
+  - Writes release.json, lets `current` point at the release, and removes the services it
+    no longer has.
 options:
   root:
     description: Directory that holds the stacks on the host.
@@ -30,9 +31,14 @@ options:
     description: The content of release.json.
     type: dict
     required: true
-  keep:
-    description: How many releases stay.
-    type: int
+  remove:
+    description: Services the release no longer has.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds an operation on the services may take.
+    type: float
     required: true
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
@@ -45,24 +51,28 @@ EXAMPLES = r"""
     stack: shop
     release: 20260101T120000Z-1f2e
     manifest: {}
-    keep: 5
+    remove: []
+    timeout: 120
 """
 RETURN = r"""
-dropped: {description: Ids of the releases that were dropped., returned: success, type: list}
+removed: {description: Services that were removed., returned: success, type: list}
 """
 
 
 ARGUMENTS = {
     "release": {"type": "str", "required": True},
     "manifest": {"type": "dict", "required": True},
-    "keep": {"type": "int", "required": True},
+    "remove": {"type": "list", "elements": "str", "required": True},
+    "timeout": {"type": "float", "required": True},
 }
 
 
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
-    dropped = release.commit(layout, params["release"], params["manifest"], params["keep"])
-    return {"changed": True, "dropped": dropped}
+    release.commit(layout, params["release"], params["manifest"])
+    aim = roll.Aim(params["release"], params["manifest"]["services"])
+    removed = roll.Roll(layout, aim, params["timeout"]).remove(params["remove"])
+    return {"changed": True, "removed": removed}
 
 
 if __name__ == "__main__":

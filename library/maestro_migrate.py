@@ -26,6 +26,10 @@ options:
     description: Id of the staged release.
     type: str
     required: true
+  services:
+    description: Hash, replicas and rules of every service of the release.
+    type: dict
+    required: true
   migrations:
     description: Service, levels of services it needs, and seconds it may take.
     type: list
@@ -41,6 +45,7 @@ EXAMPLES = r"""
     root: /opt/maestro
     stack: shop
     release: 20260101T120000Z-1f2e
+    services: {db: {hash: 0a1b, replicas: 1}}
     migrations: [{service: migrate, needs: [[db]], timeout: 300}]
 """
 RETURN = r"""
@@ -50,13 +55,14 @@ output: {description: What the migration wrote, redacted., returned: success, ty
 
 ARGUMENTS = {
     "release": {"type": "str", "required": True},
+    "services": {"type": "dict", "required": True},
     "migrations": {"type": "list", "elements": "dict", "required": True},
 }
 
 
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
-    output = migrate.migrate(layout, params["release"], params["migrations"])
+    output = migrate.migrate(layout, params["release"], params["services"], params["migrations"])
     return {"changed": bool(params["migrations"]), "output": output}
 
 

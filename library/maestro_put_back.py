@@ -23,7 +23,11 @@ options:
     type: str
     required: true
   release:
-    description: Id of the staged release.
+    description: Id of the staged release, which is removed; empty when none was staged.
+    type: str
+    required: true
+  serves:
+    description: Id of the release that served before; empty when there was none.
     type: str
     required: true
   timeout:
@@ -39,7 +43,8 @@ EXAMPLES = r"""
   maestro_put_back:
     root: /opt/maestro
     stack: shop
-    release: 20260101T120000Z-1f2e
+    release: 20260102T120000Z-3d4c
+    serves: 20260101T120000Z-1f2e
     timeout: 120
 """
 RETURN = r"""
@@ -50,13 +55,14 @@ restored: {description: Services that were put back., returned: success, type: l
 
 ARGUMENTS = {
     "release": {"type": "str", "required": True},
+    "serves": {"type": "str", "required": True},
     "timeout": {"type": "float", "required": True},
 }
 
 
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
-    done = roll.put_back(layout, params["release"], params["timeout"])
+    done = roll.put_back(layout, params["release"], params["timeout"], params["serves"])
     return {"changed": bool(done["restored"]), **done}
 
 

@@ -1,4 +1,4 @@
-"""Ansible module: bring services to the staged release, see `maestro.host.roll`."""
+"""Ansible module: bring services to a release, see `maestro.host.roll`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_up
-short_description: Bring services to the staged release
+short_description: Bring services to a release
 description:
-  - Replaces services level by level, waits until each is healthy, removes those not wanted.
+  - Exchanges services level by level by their own rules, and waits until each is healthy.
 options:
   root:
     description: Directory that holds the stacks on the host.
@@ -23,9 +23,23 @@ options:
     type: str
     required: true
   release:
-    description: Id of the staged release.
+    description: Id of the release, staged or committed.
     type: str
     required: true
+  services:
+    description: Hash, replicas and rules of every service of the release.
+    type: dict
+    required: true
+  routes:
+    description: The routes of the release.
+    type: list
+    elements: dict
+    required: true
+  kind:
+    description: Whose rules count, update_config's or rollback_config's.
+    choices: [update, rollback]
+    default: update
+    type: str
   levels:
     description: Services to bring up, in levels.
     type: list
@@ -36,11 +50,15 @@ options:
     type: list
     elements: str
     required: true
-  remove:
-    description: Services to remove.
+  remove_first:
+    description: Services to remove before, because their ports are needed.
     type: list
     elements: str
     required: true
+  canary:
+    description: Whether new containers are tried on a part of the requests first.
+    type: bool
+    default: false
   timeout:
     description: Seconds to wait for healthy services.
     type: float
@@ -55,9 +73,11 @@ EXAMPLES = r"""
     root: /opt/maestro
     stack: shop
     release: 20260101T120000Z-1f2e
+    services: {app: {hash: 0a1b, replicas: 2}}
+    routes: []
     levels: [[db], [app]]
     recreate: []
-    remove: []
+    remove_first: []
     timeout: 120
 """
 RETURN = r"""
@@ -69,19 +89,31 @@ removed: {description: Services that are gone., returned: success, type: list}
 
 ARGUMENTS = {
     "release": {"type": "str", "required": True},
+    "services": {"type": "dict", "required": True},
+    "routes": {"type": "list", "elements": "dict", "required": True},
+    "kind": {"type": "str", "default": "update", "choices": ["update", "rollback"]},
     "levels": {"type": "list", "elements": "list", "required": True},
     "recreate": {"type": "list", "elements": "str", "required": True},
-    "remove": {"type": "list", "elements": "str", "required": True},
+    "remove_first": {"type": "list", "elements": "str", "required": True},
+    "canary": {"type": "bool", "default": False},
     "timeout": {"type": "float", "required": True},
 }
 
 
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
-    done = roll.up(
-        layout, params["release"], params["levels"], params["timeout"], params["recreate"]
+    aim = roll.Aim(params["release"], params["services"], params["routes"], params["kind"])
+    way = roll.Roll(
+        layout,
+        aim,
+        params["timeout"],
+        recreate=frozenset(params["recreate"]),
+        with_canary=params["canary"],
     )
-    done["removed"] = roll.remove_services(layout, params["remove"])
+    levels = params["levels"]
+    if params["kind"] == "rollback":
+        levels = roll.together(way, levels)
+    done = roll.up(way, levels, params["remove_first"])
     return {"changed": any(done.values()), **done}
 
 

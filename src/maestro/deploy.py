@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 import secrets as random
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import plan as planning
-from . import policy
+from . import policy, routes
 from .controller import who
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
@@ -19,6 +21,7 @@ from .render import Rendered, Wish, narrow, needs_of, render, unescaped
 from .stack import EXTENSION, extension_problems
 
 MANIFEST_SCHEMA = 1
+_WAVE = re.compile(r"^([1-9][0-9]*)(%?)\Z")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Inputs:
     resolver: str
     root: str
     profiles: frozenset[str]
+    waves: tuple[str, ...] = ("100%",)
 
 
 @dataclass
@@ -44,6 +48,8 @@ class Decision:
     plans: list[planning.Plan]
     digest: str
     hosts: dict[str, dict[str, Any]]
+    # Hosts in the order they are rolled: a wave begins when the one before serves.
+    waves: list[list[str]] = field(default_factory=list)
 
 
 def decide(inputs: Inputs) -> Decision:
@@ -60,7 +66,13 @@ def decide(inputs: Inputs) -> Decision:
     raise_all(policy.problems(model, str(request["environment"]), str(request["stack"])))
     images = _images(model, state)
     release = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + random.token_hex(2)
-    wish = {"stack": request["stack"], "version": version, "model": model, "extension": extension}
+    wish = {
+        "stack": request["stack"],
+        "version": version,
+        "model": model,
+        "extension": extension,
+        "routes": routes.rendered(extension),
+    }
     decision = Decision(release, [], "", {})
     problems: list[MaestroError] = []
     releases: dict[str, Rendered] = {}
@@ -94,7 +106,34 @@ def decide(inputs: Inputs) -> Decision:
         work = _work(inputs, release, plan, releases[plan.host], wish, images)
         work["manifest"]["plan"] = decision.digest
         decision.hosts[plan.host] = work
+    decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
     return decision
+
+
+def waves(hosts: Sequence[str], sizes: Sequence[str]) -> list[list[str]]:
+    """Cut hosts into waves; a size is a number of hosts or a share of all that change (``50%``).
+
+    Each size says how many hosts have the release after that wave; what is left over goes
+    in one last wave. Raises `MaestroError` on a size that is neither.
+    """
+    found: list[list[str]] = []
+    done = 0
+    for size in sizes:
+        match = _WAVE.match(str(size))
+        if not match:
+            raise MaestroError(
+                f"found {size!r} as the size of a wave",
+                where="deploy_waves",
+                fix='allowed: a number of hosts or a share of them, such as [1, "50%", "100%"]',
+            )
+        number = int(match[1])
+        until = math.ceil(len(hosts) * number / 100) if match[2] else number
+        if hosts[done:until]:
+            found.append(list(hosts[done:until]))
+            done = until
+    if hosts[done:]:
+        found.append(list(hosts[done:]))
+    return found
 
 
 def _version(inputs: Inputs) -> str:
@@ -135,6 +174,7 @@ def _work(
     images: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What the steps after the plan need on one host."""
+    recorded = str(inputs.states[plan.host]["compose"])
     touched = set(plan.services(planning.CREATE, planning.REPLACE, planning.START, planning.SCALE))
     timeouts = {
         item["service"]: float(item.get("timeout", 300))
@@ -145,6 +185,8 @@ def _work(
         "compose": rendered.text,
         "configs": rendered.config_texts,
         "secret_files": rendered.secret_files,
+        "services": rendered.services,
+        "routes": wish["routes"],
         "levels": _only(rendered.order, touched),
         "recreate": [
             step.service
@@ -152,6 +194,7 @@ def _work(
             if step.action == planning.REPLACE and step.reasons == (planning.UNHEALTHY,)
         ],
         "remove": plan.services(planning.REMOVE),
+        "remove_first": planning.in_the_way(plan, rendered, recorded),
         "migrations": [
             {
                 **item,
@@ -202,6 +245,8 @@ def _manifest(
         "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
         "breaking": _breaking(plan, wish["extension"]),
         "order": rendered.order,
+        "routes": wish["routes"],
+        "smoke": list(wish["extension"].get("smoke") or []),
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,
     }

@@ -12,6 +12,7 @@ import yaml
 
 from .errors import MaestroError
 from .host.registry import Reference
+from .host.rules import START_FIRST
 from .render import Rendered, definitions, memory
 
 # The versions this release was tested with at both ends, see docs/hosts.md.
@@ -41,6 +42,8 @@ class Step:
     action: str
     service: str
     reasons: tuple[str, ...] = ()
+    # How a service is replaced: `start-first` or `stop-first`.
+    order: str = ""
 
 
 @dataclass
@@ -57,12 +60,14 @@ class Plan:
     pulls: list[dict[str, Any]] = field(default_factory=list)
     migrations: list[dict[str, Any]] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    routes: dict[str, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:
         """Whether a deploy would change anything on this host."""
         moved = any(step.action != KEEP for step in self.steps)
-        return moved or bool(self.migrations) or self.version != self.version_before
+        more = bool(self.migrations or self.routes)
+        return moved or more or self.version != self.version_before
 
     def services(self, *actions: str) -> list[str]:
         """The services one of these actions is meant for."""
@@ -85,7 +90,7 @@ def decide(
     """Compare what shall be with what a host has.
 
     ``state`` is the answer of `host.state.read`; ``images`` maps references to digests;
-    ``wish`` has ``stack``, ``version``, ``model`` and ``extension``.
+    ``wish`` has ``stack``, ``version``, ``model``, ``extension`` and ``routes``.
     """
     manifest = state["release"]
     plan = Plan(
@@ -113,6 +118,7 @@ def decide(
         and name
         in {item["image"] for item in [*rendered.services.values(), *rendered.migrations.values()]}
     ]
+    plan.routes = _routes(manifest.get("routes") or [], wish["routes"])
     done = manifest.get("migrations", {})
     plan.migrations = [
         {"service": item["service"], "database": item.get("database", "host"), "on": host}
@@ -125,6 +131,16 @@ def decide(
         if not version and name in {item["name"] for item in rendered.secret_files}
     }
     return plan
+
+
+def _routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What happens to each route, by its name."""
+    before, after = ({str(route["name"]): route for route in routes} for routes in (old, new))
+    return {
+        name: "new" if name not in before else "removed" if name not in after else "changed"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    }
 
 
 def _recorded(text: str) -> dict[str, Any]:
@@ -144,17 +160,18 @@ def _step(
     tags: Mapping[str, str],
 ) -> Step:
     facts = rendered.services[name]
+    order = facts["exchange"]["update"]["order"]
     if not there:
         return Step(CREATE, name, ("has no container",))
     if any(container["hash"] != facts["hash"] for container in there):
-        return Step(REPLACE, name, tuple(_reasons(name, old, rendered.compose, tags)))
+        return Step(REPLACE, name, tuple(_reasons(name, old, rendered.compose, tags)), order)
     if len(there) != facts["replicas"]:
         return Step(SCALE, name, (f"{len(there)} -> {facts['replicas']} containers",))
     stopped = [c for c in there if c["status"] != "running"]
     if stopped:
         return Step(START, name, (f"is {stopped[0]['status']}",))
     if any(container["health"] == "unhealthy" for container in there):
-        return Step(REPLACE, name, (UNHEALTHY,))
+        return Step(REPLACE, name, (UNHEALTHY,), order)
     return Step(KEEP, name)
 
 
@@ -349,6 +366,25 @@ def _volume(mount: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
     return str(defined.get("name") or source or "a new one without a name")
 
 
+def in_the_way(plan: Plan, rendered: Rendered, recorded: str) -> list[str]:
+    """Services that go and publish a port which a new or replaced one needs.
+
+    ``recorded`` is the Compose file of the release that serves. Any other service that goes
+    stays until the release is committed, so that it can still be gone back to.
+    """
+    old = _recorded(recorded).get("services") or {}
+    wanted = {
+        str(port.get("published"))
+        for name in plan.services(CREATE, REPLACE)
+        for port in rendered.compose["services"][name].get("ports") or []
+    }
+    return [
+        name
+        for name in plan.services(REMOVE)
+        if wanted & {str(port.get("published")) for port in old.get(name, {}).get("ports") or []}
+    ]
+
+
 def _size(value: float) -> str:
     return f"{value / MEBIBYTE:.0f} MiB" if value < 10240 * MEBIBYTE else f"{value / 2**30:.0f} GiB"
 
@@ -377,8 +413,11 @@ def plans_hash(plans: Iterable[Plan], digests: Mapping[str, str], content: Any =
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def describe(plans: Iterable[Plan], digest: str) -> str:
-    """The plan as an operator reads it; hosts with the same plan stand together."""
+def describe(plans: Iterable[Plan], digest: str, lost: Iterable[str] = ()) -> str:
+    """The plan as an operator reads it; hosts with the same plan stand together.
+
+    ``lost`` are hosts that could not be reached.
+    """
     grouped: dict[str, list[Plan]] = {}
     for plan in plans:
         grouped.setdefault("\n".join(_lines(plan)), []).append(plan)
@@ -389,7 +428,8 @@ def describe(plans: Iterable[Plan], digest: str) -> str:
         before = first.version_before or "nothing"
         change = f"{before} -> {first.version}" if first.changes else f"{first.version}, no change"
         parts.append(f"{first.stack} on {hosts} ({first.environment}): {change}\n{text}")
-    return "\n".join([*parts, f"plan {digest}"])
+    left_out = [f"{host} cannot be reached: it is left out and stays as it is" for host in lost]
+    return "\n".join([*parts, *left_out, f"plan {digest}"])
 
 
 def _lines(plan: Plan) -> list[str]:
@@ -404,7 +444,9 @@ def _lines(plan: Plan) -> list[str]:
         f"{', from ' + item['on'] if item['database'] == 'shared' else ''})"
         for item in plan.migrations
     ]
+    lines += [f"    route     {name} ({state})" for name, state in plan.routes.items()]
     for step in plan.steps:
         reason = f"  {'; '.join(step.reasons)}" if step.reasons else ""
-        lines.append(f"    {step.action:<9} {step.service}{reason}")
+        order = f" ({step.order})" if step.order == START_FIRST else ""
+        lines.append(f"    {step.action:<9} {step.service}{reason}{order}")
     return lines

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from . import updates
 from .errors import MaestroError
 from .host.registry import Reference
 from .render import replicas
@@ -26,7 +27,7 @@ def problems(model: Mapping[str, Any], environment: str, stack: str) -> list[Mae
         if environment != DEVELOPMENT:
             found += _privileges(service, where)
             found += _mounts(service, where)
-    return [*found, *_ports(model["services"], stack)]
+    return [*found, *_ports(model["services"], stack), *updates.problems(model, stack)]
 
 
 def _image(service: Mapping[str, Any], where: str, environment: str) -> Iterable[MaestroError]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from . import updates
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
 from .host.registry import Reference
@@ -24,6 +25,7 @@ HASH_LENGTH = 16
 _NOT_THE_CONTAINER = ("depends_on", "scale")
 # Keys that have no place in a release: its images are built, pulled and chosen already.
 _NOT_THE_RELEASE = ("build", "develop", "profiles", "pull_policy")
+_NOT_THE_DEPLOYMENT = ("update_config", "rollback_config")
 # What YAML 1.2 may read as a number although PyYAML, which reads 1.1, does not: 1e5, 0o17.
 _LIKE_A_NUMBER = tuple("0123456789+-.")
 
@@ -116,6 +118,7 @@ def render(wish: Wish) -> Rendered:
     configs = _configs(wish, result)
     top: dict[str, dict[str, Any]] = {"secrets": {}, "configs": configs}
     rendered: dict[str, Any] = {}
+    routed = {str(route["service"]) for route in wish.extension.get("routes") or []}
     problems: list[MaestroError] = []
     for name in [*active, *one_shot]:
         try:
@@ -128,7 +131,12 @@ def render(wish: Wish) -> Rendered:
         digest = _hash({**service, "definitions": definitions(service, wish.model)})
         service.setdefault("labels", {})[HASH_LABEL] = digest
         rendered[name] = service
-        facts = {"image": service["image"], "hash": digest, "replicas": replicas(service)}
+        facts = {
+            "image": service["image"],
+            "hash": digest,
+            "replicas": replicas(service),
+            "exchange": updates.rules(wish.model["services"][name], routed=name in routed),
+        }
         (result.migrations if name in one_shot else result.services)[name] = facts
     raise_all(problems)
     result.compose = {
@@ -173,6 +181,9 @@ def _service(
     image = wish.images[reference]
     for key in _NOT_THE_RELEASE:
         service.pop(key, None)
+    # How containers are exchanged shapes none of them: the manifest records it.
+    for key in _NOT_THE_DEPLOYMENT:
+        (service.get("deploy") or {}).pop(key, None)
     service["image"] = f"{Reference.parse(reference).name}@{image['digest']}"
     needs = {
         other: condition

@@ -311,3 +311,24 @@ def test_what_all_hosts_lack_at_once() -> None:
         "b: /var/lib/docker",
         "b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "sizes", "found"),
+    [
+        ("abcd", ["100%"], ["abcd"]),
+        ("abcd", ["1", "50%", "100%"], ["a", "b", "cd"]),
+        ("abcde", [1, "50%"], ["a", "bc", "de"]),
+        ("a", ["1", "50%"], ["a"]),
+        ("ab", ["5"], ["ab"]),
+        ("", ["1"], []),
+    ],
+)
+def test_waves(hosts: str, sizes: list[str], found: list[str]) -> None:
+    assert deploy.waves(hosts, sizes) == [list(wave) for wave in found]
+
+
+@pytest.mark.parametrize("size", ["0", "half", "-1", "", "10 %"])
+def test_a_wave_of_no_size(size: str) -> None:
+    with pytest.raises(MaestroError, match="as the size of a wave"):
+        deploy.waves("ab", [size])

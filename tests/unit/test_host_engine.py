@@ -5,41 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import real_servers
-from real_servers import Answer, Asked
+from fake_engine import NAME, Fake, detail, frame, summary
+from real_servers import Answer
 
 from maestro.errors import MaestroError
-from maestro.host import engine, images, release, roll, secrets, state
+from maestro.host import images, release, state
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout, write_atomically
 from maestro.host.registry import Login
-
-NAME = f"r.test/web@sha256:{'a' * 64}"
-
-
-class Fake:
-    """Answers by method and path; keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer | bytes | Callable[[Asked], Answer]] = {}
-        self.asked: list[Asked] = []
-
-    def __call__(self, asked: Asked) -> Answer | bytes:
-        self.asked.append(asked)
-        found = self.answers.get(f"{asked.method} {asked.path.partition('?')[0]}", Answer(404))
-        return found(asked) if callable(found) else found
-
-    def say(self, request: str, document: Any, status: int = 200) -> None:
-        self.answers[request] = Answer(status, json.dumps(document).encode())
-
-    @property
-    def requests(self) -> list[str]:
-        return [f"{item.method} {item.path}" for item in self.asked]
 
 
 @pytest.fixture
@@ -51,7 +30,7 @@ def fake() -> Fake:
 def client(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An Engine; every module that makes one of its own gets this one too."""
     with real_servers.unix_server(tmp_path / "engine.sock", fake) as server:
-        for module in (images, release, roll):
+        for module in (images, release):
             monkeypatch.setattr(module, "Engine", lambda: Engine(server.address))
         yield Engine(server.address)
 
@@ -59,10 +38,6 @@ def client(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Itera
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "maestro", "shop")
-
-
-def frame(stream: int, text: bytes) -> bytes:
-    return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 
 
 # Requests
@@ -221,7 +196,8 @@ def test_images_of_dropped_releases_go_and_those_of_kept_ones_stay(
             "web": {"image": f"r.test/web@sha256:{number}"},
             "db": {"image": "r.test/db@sha256:d"},
         }
-        release.commit(layout, name, {"services": services}, keep=2)
+        release.commit(layout, name, {"services": services})
+        release.prune(layout, keep=2)
     assert fake.requests == ["DELETE /images/r.test/web@sha256:1"]
 
 
@@ -231,37 +207,12 @@ def test_an_engine_that_is_gone_keeps_no_release_out(
     monkeypatch.setattr(release, "Engine", lambda: Engine(str(tmp_path / "none.sock")))
     for name in ("r1", "r2"):
         write_atomically(layout.compose_file(name), "", 0o644)
-        release.commit(layout, name, {"services": {"web": {"image": name}}}, keep=1)
+        release.commit(layout, name, {"services": {"web": {"image": name}}})
+        release.prune(layout, keep=1)
     assert layout.current_id() == "r2"
 
 
 # State: what containers and ports say
-
-
-def summary(service: str = "web", stack: str = "shop", **more: Any) -> dict[str, Any]:
-    labels = {engine.PROJECT: stack, engine.SERVICE: service, state.HASH_LABEL: "h1"}
-    oneoff = more.pop("oneoff", None)
-    if oneoff:
-        labels[engine.ONE_OFF] = oneoff
-    return {
-        "Id": service,
-        "Names": [f"/{stack}-{service}-1"],
-        "Labels": labels,
-        "State": "running",
-        **more,
-    }
-
-
-def detail(service: str = "web", **changes: Any) -> dict[str, Any]:
-    found = {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z", "ExitCode": 0, **changes}
-    count = found.pop("RestartCount", 0)
-    return {
-        "Id": service,
-        "Name": f"/shop-{service}-1",
-        "Config": {"Image": NAME},
-        "State": found,
-        "RestartCount": count,
-    }
 
 
 @pytest.mark.parametrize(
@@ -300,149 +251,3 @@ def test_ports_of_other_stacks(client: Engine, fake: Fake) -> None:
         ],
     )
     assert state._ports_of_others(client, "shop") == {"25/tcp": "mail-web-1", "53/udp": "lone"}
-
-
-# Rolling: when a service counts as healthy, and what is said when it does not
-
-
-def service(fake: Fake, **changes: Any) -> None:
-    fake.say("GET /containers/json", [summary()])
-    fake.say("GET /containers/web/json", detail(**changes))
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roll, "POLL", 0.01)
-
-
-@pytest.mark.parametrize("changes", [{}, {"Health": {"Status": "healthy"}}])
-def test_healthy_or_running_for_a_while(
-    client: Engine, fake: Fake, layout: Layout, changes: dict[str, Any]
-) -> None:
-    service(fake, **changes)
-    roll.wait_healthy(layout, ["web"], 1)
-
-
-def test_a_service_that_has_just_started_is_waited_for(
-    client: Engine, fake: Fake, layout: Layout
-) -> None:
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    service(fake, StartedAt=now)
-    start = time.time()
-    roll.wait_healthy(layout, ["web"], 5)
-    assert time.time() - start < 3
-    assert len(fake.asked) > 4
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"Status": "exited", "ExitCode": 3}, "exited with code 3"),
-        ({"Status": "dead", "ExitCode": 137}, "exited with code 137"),
-        ({"Health": {"Status": "unhealthy"}}, "is unhealthy"),
-        ({"Health": {"Status": "starting"}}, "not healthy after 0 s"),
-        ({"Status": "restarting", "ExitCode": 1}, "not healthy after 0 s"),
-        ({"Status": "created"}, "not healthy after 0 s"),
-    ],
-)
-def test_a_service_that_does_not_come_up(
-    client: Engine, fake: Fake, layout: Layout, changes: dict[str, Any], why: str
-) -> None:
-    service(fake, **changes)
-    fake.answers["GET /containers/web/logs"] = Answer(200, frame(1, b"last words\n"))
-    with pytest.raises(MaestroError) as caught:
-        roll.wait_healthy(layout, ["web"], 0.05)
-    assert caught.value.what.splitlines() == [
-        f"service web: {why}",
-        "last lines of web:",
-        "    last words",
-    ]
-    assert caught.value.where == "stack shop"
-
-
-def test_a_service_that_crashes_again_and_again(client: Engine, fake: Fake, layout: Layout) -> None:
-    count = iter(range(100))
-    fake.say("GET /containers/json", [summary()])
-    fake.answers["GET /containers/web/json"] = lambda _: Answer(
-        200,
-        json.dumps(detail(Status="restarting", ExitCode=2, RestartCount=next(count))).encode(),
-    )
-    with pytest.raises(MaestroError, match=r"service web: crashes at start \(exit code 2\)"):
-        roll.wait_healthy(layout, ["web"], 5)
-
-
-def test_a_service_without_a_container(client: Engine, fake: Fake, layout: Layout) -> None:
-    fake.say("GET /containers/json", [summary("db"), summary(oneoff="True")])
-    with pytest.raises(MaestroError, match="service web: has no container"):
-        roll.wait_healthy(layout, ["web"], 1)
-
-
-def test_a_failure_shows_the_probe_and_no_secret(
-    client: Engine, fake: Fake, layout: Layout
-) -> None:
-    secrets.write(layout, [{"name": "t", "version": "r1", "uid": 0}], {"t": "swordfish-12"})
-    log = [{"ExitCode": 0, "Output": "fine"}, {"ExitCode": 1, "Output": "x\nbad swordfish-12\n"}]
-    service(fake, Health={"Status": "unhealthy", "Log": log})
-    fake.answers["GET /containers/web/logs"] = Answer(200, frame(2, b"token swordfish-12"))
-    with pytest.raises(MaestroError) as caught:
-        roll.wait_healthy(layout, ["web"], 1)
-    assert "swordfish" not in str(caught.value)
-    assert "last health check of web:\n    x\n    bad " in caught.value.what
-
-
-def test_services_no_longer_wanted_are_removed(client: Engine, fake: Fake, layout: Layout) -> None:
-    fake.say("GET /containers/json", [summary("old"), summary("web")])
-    assert roll.remove_services(layout, ["old", "gone"]) == ["old"]
-    changed = [request for request in fake.requests if not request.startswith("GET")]
-    assert changed == ["POST /containers/old/stop", "DELETE /containers/old?v=0&force=1"]
-
-
-def serving(layout: Layout) -> None:
-    write_atomically(layout.compose_file("r1"), "", 0o644)
-    facts = {"hash": "h1", "replicas": 1, "image": NAME}
-    manifest = {"services": {"web": facts}, "order": [["web"]]}
-    release.commit(layout, "r1", manifest, keep=5)
-    write_atomically(layout.compose_file("r2"), "", 0o644)
-
-
-def test_putting_back_touches_nothing_that_still_serves(
-    client: Engine, fake: Fake, layout: Layout
-) -> None:
-    serving(layout)
-    fake.say("GET /containers/json", [summary(), summary("newcomer")])
-    assert roll.put_back(layout, "r2", 5) == {"serves": "r1", "restored": []}
-    changed = [request for request in fake.requests if not request.startswith("GET")]
-    assert changed == ["POST /containers/newcomer/stop", "DELETE /containers/newcomer?v=0&force=1"]
-    assert not layout.release("r2").exists()
-
-
-def test_putting_back_where_nothing_served_removes_what_came(
-    client: Engine, fake: Fake, layout: Layout
-) -> None:
-    (layout.release("r2") / "half").mkdir(parents=True)
-    fake.say("GET /containers/json", [summary(), summary("db")])
-    assert roll.put_back(layout, "r2", 5) == {"serves": "", "restored": []}
-    gone = [request for request in fake.requests if request.startswith("DELETE")]
-    assert sorted(gone) == [
-        "DELETE /containers/db?v=0&force=1",
-        "DELETE /containers/web?v=0&force=1",
-    ]
-    assert not layout.release("r2").exists()
-
-
-@pytest.mark.parametrize(
-    ("containers", "serves"),
-    [
-        ([summary(Status="Up 2 minutes (healthy)")], True),
-        ([], False),
-        ([summary(State="exited")], False),
-        ([summary(Status="Up 2 minutes (unhealthy)")], False),
-        ([summary(Labels={engine.SERVICE: "web", state.HASH_LABEL: "h2"})], False),
-        ([summary(), summary()], False),
-    ],
-)
-def test_what_still_serves(
-    client: Engine, fake: Fake, containers: list[dict[str, Any]], serves: bool
-) -> None:
-    fake.say("GET /containers/json", containers)
-    assert roll._serves(client, "shop", "web", {"hash": "h1", "replicas": 1}) == serves

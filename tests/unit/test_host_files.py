@@ -245,14 +245,15 @@ def stage(layout: Layout, name: str, version: str, config: str = "") -> dict[str
 def test_a_commit_is_one_step(layout: Layout) -> None:
     manifest = stage(layout, "r1", "r1", "c1")
     assert layout.current_id() == ""
-    assert release.commit(layout, "r1", manifest, keep=5) == []
+    release.commit(layout, "r1", manifest)
     assert layout.current_id() == "r1"
     assert layout.manifest("r1") == manifest
     path = layout.release("r1") / "release.json"
     assert mode(path) == 0o644
     assert path.read_text() == json.dumps(manifest, indent=2, sort_keys=True) + "\n"
     before = snapshot(layout)
-    release.commit(layout, "r1", manifest, keep=5)
+    release.commit(layout, "r1", manifest)
+    release.prune(layout, keep=5)
     assert snapshot(layout) == before
 
 
@@ -261,7 +262,8 @@ def test_only_the_last_releases_stay_with_what_they_need(layout: Layout) -> None
         name = f"r{number}"
         version = "r1" if number < 4 else name
         manifest = stage(layout, name, version, f"c{min(number, 3)}")
-        dropped = release.commit(layout, name, manifest, keep=3)
+        release.commit(layout, name, manifest)
+        dropped = release.prune(layout, keep=3)
         assert dropped == ([f"r{number - 3}"] if number > 3 else [])
     assert sorted(os.listdir(layout.releases)) == ["r3", "r4", "r5"]
     assert sorted(os.listdir(layout.secrets / "token")) == ["r1", "r4", "r5"]
@@ -272,7 +274,8 @@ def test_only_the_last_releases_stay_with_what_they_need(layout: Layout) -> None
 @pytest.mark.parametrize("keep", [0, 1])
 def test_the_current_release_always_stays(layout: Layout, keep: int) -> None:
     for name in ("r1", "r2"):
-        release.commit(layout, name, stage(layout, name, name), keep=5)
+        release.commit(layout, name, stage(layout, name, name))
+        release.prune(layout, keep=5)
     point(layout.current, layout.release("r1"))
     assert release.prune(layout, keep) == ["r2"]
     assert os.listdir(layout.releases) == ["r1"]
@@ -296,7 +299,8 @@ def test_a_rotation_ends_the_versions_before_it(layout: Layout) -> None:
 
 
 def test_a_discarded_release_leaves_no_trace(layout: Layout) -> None:
-    release.commit(layout, "r1", stage(layout, "r1", "r1", "c1"), keep=5)
+    release.commit(layout, "r1", stage(layout, "r1", "r1", "c1"))
+    release.prune(layout, keep=5)
     before = snapshot(layout)
     stage(layout, "r2", "r2", "c2")
     assert snapshot(layout) != before
@@ -314,7 +318,8 @@ def test_a_discarded_first_release_leaves_nothing(layout: Layout) -> None:
 
 @pytest.mark.parametrize("name", ["r1", ""])
 def test_what_serves_is_never_discarded(layout: Layout, name: str) -> None:
-    release.commit(layout, "r1", stage(layout, "r1", "r1", "c1"), keep=5)
+    release.commit(layout, "r1", stage(layout, "r1", "r1", "c1"))
+    release.prune(layout, keep=5)
     before = snapshot(layout)
     release.discard(layout, name)
     assert snapshot(layout) == before
@@ -326,8 +331,10 @@ def test_nothing_to_discard_on_a_bare_host(layout: Layout) -> None:
 
 
 def test_a_damaged_old_release_keeps_no_new_one_out(layout: Layout) -> None:
-    release.commit(layout, "r1", stage(layout, "r1", "r1"), keep=5)
+    release.commit(layout, "r1", stage(layout, "r1", "r1"))
+    release.prune(layout, keep=5)
     (layout.release("r1") / "release.json").write_text("{")
-    release.commit(layout, "r2", stage(layout, "r2", "r2"), keep=5)
+    release.commit(layout, "r2", stage(layout, "r2", "r2"))
+    release.prune(layout, keep=5)
     assert layout.current_id() == "r2"
     assert os.listdir(layout.secrets / "token") == ["r2"]

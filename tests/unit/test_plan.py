@@ -24,6 +24,7 @@ def planned(
     state: dict[str, Any],
     version: str = "v1",
     host: str = "staging-1",
+    routes: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Plan:
     asked = models.wish(model, **{"secrets": {"db_password": models.RELEASE}, **changes})
@@ -38,6 +39,7 @@ def planned(
             "version": version,
             "model": model,
             "extension": model["x-maestro"],
+            "routes": routes or [],
         },
     )
 
@@ -527,3 +529,42 @@ def test_what_leaves_the_data_where_it_is(change: Any) -> None:
     change(model)
     assert planning.moved_volumes("a", recorded, {"services": model["services"], **model}) == []
     assert planning.moved_volumes("a", "", models.rendered(models.shop()).compose) == []
+
+
+def route(name: str, **changes: Any) -> dict[str, Any]:
+    return {"name": name, "service": "web", "port": 8000, **changes}
+
+
+def test_a_changed_route_alone_is_a_change() -> None:
+    model = models.shop()
+    state = models.running(model)
+    state["release"]["routes"] = [route("a"), route("b"), route("c")]
+    plan = planned(model, state, routes=[route("a"), route("b", path="/x"), route("d")])
+    assert plan.routes == {"b": "changed", "c": "removed", "d": "new"}
+    assert plan.changes
+    assert "    route     d (new)" in planning.describe([plan], "0").splitlines()
+    assert not planned(model, models.running(model)).changes
+
+
+def test_a_service_whose_port_is_needed_goes_first() -> None:
+    state = models.running(models.shop())
+    model = models.shop()
+    model["services"]["shop"] = model["services"].pop("web")
+    plan = planned(model, state)
+    rendered = models.rendered(model)
+    assert planning.in_the_way(plan, rendered, state["compose"]) == ["web"]
+    model["services"]["shop"]["ports"][0]["published"] = "8001"
+    assert (
+        planning.in_the_way(planned(model, state), models.rendered(model), state["compose"]) == []
+    )
+
+
+def test_what_starts_first_says_so() -> None:
+    old, new = models.shop("v1"), models.shop("v2")
+    for model in (old, new):
+        del model["services"]["web"]["ports"]
+        model["services"]["web"]["deploy"]["update_config"] = {"order": "start-first"}
+    plan = planned(new, models.running(old), "v2")
+    assert (
+        f"    replace   web  {V1_V2} (start-first)" in planning.describe([plan], "0").splitlines()
+    )

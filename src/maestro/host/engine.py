@@ -11,6 +11,7 @@ import base64
 import http.client
 import json
 import socket
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -72,6 +73,21 @@ class Engine:
         if status >= 400:
             raise MaestroError(_message(body) or f"the Engine answered {status}", where=path)
         return json.loads(body)
+
+    def wait_ready(self, timeout: float) -> None:
+        """Wait until the Engine answers, for it may be starting; `MaestroError` if it does not."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                status, body = self.request("GET", "/_ping", timeout=5)
+                if status == 200:
+                    return
+                problem = MaestroError(_message(body), where=self._path)
+            except MaestroError as error:
+                problem = error
+            if time.monotonic() > deadline:
+                raise problem
+            time.sleep(0.25)
 
     def info(self) -> dict[str, Any]:
         """``GET /info``: version, data directory, memory in bytes."""

@@ -38,15 +38,12 @@ def stage(
         )
 
 
-def commit(layout: Layout, release: str, manifest: Mapping[str, Any], keep: int) -> list[str]:
-    """Make the staged release the current one and drop what is older than the last ``keep``.
-
-    Returns the ids of the releases that were dropped.
-    """
-    text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
-    write_atomically(layout.release(release) / "release.json", text, 0o644)
+def commit(layout: Layout, release: str, manifest: Mapping[str, Any]) -> None:
+    """Make a release the current one; one that was committed before keeps its manifest."""
+    path = layout.release(release) / "release.json"
+    if not path.exists():
+        write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n", 0o644)
     point(layout.current, layout.release(release))
-    return prune(layout, keep)
 
 
 def discard(layout: Layout, release: str) -> None:
@@ -58,7 +55,10 @@ def discard(layout: Layout, release: str) -> None:
 
 
 def prune(layout: Layout, keep: int) -> list[str]:
-    """Keep the current release and the ``keep`` - 1 newest others, with all they need."""
+    """Keep the current release and the ``keep`` - 1 newest others, with all they need.
+
+    Returns the ids of the releases that were dropped.
+    """
     current = layout.current_id()
     committed = sorted(_kept(layout), reverse=True)
     others = [release for release in committed if release != current]

@@ -1,236 +1,381 @@
-"""Replace services in dependency order and wait until each is healthy."""
+"""Exchange the containers of services by their own rules, and put the old ones back."""
 
 from __future__ import annotations
 
-import calendar
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import MaestroError
-from . import compose, mask, release
-from .engine import ONE_OFF, PROJECT, SERVICE, Engine
-from .layout import Layout
+from . import canary, compose, health, release
+from .containers import ids, of_service, of_stack
+from .engine import SERVICE, Engine
+from .layout import Layout, point
+from .rules import ROLLBACK, START_FIRST, UPDATE, Rules
 from .state import HASH_LABEL
+from .traffic import Traffic, everything, split
 
-POLL = 0.25  # seconds between two looks at a container
-SETTLED = 1.0  # seconds a service without a health check must run
-RESTARTS = 2  # a container that was restarted more often while we waited has failed
-LOG_LINES = 20
+# The Engine may be starting anew when a release has to be put back.
+ENGINE_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a host is brought to: a release on its disk, as its manifest records it.
+
+    ``services`` maps names to ``{hash, replicas, exchange}``; ``kind`` says whose rules count,
+    `rules.UPDATE` or `rules.ROLLBACK`.
+    """
+
+    release: str
+    services: Mapping[str, Mapping[str, Any]]
+    routes: Sequence[Mapping[str, Any]] = ()
+    kind: str = UPDATE
+
+
+@dataclass
+class _Exchange:
+    """One start-first service on its way from its old containers to new ones."""
+
+    rules: Rules
+    replicas: int
+    live: list[str]
+    old: list[str]
+    failed: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many new containers are still missing."""
+        return max(self.replicas - len(self.live) - self.failed, 0)
+
+    def retired(self) -> list[str]:
+        """The old containers whose places are taken; they leave ``old``."""
+        keep = min(self.left, len(self.old)) if self.left else 0
+        leaving = self.old[: len(self.old) - keep]
+        self.old = self.old[len(leaving) :]
+        if not self.left:
+            leaving += self.live[self.replicas :]
+            self.live = self.live[: self.replicas]
+        return leaving
+
+
+@dataclass
+class Roll:
+    """Brings the services of one stack to one release, level by level."""
+
+    layout: Layout
+    aim: Aim
+    timeout: float
+    recreate: frozenset[str] = frozenset()
+    with_canary: bool = False
+    check: Callable[[], None] = lambda: None
+    engine: Engine = field(default_factory=Engine)
+
+    def __post_init__(self) -> None:
+        self.traffic = Traffic(self.layout, self.engine, self.aim.routes)
+
+    def level(self, services: Iterable[str]) -> None:
+        """Exchange services that do not need each other; `MaestroError` names one that fails."""
+        beside: list[str] = []
+        in_place: list[str] = []
+        for name in services:
+            (beside if self.starts_beside(name) else in_place).append(name)
+        if in_place:
+            self._in_place(in_place)
+        if beside:
+            self._beside(beside)
+
+    def starts_beside(self, name: str) -> bool:
+        """Whether the service starts first and has a running container to start beside."""
+        there = of_service(self.engine, self.layout.stack, name)
+        running = any(item["State"] == "running" for item in there)
+        return self._rules(name).order == START_FIRST and running
+
+    def remove(self, services: Iterable[str]) -> list[str]:
+        """Stop and remove the containers of services; the names of those that had any."""
+        there = {
+            str(item["Id"]): name
+            for name in services
+            for item in of_service(self.engine, self.layout.stack, name)
+        }
+        self._retire(there)
+        return sorted(set(there.values()))
+
+    def _rules(self, name: str) -> Rules:
+        return Rules.of(self.aim.services[name], self.aim.kind)
+
+    def _replicas(self, name: str) -> int:
+        return int(self.aim.services[name]["replicas"])
+
+    def _wanted(self, item: Mapping[str, Any]) -> bool:
+        """Whether a container is what the aim wants it to be."""
+        name = item["Labels"].get(SERVICE, "")
+        right = item["Labels"].get(HASH_LABEL) == self.aim.services[name]["hash"]
+        sick = name in self.recreate or "(unhealthy)" in item.get("Status", "")
+        return right and not sick
+
+    # Stop-first: the old container goes, then the new one comes.
+
+    def _in_place(self, services: Sequence[str]) -> None:
+        whole = []
+        for name in services:
+            rules, replicas = self._rules(name), self._replicas(name)
+            there = of_service(self.engine, self.layout.stack, name)
+            stale = [item for item in there if not self._wanted(item)]
+            if stale and len(there) > 1 and 0 < rules.parallelism < replicas:
+                self._one_after_the_other(name, rules, replicas)
+            else:
+                # Compose keeps what is right but would keep what is sick as well.
+                self._retire({str(item["Id"]): name for item in stale if self._same(item, name)})
+                whole.append(name)
+        if not whole:
+            return
+        self._compose(whole)
+        health.wait_services(self.layout, self.engine, whole, self.timeout)
+        found = ids(self.engine, self.layout.stack)
+        self.traffic.to({name: everything(sorted(found[name])) for name in whole})
+        self._monitor({c: name for name in whole for c in found[name]}, whole)
+
+    def _same(self, item: Mapping[str, Any], name: str) -> bool:
+        return bool(item["Labels"].get(HASH_LABEL) == self.aim.services[name]["hash"])
+
+    def _one_after_the_other(self, name: str, rules: Rules, replicas: int) -> None:
+        failed = 0
+        while True:
+            there = of_service(self.engine, self.layout.stack, name)
+            stale = [str(item["Id"]) for item in there if not self._wanted(item)]
+            kept = [str(item["Id"]) for item in there if self._wanted(item)]
+            leaving = stale[: rules.batch(len(stale))]
+            missing = replicas - len(there) - failed + len(leaving)
+            if not leaving and missing <= 0:
+                return
+            rest = [c for c in [*kept, *stale] if c not in leaving]
+            self.traffic.to({name: everything(rest)})
+            self._retire(dict.fromkeys(leaving, name))
+            new = self._start({name: max(missing, 0)})
+            bad = health.wait(self.engine, new, self.timeout)
+            failed += len(bad)
+            self._judge(new, bad, {name: failed})
+            self.traffic.to({name: everything([*rest, *(c for c in new if c not in bad)])})
+            self._monitor(new, [name])
+            time.sleep(rules.delay)
+
+    # Start-first: the new container comes beside the old one and takes over its requests.
+
+    def _beside(self, services: Sequence[str]) -> None:
+        ways = {name: self._way(name) for name in services}
+        first = True
+        while True:
+            more = {name: way.rules.batch(way.left) for name, way in ways.items() if way.left}
+            new = self._start(more) if more else {}
+            bad = health.wait(self.engine, new, self.timeout) if new else {}
+            for container in bad:
+                ways[new[container]].failed += 1
+            self._judge(new, bad, {name: way.failed for name, way in ways.items()})
+            good = {container: name for container, name in new.items() if container not in bad}
+            if first and self.with_canary:
+                self._try(good, ways)
+            first = False
+            for container, name in good.items():
+                ways[name].live.append(container)
+            leaving = {container: name for name, way in ways.items() for container in way.retired()}
+            self.traffic.to({n: everything([*way.live, *way.old]) for n, way in ways.items()})
+            self._monitor(good, list(more))
+            self._retire(leaving)
+            if not any(way.left for way in ways.values()):
+                return
+            time.sleep(max(way.rules.delay for way in ways.values()))
+
+    def _way(self, name: str) -> _Exchange:
+        """Where a service stands; what does not run is removed, or Compose would start it."""
+        there = of_service(self.engine, self.layout.stack, name)
+        self._retire({str(item["Id"]): name for item in there if item["State"] != "running"})
+        running = [item for item in there if item["State"] == "running"]
+        return _Exchange(
+            rules=self._rules(name),
+            replicas=self._replicas(name),
+            live=[str(item["Id"]) for item in running if self._wanted(item)],
+            old=[str(item["Id"]) for item in running if not self._wanted(item)],
+        )
+
+    def _try(self, new: Mapping[str, str], ways: Mapping[str, _Exchange]) -> None:
+        """Give the first new containers a part of the requests, and see how they do."""
+        for name, way in ways.items():
+            route = self.traffic.canary(name)
+            fresh = [container for container, service in new.items() if service == name]
+            if not route or not fresh or not way.old:
+                continue
+            rule = route["canary"]
+            self.traffic.to({name: split([*way.live, *way.old], fresh, int(rule["weight"]))})
+            why = canary.watch(self.engine, fresh, rule, int(route["port"]))
+            if why:
+                raise health.failure(self.layout, self.engine, name, fresh, f"canary: {why}")
+
+    # What both ways share.
+
+    def _judge(
+        self, owner: Mapping[str, str], bad: Mapping[str, str], failed: Mapping[str, int]
+    ) -> None:
+        """Raise unless the rules of every service with failed containers tolerate them."""
+        intolerable = {
+            container: why
+            for container, why in bad.items()
+            if not self._rules(owner[container]).tolerates(
+                failed[owner[container]], self._replicas(owner[container])
+            )
+        }
+        health.raise_first(self.layout, self.engine, owner, intolerable)
+
+    def _monitor(self, owner: Mapping[str, str], services: Iterable[str]) -> None:
+        duration = max((self._rules(name).monitor for name in services), default=0)
+        if duration:
+            bad = health.watch(self.engine, owner, duration)
+            count = {name: sum(owner[c] == name for c in bad) for name in set(owner.values())}
+            self._judge(owner, bad, count)
+
+    def _start(self, more: Mapping[str, int]) -> dict[str, str]:
+        """Start so many more containers of each service beside those it has: id to service."""
+        before = ids(self.engine, self.layout.stack)
+        scale = []
+        for name, count in more.items():
+            scale += ["--scale", f"{name}={len(before.get(name, ())) + count}"]
+        self._compose(list(more), "--no-recreate", *scale)
+        after = ids(self.engine, self.layout.stack)
+        return {
+            container: name
+            for name in more
+            for container in sorted(after.get(name, set()) - before.get(name, set()))
+        }
+
+    def _compose(self, services: Sequence[str], *options: str) -> None:
+        self.check()
+        argv = compose.arguments(
+            self.layout.stack,
+            self.layout.compose_file(self.aim.release),
+            *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *options),
+            *services,
+        )
+        result = compose.run(argv, timeout=self.timeout)
+        if result.returncode == 0:
+            return
+        there = [
+            str(item["Id"])
+            for name in services
+            for item in of_service(self.engine, self.layout.stack, name)
+            if item["State"] != "running" and item["Labels"].get(HASH_LABEL)
+        ]
+        why = health.last_lines(result.stderr, 6)
+        raise health.failure(self.layout, self.engine, ", ".join(services), there, why)
+
+    def _retire(self, containers: Mapping[str, str]) -> None:
+        """Let containers (id to service) finish what they do, then stop and remove them."""
+        if not containers:
+            return
+        self.check()
+        self.traffic.drain(containers)
+        with ThreadPoolExecutor(len(containers)) as pool:
+            list(pool.map(self.engine.remove, containers))
 
 
 def up(
-    layout: Layout,
-    staged: str,
-    levels: Sequence[Sequence[str]],
-    timeout: float,
-    recreate: Iterable[str] = (),
+    roll: Roll, levels: Sequence[Sequence[str]], remove_first: Iterable[str] = ()
 ) -> dict[str, list[str]]:
-    """Bring the services of ``levels`` to the staged release, one level after the other.
+    """Bring the services of ``levels`` to the aim, one level after the other.
 
-    Services in ``recreate`` get a new container even where nothing about them changed.
-    Returns ``created`` and ``replaced`` service names, from container ids before and after.
-    Raises `MaestroError` that names the failed service and shows its last log lines, redacted.
+    ``remove_first`` are services the release no longer has and whose ports it needs.
+    Returns ``created``, ``replaced`` and ``removed`` service names, from container ids before
+    and after. Raises `MaestroError` that names the failed service and shows its last log
+    lines, redacted.
     """
-    engine = Engine()
-    before = _ids(engine, layout.stack)
-    for service in recreate:
-        for summary in _containers(engine, layout.stack, service):
-            engine.remove(str(summary["Id"]))
+    stack = roll.layout.stack
+    before = ids(roll.engine, stack)
+    removed = roll.remove(remove_first)
     for level in levels:
-        _up_level(layout, staged, level, timeout, engine)
-    after = _ids(engine, layout.stack)
-    touched = [service for level in levels for service in level]
+        roll.level(level)
+    roll.traffic.settle()
+    after = ids(roll.engine, stack)
+    touched = sorted({service for level in levels for service in level})
     return {
-        "created": sorted(service for service in touched if service not in before),
-        "replaced": sorted(
-            service
-            for service in touched
-            if service in before and before[service] != after.get(service)
-        ),
+        "created": [name for name in touched if name not in before],
+        "replaced": [
+            name for name in touched if name in before and before[name] != after.get(name)
+        ],
+        "removed": removed,
     }
 
 
-def _up_level(
-    layout: Layout, staged: str, services: Sequence[str], timeout: float, engine: Engine
-) -> None:
-    argv = compose.arguments(
-        layout.stack,
-        layout.compose_file(staged),
-        *("up", "--detach", "--no-deps", "--no-build", "--pull", "never"),
-        *services,
-    )
-    result = compose.run(argv, timeout=timeout)
-    if result.returncode != 0:
-        raise _failure(layout, engine, services, _last_lines(result.stderr, 6))
-    wait_healthy(layout, services, timeout, engine)
-
-
-def wait_healthy(
-    layout: Layout, services: Sequence[str], timeout: float, engine: Engine | None = None
-) -> None:
-    """Wait until every container of the services is healthy, or running without a health check."""
-    engine = engine or Engine()
-    deadline = time.monotonic() + timeout
-    restarts: dict[str, int] = {}
-    waiting = set(services)
-    while waiting:
-        for service in sorted(waiting):
-            verdict = _verdict(engine, layout.stack, service, restarts)
-            if verdict == "healthy":
-                waiting.discard(service)
-            elif verdict != "waiting":
-                raise _failure(layout, engine, [service], verdict)
-        if waiting and time.monotonic() > deadline:
-            text = f"not healthy after {timeout:.0f} s"
-            raise _failure(layout, engine, sorted(waiting), text)
-        if waiting:
-            time.sleep(POLL)
-
-
-def _verdict(engine: Engine, stack: str, service: str, restarts: dict[str, int]) -> str:
-    """``healthy``, ``waiting``, or what is wrong."""
-    found = _containers(engine, stack, service)
-    if not found:
-        return "has no container"
-    verdicts = set()
-    for summary in found:
-        detail = engine.inspect(str(summary["Id"]))
-        state, container = detail["State"], str(detail["Id"])
-        first = restarts.setdefault(container, int(detail.get("RestartCount", 0)))
-        health = state.get("Health", {}).get("Status", "none")
-        if int(detail.get("RestartCount", 0)) - first > RESTARTS:
-            return f"crashes at start (exit code {state['ExitCode']})"
-        if state["Status"] in ("exited", "dead"):
-            return f"exited with code {state['ExitCode']}"
-        if health == "unhealthy":
-            return "is unhealthy"
-        settled = health == "none" and _age(state) >= SETTLED
-        if state["Status"] == "running" and (health == "healthy" or settled):
-            verdicts.add("healthy")
-        else:
-            verdicts.add("waiting")
-    return "waiting" if "waiting" in verdicts else "healthy"
-
-
-def _age(state: Mapping[str, Any]) -> float:
-    """Seconds since a container started."""
-    started = time.strptime(str(state["StartedAt"])[:19], "%Y-%m-%dT%H:%M:%S")
-    return time.time() - calendar.timegm(started)
-
-
-def _failure(layout: Layout, engine: Engine, services: Iterable[str], why: str) -> MaestroError:
-    """What failed, with the last log lines of each service, redacted."""
-    masked = mask.redactor(layout)
-    parts = []
-    for service in services:
-        for summary in _containers(engine, layout.stack, service):
-            lines = engine.logs(str(summary["Id"]), LOG_LINES).strip() or "(it wrote nothing)"
-            probe = _last_probe(engine.inspect(str(summary["Id"])))
-            parts.append(f"last lines of {service}:\n{_indent(lines)}")
-            if probe:
-                parts.append(f"last health check of {service}:\n{_indent(probe)}")
-    names = ", ".join(services)
-    return MaestroError(
-        masked.text("\n".join([f"service {names}: {why}", *parts])),
-        where=f"stack {layout.stack}",
-        fix="correct the service and deploy again",
-    )
-
-
-def _last_probe(detail: Mapping[str, Any]) -> str:
-    log = (detail["State"].get("Health") or {}).get("Log") or []
-    if not log or log[-1].get("ExitCode") == 0:
-        return ""
-    return _last_lines(str(log[-1].get("Output", "")), 5)
-
-
-def put_back(layout: Layout, staged: str, timeout: float) -> dict[str, Any]:
+def put_back(
+    layout: Layout,
+    staged: str,
+    timeout: float,
+    serves: str | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Let the release that served serve again, and remove what the failed one brought.
 
-    Containers that still are what the old release wants are not touched. Without an
-    old release the stack's containers are removed; named volumes always stay.
+    ``serves`` is its id, by default the current one. Containers that still are what it wants
+    are not touched; what starts first comes back before the failed one goes. Where no release
+    served, the stack's containers are removed; named volumes always stay.
     """
     engine = Engine()
-    current = layout.current_id()
-    if not current:
+    engine.wait_ready(ENGINE_PATIENCE)
+    old = layout.current_id() if serves is None else serves
+    if not old:
         _remove_everything(layout, staged, engine)
         release.discard(layout, staged)
         return {"serves": "", "restored": []}
-    manifest = layout.manifest(current)
-    wanted = set(manifest["services"])
-    restored = []
-    for service in sorted({str(item) for item in _services(engine, layout.stack)} - wanted):
-        for summary in _containers(engine, layout.stack, service):
-            engine.remove(str(summary["Id"]))
-    for level in manifest["order"]:
-        stale = [
-            name
-            for name in level
-            if not _serves(engine, layout.stack, name, manifest["services"][name])
-        ]
+    manifest = layout.manifest(old)
+    services: Mapping[str, Any] = manifest["services"]
+    aim = Aim(old, services, manifest.get("routes") or [], ROLLBACK)
+    roll = Roll(layout, aim, timeout, check=check, engine=engine)
+    check()
+    if layout.current_id() != old:
+        point(layout.current, layout.release(old))
+    restored: list[str] = []
+    for level in together(roll, manifest["order"]):
+        stale = [name for name in level if not _serves(engine, layout.stack, name, services[name])]
         if stale:
-            _up_level(layout, current, stale, timeout, engine)
+            roll.level(stale)
             restored += stale
+    roll.traffic.settle()
+    there = {str(item["Labels"].get(SERVICE, "")) for item in of_stack(engine, layout.stack)}
+    roll.remove(sorted(there - set(services)))
     release.discard(layout, staged)
-    return {"serves": current, "restored": restored}
+    return {"serves": old, "restored": restored}
 
 
-def remove_services(layout: Layout, services: Iterable[str]) -> list[str]:
-    """Stop and remove the containers of services the stack no longer has."""
-    engine = Engine()
-    removed = []
-    for service in services:
-        for summary in _containers(engine, layout.stack, service):
-            engine.remove(str(summary["Id"]))
-            removed.append(service)
-    return sorted(set(removed))
+def together(roll: Roll, levels: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Levels made one where all their services start beside what runs.
+
+    What they need is there already, so that none has to wait for another.
+    """
+    joined: list[list[str]] = []
+    open_to_more = False
+    for level in levels:
+        beside = all(roll.starts_beside(name) for name in level)
+        if beside and open_to_more:
+            joined[-1] += level
+        else:
+            joined.append(list(level))
+        open_to_more = beside
+    return joined
 
 
 def _remove_everything(layout: Layout, staged: str, engine: Engine) -> None:
+    Traffic(layout, engine, ()).settle()
     if layout.compose_file(staged).exists():
         argv = compose.arguments(layout.stack, layout.compose_file(staged))
         compose.run([*argv, "down", "--remove-orphans"], timeout=600)
-    for service in _services(engine, layout.stack):
-        for summary in _containers(engine, layout.stack, service):
-            engine.remove(str(summary["Id"]))
+    for item in of_stack(engine, layout.stack):
+        engine.remove(str(item["Id"]))
 
 
 def _serves(engine: Engine, stack: str, service: str, wanted: Mapping[str, Any]) -> bool:
-    found = _containers(engine, stack, service)
+    found = of_service(engine, stack, service)
     return len(found) == wanted["replicas"] and all(
         item["Labels"].get(HASH_LABEL) == wanted["hash"]
         and item["State"] == "running"
         and "(unhealthy)" not in item.get("Status", "")
         for item in found
     )
-
-
-def _containers(engine: Engine, stack: str, service: str) -> list[dict[str, Any]]:
-    found = engine.containers(f"{PROJECT}={stack}")
-    return [
-        item
-        for item in found
-        if item["Labels"].get(SERVICE) == service and item["Labels"].get(ONE_OFF, "False") != "True"
-    ]
-
-
-def _services(engine: Engine, stack: str) -> set[str]:
-    return {item["Labels"].get(SERVICE, "") for item in engine.containers(f"{PROJECT}={stack}")}
-
-
-def _ids(engine: Engine, stack: str) -> dict[str, set[str]]:
-    """Container ids by service."""
-    found: dict[str, set[str]] = {}
-    for item in engine.containers(f"{PROJECT}={stack}"):
-        if item["Labels"].get(ONE_OFF, "False") != "True":
-            found.setdefault(item["Labels"].get(SERVICE, ""), set()).add(str(item["Id"]))
-    return found
-
-
-def _last_lines(text: str, count: int) -> str:
-    return "\n".join(text.strip().splitlines()[-count:])
-
-
-def _indent(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -27,7 +27,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         """Follow nothing."""
 
 
-class _Failed(Exception):
+class Failed(Exception):
     """One attempt of one check failed."""
 
 
@@ -63,7 +63,7 @@ def _attempt(layout: Layout, release: str, item: Mapping[str, Any], attempts: in
             time.sleep(PAUSE)
         try:
             _once(layout, release, item)
-        except _Failed as failed:
+        except Failed as failed:
             reason = str(failed)
         else:
             return ""
@@ -79,7 +79,7 @@ def _once(layout: Layout, release: str, item: Mapping[str, Any]) -> None:
         try:
             socket.create_connection(address, timeout).close()
         except OSError as error:
-            raise _Failed(f"tcp {address[0]}:{address[1]}: {error}") from error
+            raise Failed(f"tcp {address[0]}:{address[1]}: {error}") from error
     else:
         _command(layout, release, item["command"], timeout)
 
@@ -87,6 +87,11 @@ def _once(layout: Layout, release: str, item: Mapping[str, Any]) -> None:
 def _http(layout: Layout, spec: Mapping[str, Any], timeout: float) -> None:
     host, port = _address(layout, spec)
     url = f"{spec.get('scheme', 'http')}://{host}:{port}{spec.get('path', '/')}"
+    answers(url, spec, timeout)
+
+
+def answers(url: str, spec: Mapping[str, Any], timeout: float) -> None:
+    """Ask ``url`` and compare the answer with ``spec``; `Failed` says what was seen."""
     request = urllib.request.Request(url, headers=dict(spec.get("headers", {})))  # noqa: S310 -- http(s)
     wanted = int(spec.get("status", 200))
     follow: list[urllib.request.BaseHandler] = [_Stay()] if 300 <= wanted < 400 else []
@@ -100,12 +105,12 @@ def _http(layout: Layout, spec: Mapping[str, Any], timeout: float) -> None:
         status, body = error.code, error.read(LARGEST)
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        raise _Failed(f"{url}: {reason}") from error
+        raise Failed(f"{url}: {reason}") from error
     text = body.decode("utf-8", "replace")
     if status != wanted:
-        raise _Failed(f"{url}: status {status}, expected {wanted}: {text[:300]}")
+        raise Failed(f"{url}: status {status}, expected {wanted}: {text[:300]}")
     if str(spec.get("contains", "")) not in text:
-        raise _Failed(f"{url}: the answer does not contain {spec['contains']!r}: {text[:300]}")
+        raise Failed(f"{url}: the answer does not contain {spec['contains']!r}: {text[:300]}")
     _compare(url, spec.get("json", {}), text)
 
 
@@ -115,11 +120,11 @@ def _compare(url: str, wanted: Mapping[str, Any], text: str) -> None:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise _Failed(f"{url}: the answer is not JSON: {text[:300]}") from error
+        raise Failed(f"{url}: the answer is not JSON: {text[:300]}") from error
     for key, value in wanted.items():
         seen = found.get(key) if isinstance(found, dict) else None
         if seen != value:
-            raise _Failed(f"{url}: {key} is {seen!r}, expected {value!r}")
+            raise Failed(f"{url}: {key} is {seen!r}, expected {value!r}")
 
 
 def _address(layout: Layout, spec: Mapping[str, Any]) -> tuple[str, int]:
@@ -135,7 +140,7 @@ def _address(layout: Layout, spec: Mapping[str, Any]) -> tuple[str, int]:
         for network in item["NetworkSettings"]["Networks"].values():
             if network.get("IPAddress"):
                 return str(network["IPAddress"]), port
-    raise _Failed(f"service {spec['service']} has no running container with an address")
+    raise Failed(f"service {spec['service']} has no running container with an address")
 
 
 def _command(layout: Layout, release: str, spec: Mapping[str, Any], timeout: float) -> None:
@@ -144,10 +149,10 @@ def _command(layout: Layout, release: str, spec: Mapping[str, Any], timeout: flo
     try:
         result = compose.run(argv, timeout=timeout)
     except compose.TimedOut as error:
-        raise _Failed(error.what) from error
+        raise Failed(error.what) from error
     if result.returncode != 0:
         seen = (result.stdout + result.stderr).strip()[-300:]
-        raise _Failed(f"{' '.join(map(str, spec['argv']))}: exit code {result.returncode}: {seen}")
+        raise Failed(f"{' '.join(map(str, spec['argv']))}: exit code {result.returncode}: {seen}")
 
 
 def _describe(item: Mapping[str, Any]) -> str:

@@ -1,0 +1,55 @@
+"""Ansible module: drop what no release needs any more, see `maestro.host.release`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils import maestro_module
+from ansible.module_utils.maestro.host import release
+from ansible.module_utils.maestro.host.layout import Layout
+
+DOCUMENTATION = r"""
+module: maestro_finish
+short_description: Drop what no release needs any more
+description:
+  - Keeps the newest releases and removes the others with their secrets, configs and images.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack.
+    type: str
+    required: true
+  keep:
+    description: How many releases stay.
+    type: int
+    required: true
+attributes:
+  check_mode: {support: none, description: The plan says what would be done.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Keep the five newest releases
+  maestro_finish:
+    root: /opt/maestro
+    stack: shop
+    keep: 5
+"""
+RETURN = r"""
+dropped: {description: Ids of the releases that were dropped., returned: success, type: list}
+"""
+
+
+ARGUMENTS = {"keep": {"type": "int", "required": True}}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it, and say what changed."""
+    dropped = release.prune(layout, params["keep"])
+    return {"changed": bool(dropped), "dropped": dropped}
+
+
+if __name__ == "__main__":
+    maestro_module.run(ARGUMENTS, work)

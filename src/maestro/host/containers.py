@@ -1,0 +1,48 @@
+"""The containers of a stack, as the Engine lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import MaestroError
+from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+
+
+def of_stack(engine: Engine, stack: str) -> list[dict[str, Any]]:
+    """Summaries of all containers of a stack's services, running or not, oldest first."""
+    found = [
+        item
+        for item in engine.containers(f"{PROJECT}={stack}")
+        if item["Labels"].get(ONE_OFF, "False") != "True"
+    ]
+    return sorted(found, key=lambda item: int(item.get("Created", 0)))
+
+
+def of_service(engine: Engine, stack: str, service: str) -> list[dict[str, Any]]:
+    """Summaries of the containers of one service, oldest first."""
+    return [item for item in of_stack(engine, stack) if item["Labels"].get(SERVICE) == service]
+
+
+def ids(engine: Engine, stack: str) -> dict[str, set[str]]:
+    """Container ids by service."""
+    found: dict[str, set[str]] = {}
+    for item in of_stack(engine, stack):
+        found.setdefault(str(item["Labels"].get(SERVICE, "")), set()).add(str(item["Id"]))
+    return found
+
+
+def address_of(detail: Mapping[str, Any]) -> str:
+    """The address of a running container on the host's bridge; `MaestroError` without one.
+
+    ``detail`` is what the Engine's inspection answers.
+    """
+    networks = detail["NetworkSettings"]["Networks"]
+    for name in sorted(networks):
+        if networks[name].get("IPAddress"):
+            return str(networks[name]["IPAddress"])
+    raise MaestroError(
+        "the container has no address",
+        where=str(detail.get("Name", "")).lstrip("/"),
+        fix="a service with a route or a check needs a network of its own",
+    )

@@ -1,0 +1,248 @@
+"""Exchanging containers: when one counts as healthy, what is said when it does not, what goes back.
+
+Real exchanges, start-first and under requests, are made on the lab's hosts by tests/e2e.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import real_servers
+from fake_engine import NAME, Fake, detail, frame, summary
+from real_servers import Answer
+
+from maestro.errors import MaestroError
+from maestro.host import engine, health, release, roll, secrets, state
+from maestro.host.engine import Engine
+from maestro.host.layout import Layout, write_atomically
+from maestro.host.rules import START_FIRST, Rules
+
+
+@pytest.fixture
+def fake() -> Fake:
+    found = Fake()
+    found.say("GET /_ping", "OK")
+    return found
+
+
+@pytest.fixture
+def client(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    with real_servers.unix_server(tmp_path / "engine.sock", fake) as server:
+        for module in (release, roll):
+            monkeypatch.setattr(module, "Engine", lambda: Engine(server.address))
+        yield Engine(server.address)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "maestro", "shop")
+
+
+def aimless(layout: Layout, client: Engine) -> roll.Roll:
+    return roll.Roll(layout, roll.Aim("r1", {}), 1, engine=client)
+
+
+def service(fake: Fake, **changes: Any) -> None:
+    fake.say("GET /containers/json", [summary()])
+    fake.say("GET /containers/web/json", detail(**changes))
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "POLL", 0.01)
+
+
+@pytest.mark.parametrize("changes", [{}, {"Health": {"Status": "healthy"}}])
+def test_healthy_or_running_for_a_while(
+    client: Engine, fake: Fake, layout: Layout, changes: dict[str, Any]
+) -> None:
+    service(fake, **changes)
+    health.wait_services(layout, client, ["web"], 1)
+
+
+def test_a_service_that_has_just_started_is_waited_for(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    service(fake, StartedAt=now)
+    start = time.time()
+    health.wait_services(layout, client, ["web"], 5)
+    assert time.time() - start < 3
+    assert len(fake.asked) > 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"Status": "exited", "ExitCode": 3}, "exited with code 3"),
+        ({"Status": "dead", "ExitCode": 137}, "exited with code 137"),
+        ({"Health": {"Status": "unhealthy"}}, "is unhealthy"),
+        ({"Health": {"Status": "starting"}}, "not healthy after 0 s"),
+        ({"Status": "restarting", "ExitCode": 1}, "not healthy after 0 s"),
+        ({"Status": "created"}, "not healthy after 0 s"),
+    ],
+)
+def test_a_service_that_does_not_come_up(
+    client: Engine, fake: Fake, layout: Layout, changes: dict[str, Any], why: str
+) -> None:
+    service(fake, **changes)
+    fake.answers["GET /containers/web/logs"] = Answer(200, frame(1, b"last words\n"))
+    with pytest.raises(MaestroError) as caught:
+        health.wait_services(layout, client, ["web"], 0.05)
+    assert caught.value.what.splitlines() == [
+        f"service web: {why}",
+        "last lines of web:",
+        "    last words",
+    ]
+    assert caught.value.where == "stack shop"
+
+
+def test_a_service_that_crashes_again_and_again(client: Engine, fake: Fake, layout: Layout) -> None:
+    count = iter(range(100))
+    fake.say("GET /containers/json", [summary()])
+    fake.answers["GET /containers/web/json"] = lambda _: Answer(
+        200,
+        json.dumps(detail(Status="restarting", ExitCode=2, RestartCount=next(count))).encode(),
+    )
+    with pytest.raises(MaestroError, match=r"service web: crashes at start \(exit code 2\)"):
+        health.wait_services(layout, client, ["web"], 5)
+
+
+def test_a_service_without_a_container(client: Engine, fake: Fake, layout: Layout) -> None:
+    fake.say("GET /containers/json", [summary("db"), summary(oneoff="True")])
+    with pytest.raises(MaestroError, match="service web: has no container"):
+        health.wait_services(layout, client, ["web"], 1)
+
+
+def test_a_failure_shows_the_probe_and_no_secret(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    secrets.write(layout, [{"name": "t", "version": "r1", "uid": 0}], {"t": "swordfish-12"})
+    log = [{"ExitCode": 0, "Output": "fine"}, {"ExitCode": 1, "Output": "x\nbad swordfish-12\n"}]
+    service(fake, Health={"Status": "unhealthy", "Log": log})
+    fake.answers["GET /containers/web/logs"] = Answer(200, frame(2, b"token swordfish-12"))
+    with pytest.raises(MaestroError) as caught:
+        health.wait_services(layout, client, ["web"], 1)
+    assert "swordfish" not in str(caught.value)
+    assert "last health check of web:\n    x\n    bad " in caught.value.what
+
+
+def test_services_no_longer_wanted_are_removed(client: Engine, fake: Fake, layout: Layout) -> None:
+    fake.say("GET /containers/json", [summary("old"), summary("web")])
+    assert aimless(layout, client).remove(["old", "gone"]) == ["old"]
+    changed = [request for request in fake.requests if not request.startswith("GET")]
+    assert changed == ["POST /containers/old/stop", "DELETE /containers/old?v=0&force=1"]
+
+
+def serving(layout: Layout) -> None:
+    write_atomically(layout.compose_file("r1"), "", 0o644)
+    facts = {"hash": "h1", "replicas": 1, "image": NAME}
+    manifest = {"services": {"web": facts}, "order": [["web"]]}
+    release.commit(layout, "r1", manifest)
+    write_atomically(layout.compose_file("r2"), "", 0o644)
+
+
+def test_putting_back_touches_nothing_that_still_serves(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    serving(layout)
+    fake.say("GET /containers/json", [summary(), summary("newcomer")])
+    assert roll.put_back(layout, "r2", 5) == {"serves": "r1", "restored": []}
+    changed = [request for request in fake.requests if not request.startswith("GET")]
+    assert changed == ["POST /containers/newcomer/stop", "DELETE /containers/newcomer?v=0&force=1"]
+    assert not layout.release("r2").exists()
+
+
+def test_putting_back_where_nothing_served_removes_what_came(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    (layout.release("r2") / "half").mkdir(parents=True)
+    fake.say("GET /containers/json", [summary(), summary("db")])
+    assert roll.put_back(layout, "r2", 5) == {"serves": "", "restored": []}
+    gone = [request for request in fake.requests if request.startswith("DELETE")]
+    assert sorted(gone) == [
+        "DELETE /containers/db?v=0&force=1",
+        "DELETE /containers/web?v=0&force=1",
+    ]
+    assert not layout.release("r2").exists()
+
+
+@pytest.mark.parametrize(
+    ("containers", "serves"),
+    [
+        ([summary(Status="Up 2 minutes (healthy)")], True),
+        ([], False),
+        ([summary(State="exited")], False),
+        ([summary(Status="Up 2 minutes (unhealthy)")], False),
+        ([summary(Labels={engine.SERVICE: "web", state.HASH_LABEL: "h2"})], False),
+        ([summary(), summary()], False),
+    ],
+)
+def test_what_still_serves(
+    client: Engine, fake: Fake, containers: list[dict[str, Any]], serves: bool
+) -> None:
+    fake.say("GET /containers/json", containers)
+    assert roll._serves(client, "shop", "web", {"hash": "h1", "replicas": 1}) == serves
+
+
+# The rules of an exchange
+
+
+def test_rules_of_an_older_manifest_stop_first() -> None:
+    assert Rules.of({"hash": "h1"}, "update").order == "stop-first"
+
+
+@pytest.mark.parametrize(("parallelism", "left", "batch"), [(0, 3, 3), (1, 3, 1), (2, 1, 1)])
+def test_a_batch(parallelism: int, left: int, batch: int) -> None:
+    assert Rules(parallelism=parallelism).batch(left) == batch
+
+
+@pytest.mark.parametrize(
+    ("action", "ratio", "failed", "tolerated"),
+    [
+        ("rollback", 1.0, 1, False),
+        ("rollback", 0.0, 0, True),
+        ("continue", 0.0, 1, False),
+        ("continue", 0.25, 1, True),
+        ("continue", 0.25, 2, False),
+    ],
+)
+def test_how_many_may_fail(action: str, ratio: float, failed: int, tolerated: bool) -> None:
+    rules = Rules(on_failure=action, max_failure_ratio=ratio)
+    assert rules.tolerates(failed, 4) == tolerated
+
+
+def exchange(replicas: int, live: str, old: str) -> roll._Exchange:
+    return roll._Exchange(Rules(order=START_FIRST), replicas, list(live), list(old))
+
+
+def test_an_old_container_goes_when_its_place_is_taken() -> None:
+    way = exchange(2, "", "ab")
+    assert (way.left, way.retired()) == (2, [])
+    way.live.append("x")
+    assert way.retired() == ["a"]
+    way.live.append("y")
+    assert (way.retired(), way.left, way.old) == (["b"], 0, [])
+
+
+def test_more_replicas_keep_the_old_until_the_last_places() -> None:
+    way = exchange(4, "x", "ab")
+    assert way.retired() == []
+    way.live += "yz"
+    assert way.retired() == ["a"]
+
+
+def test_fewer_replicas_let_the_newest_go() -> None:
+    way = exchange(1, "xyz", "")
+    assert (way.retired(), way.live) == (["y", "z"], ["x"])
+
+
+def test_a_tolerated_failure_frees_its_place() -> None:
+    way = exchange(2, "x", "ab")
+    way.failed = 1
+    assert (way.left, way.retired()) == (0, ["a", "b"])
