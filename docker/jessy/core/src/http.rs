@@ -1,7 +1,10 @@
 //! The HTTP interface.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,6 +40,8 @@ pub struct App {
     pub token: Secret,
     pub counters: Counters,
     pub metrics: Metrics,
+    /// Set once the service is asked to stop: every answer then closes its connection.
+    pub stopping: AtomicBool,
 }
 
 pub type Shared = Arc<App>;
@@ -106,6 +111,9 @@ async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Res
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or("unknown", MatchedPath::as_str).to_owned();
     let mut response = next.run(request).await;
+    if app.stopping.load(Ordering::Relaxed) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let took = started.elapsed();
     let status = response.status().as_u16();
     app.metrics.observe(method.as_str(), &route, status, took);

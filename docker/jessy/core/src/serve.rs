@@ -1,6 +1,13 @@
 //! `jessy serve`: answers until asked to stop, then finishes what it began.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::http::HeaderValue;
 use tokio::{net::TcpListener, sync::oneshot, time};
@@ -15,6 +22,10 @@ use crate::{
     shutdown,
 };
 
+/// How long it still answers after it was asked to stop. Longer than a client keeps a connection
+/// that nothing uses, so that none sends a request on one that is just being closed.
+const LINGER: Duration = Duration::from_millis(1500);
+
 pub async fn run(config: Config, version: &'static str) -> Result<(), String> {
     let counters = Counters::open(&config.mmap_dir)?;
     counters.started();
@@ -25,6 +36,7 @@ pub async fn run(config: Config, version: &'static str) -> Result<(), String> {
         token: config.api_token.ok_or("API_TOKEN is missing")?,
         counters,
         metrics: Metrics::new(version).map_err(|error| error.to_string())?,
+        stopping: AtomicBool::new(false),
     });
     let listener = TcpListener::bind(config.listen)
         .await
@@ -32,11 +44,16 @@ pub async fn run(config: Config, version: &'static str) -> Result<(), String> {
     info!(address = %config.listen, "listening");
 
     let (stopping, stopped) = oneshot::channel();
-    let server = axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(async {
-        let signal = shutdown::requested().await;
-        info!(signal, "shutting down: no new connections, requests in flight finish");
-        let _ = stopping.send(());
-    });
+    let serving = app.clone();
+    let server =
+        axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(async move {
+            let signal = shutdown::requested().await;
+            info!(signal, "shutting down: connections close after their next answer");
+            serving.stopping.store(true, Ordering::Relaxed);
+            time::sleep(LINGER).await;
+            info!("no new connections, requests in flight finish");
+            let _ = stopping.send(());
+        });
     let too_long = async {
         // Without a signal the sender is never used, and this never ends.
         match stopped.await {

@@ -18,7 +18,10 @@ type core struct {
 }
 
 func newCore(base *url.URL, token config.Secret) *core {
-	return &core{base: base, token: token, client: http.Client{Timeout: 10 * time.Second}}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	// Shorter than the core goes on answering after it was asked to stop.
+	transport.IdleConnTimeout = time.Second
+	return &core{base: base, token: token, client: http.Client{Timeout: 10 * time.Second, Transport: transport}}
 }
 
 // do sends a request; the caller closes the answer's body. The trace context
