@@ -93,6 +93,7 @@ def decide(inputs: Inputs) -> Decision:
             host, str(request["environment"]), rendered, found, images=images, wish=wish
         )
         problems += planning.preflight(plan, rendered, found)
+        problems += routes.preflight(host, plan.stack, wish["routes"], found["edge"])
         if not request.get("accept_volume_change"):
             problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
         decision.plans.append(plan)

@@ -332,3 +332,12 @@ def test_waves(hosts: str, sizes: list[str], found: list[str]) -> None:
 def test_a_wave_of_no_size(size: str) -> None:
     with pytest.raises(MaestroError, match="as the size of a wave"):
         deploy.waves("ab", [size])
+
+
+def test_a_stack_with_routes_needs_an_edge() -> None:
+    model = models.shop()
+    model["x-maestro"]["routes"] = [{"service": "web", "port": 8000}]
+    states = bare(model, "a", "b")
+    assert decide(states).hosts["a"]["manifest"]["routes"][0]["service"] == "web"
+    states["b"]["edge"]["installed"] = False
+    assert "this host has no edge" in str(refused(states))
