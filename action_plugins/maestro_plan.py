@@ -8,7 +8,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from maestro import deploy, plan
+from maestro import agent_archive, deploy, plan
 from maestro.errors import MaestroError, raise_all
 
 
@@ -48,6 +48,7 @@ class ActionModule(ActionBase):
             staged=decision.release,
             kind="update",
             waves=decision.waves,
+            agent=agent_archive.checksum() if decision.waves else "",
             plan=decision.digest,
             hosts=decision.hosts,
             migrates=any(work["migrations"] for work in decision.hosts.values()),

@@ -26,6 +26,7 @@ class ActionModule(ActionBase):
         args = self._task.args
         try:
             result["request"] = self._request(args, task_vars)
+            result["by"] = controller.who()
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
         return result
@@ -58,6 +59,7 @@ class ActionModule(ActionBase):
             controller.project() / str(args["directory"]), name, environment, variables
         )
         request = {
+            "dry": bool(args["plan_only"]) or self._task.check_mode,
             "stack": name,
             "environment": environment,
             "version": version,

@@ -96,6 +96,7 @@ def decide(inputs: Inputs) -> Decision:
         problems += routes.preflight(host, plan.stack, wish["routes"], found["edge"])
         if not request.get("accept_volume_change"):
             problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
+        problems += _held(host, plan, found) if not request.get("dry") else []
         decision.plans.append(plan)
         releases[host] = rendered
     raise_all(problems)
@@ -137,6 +138,20 @@ def waves(hosts: Sequence[str], sizes: Sequence[str]) -> list[list[str]]:
     return found
 
 
+def _held(host: str, plan: planning.Plan, state: Mapping[str, Any]) -> list[MaestroError]:
+    """Somebody else who changes the stack on this host right now."""
+    lease = state["lease"]
+    if not plan.changes or not lease.get("held"):
+        return []
+    return [
+        MaestroError(
+            f"{plan.stack} is being changed by {lease['owner']}",
+            where=host,
+            fix="deploy when it has ended, or let this run wait: -e wait=SECONDS",
+        )
+    ]
+
+
 def _version(inputs: Inputs) -> str:
     """The version to deploy: the one asked for, or the one all hosts run."""
     if inputs.request["version"]:
@@ -175,7 +190,8 @@ def _work(
     images: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What the steps after the plan need on one host."""
-    recorded = str(inputs.states[plan.host]["compose"])
+    state = inputs.states[plan.host]
+    recorded = str(state["compose"])
     touched = set(plan.services(planning.CREATE, planning.REPLACE, planning.START, planning.SCALE))
     timeouts = {
         item["service"]: float(item.get("timeout", 300))
@@ -183,6 +199,17 @@ def _work(
     }
     return {
         "plan": plan.as_dict(),
+        "claim": {
+            "by": who(),
+            "purpose": f"deploy of {wish['version']}",
+            "release": release,
+            "serves": plan.release,
+            "armed": True,
+        },
+        "expect": {
+            "release": plan.release,
+            "containers": sorted(str(item["id"]) for item in state["containers"]),
+        },
         "compose": rendered.text,
         "configs": rendered.config_texts,
         "secret_files": rendered.secret_files,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, edge, secrets
+from . import compose, edge, lease, secrets
 from .engine import ONE_OFF, PROJECT, SERVICE, Engine
-from .layout import Layout
+from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
 
 HASH_LABEL = "maestro.service-hash"
@@ -70,6 +71,8 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "images": sorted(local),
             "ports_of_others": taken,
             "edge": edge.look(layout),
+            "lease": lease.describe(layout),
+            "agent": _checksum(AGENT),
             "secrets": {
                 name: secrets.version_of(
                     layout, name, value, str(manifest.get("secrets", {}).get(name, ""))
@@ -190,6 +193,14 @@ def _ports_of_others(engine: Engine, stack: str) -> dict[str, str]:
             if port.get("PublicPort"):
                 taken[f"{port['PublicPort']}/{port['Type']}"] = item["Names"][0].lstrip("/")
     return taken
+
+
+def _checksum(path: Path) -> str:
+    """SHA-256 of a file in hex; empty without one."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _free(path: Path) -> int:
