@@ -23,10 +23,6 @@ options:
     description: Name of the stack.
     type: str
     required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   request:
     description: The answer of the step that checked the request.
     type: dict
@@ -49,7 +45,6 @@ EXAMPLES = r"""
   maestro_secrets:
     root: /opt/maestro
     stack: shop
-    lease: 0123456789abcdef
     request: {}
     files: []
 """
