@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import release, roll
+from ansible.module_utils.maestro.host import lease, release, roll
 from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_commit
 short_description: Commit the staged release
 description:
-  - Writes release.json, lets `current` point at the release, and removes the services it
-    no longer has.
+  - Writes release.json, lets `current` point at the release, disarms the switch that would put
+    the old one back, and removes the services the release no longer has.
 options:
   root:
     description: Directory that holds the stacks on the host.
@@ -21,6 +21,10 @@ options:
     required: true
   stack:
     description: Name of the stack.
+    type: str
+    required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
     type: str
     required: true
   release:
@@ -49,6 +53,7 @@ EXAMPLES = r"""
   maestro_commit:
     root: /opt/maestro
     stack: shop
+    lease: 0123456789abcdef
     release: 20260101T120000Z-1f2e
     manifest: {}
     remove: []
@@ -70,6 +75,7 @@ ARGUMENTS = {
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
     release.commit(layout, params["release"], params["manifest"])
+    lease.disarm(layout, params["lease"])
     aim = roll.Aim(params["release"], params["manifest"]["services"])
     removed = roll.Roll(layout, aim, params["timeout"]).remove(params["remove"])
     return {"changed": True, "removed": removed}

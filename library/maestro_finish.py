@@ -12,7 +12,8 @@ DOCUMENTATION = r"""
 module: maestro_finish
 short_description: Drop what no release needs any more
 description:
-  - Keeps the newest releases and removes the others with their secrets, configs and images.
+  - Keeps the newest releases and removes the others with their secrets, configs and images,
+    then gives the stack's lease back.
 options:
   root:
     description: Directory that holds the stacks on the host.
@@ -20,6 +21,10 @@ options:
     required: true
   stack:
     description: Name of the stack.
+    type: str
+    required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
     type: str
     required: true
   keep:
@@ -35,6 +40,7 @@ EXAMPLES = r"""
   maestro_finish:
     root: /opt/maestro
     stack: shop
+    lease: 0123456789abcdef
     keep: 5
 """
 RETURN = r"""
@@ -52,4 +58,4 @@ def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run(ARGUMENTS, work, last=True)

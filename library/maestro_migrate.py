@@ -22,6 +22,10 @@ options:
     description: Name of the stack.
     type: str
     required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
+    type: str
+    required: true
   release:
     description: Id of the staged release.
     type: str
@@ -44,6 +48,7 @@ EXAMPLES = r"""
   maestro_migrate:
     root: /opt/maestro
     stack: shop
+    lease: 0123456789abcdef
     release: 20260101T120000Z-1f2e
     services: {db: {hash: 0a1b, replicas: 1}}
     migrations: [{service: migrate, needs: [[db]], timeout: 300}]
@@ -62,7 +67,9 @@ ARGUMENTS = {
 
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
-    output = migrate.migrate(layout, params["release"], params["services"], params["migrations"])
+    output = migrate.migrate(
+        layout, params["release"], params["services"], params["migrations"], params["check"]
+    )
     return {"changed": bool(params["migrations"]), "output": output}
 
 

@@ -22,6 +22,10 @@ options:
     description: Name of the stack.
     type: str
     required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
+    type: str
+    required: true
   release:
     description: Id of the staged release, which is removed; empty when none was staged.
     type: str
@@ -43,6 +47,7 @@ EXAMPLES = r"""
   maestro_put_back:
     root: /opt/maestro
     stack: shop
+    lease: 0123456789abcdef
     release: 20260102T120000Z-3d4c
     serves: 20260101T120000Z-1f2e
     timeout: 120
@@ -62,9 +67,11 @@ ARGUMENTS = {
 
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
-    done = roll.put_back(layout, params["release"], params["timeout"], params["serves"])
+    done = roll.put_back(
+        layout, params["release"], params["timeout"], params["serves"], params["check"]
+    )
     return {"changed": bool(done["restored"]), **done}
 
 
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run(ARGUMENTS, work, last=True)

@@ -23,6 +23,10 @@ options:
     description: Name of the stack.
     type: str
     required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
+    type: str
+    required: true
   request:
     description: The answer of the step that checked the request.
     type: dict
@@ -45,6 +49,7 @@ EXAMPLES = r"""
   maestro_secrets:
     root: /opt/maestro
     stack: shop
+    lease: 0123456789abcdef
     request: {}
     files: []
 """

@@ -22,6 +22,10 @@ options:
     description: Name of the stack.
     type: str
     required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
+    type: str
+    required: true
   release:
     description: Id of the staged release.
     type: str
@@ -40,6 +44,7 @@ EXAMPLES = r"""
   maestro_smoke:
     root: /opt/maestro
     stack: shop
+    lease: 0123456789abcdef
     release: 20260101T120000Z-1f2e
     checks: [{tcp: {port: 80}}]
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import release, secrets
+from ansible.module_utils.maestro.host import release
 from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
@@ -22,6 +22,10 @@ options:
     description: Name of the stack.
     type: str
     required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
+    type: str
+    required: true
   release:
     description: Id of the staged release.
     type: str
@@ -34,11 +38,6 @@ options:
     description: Texts of configuration files, by name and digest.
     type: dict
     required: true
-  secrets:
-    description: Secret files the release needs of values that are on the host already.
-    type: list
-    elements: dict
-    default: []
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
 author: The Maestro authors
@@ -48,6 +47,7 @@ EXAMPLES = r"""
   maestro_stage:
     root: /opt/maestro
     stack: shop
+    lease: 0123456789abcdef
     release: 20260101T120000Z-1f2e
     compose: ...
     configs: {}
@@ -61,13 +61,11 @@ ARGUMENTS = {
     "release": {"type": "str", "required": True},
     "compose": {"type": "str", "required": True},
     "configs": {"type": "dict", "required": True},
-    "secrets": {"type": "list", "elements": "dict", "default": []},
 }
 
 
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
-    secrets.complete(layout, params["secrets"])
     release.stage(layout, params["release"], params["compose"], params["configs"])
     return {"changed": True}
 

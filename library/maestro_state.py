@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import state
+from ansible.module_utils.maestro.host import lease, state
+from ansible.module_utils.maestro.host.layout import Layout
 from ansible.module_utils.maestro.host.registry import Login
 
 DOCUMENTATION = r"""
@@ -28,6 +30,10 @@ options:
     description: Whether this host asks the registry; one host of a play does.
     type: bool
     required: true
+  wait:
+    description: Seconds to wait for a deploy that holds the stack's lease.
+    type: float
+    default: 0
   payload:
     description: Secrets and registry login as one JSON text.
     type: str
@@ -58,6 +64,7 @@ def main() -> None:
             "request": {"type": "dict", "required": True},
             "root": {"type": "path", "required": True},
             "resolve": {"type": "bool", "required": True},
+            "wait": {"type": "float", "default": 0},
             "payload": {"type": "str", "required": True, "no_log": True},
         },
         supports_check_mode=True,
@@ -75,6 +82,7 @@ def main() -> None:
         login=Login(**given["login"]) if given["login"] else None,
         secrets=given["secrets"],
     )
+    lease.wait(Layout(Path(asked.root), asked.stack), module.params["wait"])
     try:
         module.exit_json(changed=False, **state.read(asked))
     except MaestroError as error:

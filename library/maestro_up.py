@@ -22,6 +22,10 @@ options:
     description: Name of the stack.
     type: str
     required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
+    type: str
+    required: true
   release:
     description: Id of the release, staged or committed.
     type: str
@@ -72,6 +76,7 @@ EXAMPLES = r"""
   maestro_up:
     root: /opt/maestro
     stack: shop
+    lease: 0123456789abcdef
     release: 20260101T120000Z-1f2e
     services: {app: {hash: 0a1b, replicas: 2}}
     routes: []
@@ -109,6 +114,7 @@ def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
         params["timeout"],
         recreate=frozenset(params["recreate"]),
         with_canary=params["canary"],
+        check=params["check"],
     )
     levels = params["levels"]
     if params["kind"] == "rollback":

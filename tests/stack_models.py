@@ -129,6 +129,8 @@ def bare() -> dict[str, Any]:
         "images": [],
         "ports_of_others": {},
         "secrets": {"db_password": ""},
+        "lease": {},
+        "agent": "",
         "edge": {"installed": True, "maintenance": False, "routes_of_others": {}},
         "engine": {
             "version": "26.1.5+dfsg1",

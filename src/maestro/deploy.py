@@ -17,7 +17,6 @@ from . import policy, routes
 from .controller import who
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
-from .host.rules import UPDATE
 from .render import Rendered, Wish, narrow, needs_of, render, unescaped
 from .stack import EXTENSION, extension_problems
 
@@ -51,23 +50,6 @@ class Decision:
     hosts: dict[str, dict[str, Any]]
     # Hosts in the order they are rolled: a wave begins when the one before serves.
     waves: list[list[str]] = field(default_factory=list)
-    kind: str = UPDATE
-    # What an operator must know besides the plan.
-    notes: list[str] = field(default_factory=list)
-
-    def answer(self) -> dict[str, Any]:
-        """The decision as the following steps read it."""
-        changing = [plan.host for plan in self.plans if plan.changes]
-        return {
-            "release": self.release,
-            "kind": self.kind,
-            "waves": self.waves,
-            "plan": self.digest,
-            "hosts": self.hosts,
-            "fetches": any(self.hosts[host]["staged"] for host in changing),
-            "migrates": any(work["migrations"] for work in self.hosts.values()),
-            "changing": changing,
-        }
 
 
 def decide(inputs: Inputs) -> Decision:
@@ -83,7 +65,7 @@ def decide(inputs: Inputs) -> Decision:
     model = narrow(state["model"], extension, inputs.profiles)
     raise_all(policy.problems(model, str(request["environment"]), str(request["stack"])))
     images = _images(model, state)
-    release = new_id()
+    release = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + random.token_hex(2)
     wish = {
         "stack": request["stack"],
         "version": version,
@@ -114,6 +96,7 @@ def decide(inputs: Inputs) -> Decision:
         problems += routes.preflight(host, plan.stack, wish["routes"], found["edge"])
         if not request.get("accept_volume_change"):
             problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
+        problems += _held(host, plan, found) if not request.get("dry") else []
         decision.plans.append(plan)
         releases[host] = rendered
     raise_all(problems)
@@ -127,11 +110,6 @@ def decide(inputs: Inputs) -> Decision:
         decision.hosts[plan.host] = work
     decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
     return decision
-
-
-def new_id() -> str:
-    """An id for a release: the time it is made, so that newer ones sort last."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + random.token_hex(2)
 
 
 def waves(hosts: Sequence[str], sizes: Sequence[str]) -> list[list[str]]:
@@ -158,6 +136,20 @@ def waves(hosts: Sequence[str], sizes: Sequence[str]) -> list[list[str]]:
     if hosts[done:]:
         found.append(list(hosts[done:]))
     return found
+
+
+def _held(host: str, plan: planning.Plan, state: Mapping[str, Any]) -> list[MaestroError]:
+    """Somebody else who changes the stack on this host right now."""
+    lease = state["lease"]
+    if not plan.changes or not lease.get("held"):
+        return []
+    return [
+        MaestroError(
+            f"{plan.stack} is being changed by {lease['owner']}",
+            where=host,
+            fix="deploy when it has ended, or let this run wait: -e wait=SECONDS",
+        )
+    ]
 
 
 def _version(inputs: Inputs) -> str:
@@ -198,18 +190,39 @@ def _work(
     images: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What the steps after the plan need on one host."""
+    state = inputs.states[plan.host]
+    recorded = str(state["compose"])
+    touched = set(plan.services(planning.CREATE, planning.REPLACE, planning.START, planning.SCALE))
     timeouts = {
         item["service"]: float(item.get("timeout", 300))
         for item in wish["extension"].get("migrations") or []
     }
     return {
-        **work(
-            plan,
-            rendered,
-            recorded=str(inputs.states[plan.host]["compose"]),
-            manifest=_manifest(inputs, release, plan, rendered, wish, images),
-            staged=release,
-        ),
+        "plan": plan.as_dict(),
+        "claim": {
+            "by": who(),
+            "purpose": f"deploy of {wish['version']}",
+            "release": release,
+            "serves": plan.release,
+            "armed": True,
+        },
+        "expect": {
+            "release": plan.release,
+            "containers": sorted(str(item["id"]) for item in state["containers"]),
+        },
+        "compose": rendered.text,
+        "configs": rendered.config_texts,
+        "secret_files": rendered.secret_files,
+        "services": rendered.services,
+        "routes": wish["routes"],
+        "levels": _only(rendered.order, touched),
+        "recreate": [
+            step.service
+            for step in plan.steps
+            if step.action == planning.REPLACE and step.reasons == (planning.UNHEALTHY,)
+        ],
+        "remove": plan.services(planning.REMOVE),
+        "remove_first": planning.in_the_way(plan, rendered, recorded),
         "migrations": [
             {
                 **item,
@@ -219,44 +232,8 @@ def _work(
             for item in plan.migrations
             if item["on"] == plan.host
         ],
-    }
-
-
-def work(
-    plan: planning.Plan,
-    rendered: Rendered,
-    *,
-    recorded: str,
-    manifest: dict[str, Any],
-    staged: str,
-) -> dict[str, Any]:
-    """What the steps after the plan need on one host, without migrations.
-
-    ``recorded`` is the Compose file of the release that serves, ``manifest`` that of the one to
-    come. ``staged`` is its id, empty when the host has it already: that one is not discarded
-    when it does not go in.
-    """
-    touched = set(plan.services(planning.CREATE, planning.REPLACE, planning.START, planning.SCALE))
-    return {
-        "plan": plan.as_dict(),
-        "release": manifest["id"],
-        "staged": staged,
-        "compose": rendered.text,
-        "configs": rendered.config_texts,
-        "secret_files": rendered.secret_files,
-        "services": rendered.services,
-        "routes": manifest.get("routes") or [],
-        "levels": _only(rendered.order, touched),
-        "recreate": [
-            step.service
-            for step in plan.steps
-            if step.action == planning.REPLACE and step.reasons == (planning.UNHEALTHY,)
-        ],
-        "remove": plan.services(planning.REMOVE),
-        "remove_first": planning.in_the_way(plan, rendered, recorded),
-        "migrations": [],
-        "smoke": manifest.get("smoke") or [],
-        "manifest": manifest,
+        "smoke": list(wish["extension"].get("smoke") or []),
+        "manifest": _manifest(inputs, release, plan, rendered, wish, images),
     }
 
 
@@ -275,6 +252,7 @@ def _manifest(
 ) -> dict[str, Any]:
     """``release.json``: everything that is needed to say what serves, and to go back to it."""
     request = inputs.request
+    shape = "".join(facts["hash"] for _, facts in sorted(rendered.services.items()))
     return {
         "schema": MANIFEST_SCHEMA,
         "id": release,
@@ -286,7 +264,7 @@ def _manifest(
         "by": who(),
         "approved_by": request["approved_by"],
         "git_commit": request["git_commit"],
-        "config_hash": config_hash(rendered),
+        "config_hash": hashlib.sha256(shape.encode()).hexdigest(),
         "images": {reference: dict(image) for reference, image in images.items()},
         "services": {
             name: {**facts, "digest": facts["image"].rpartition("@")[2]}
@@ -300,12 +278,6 @@ def _manifest(
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,
     }
-
-
-def config_hash(rendered: Rendered) -> str:
-    """A name for the definitions of all services of a release."""
-    shape = "".join(facts["hash"] for _, facts in sorted(rendered.services.items()))
-    return hashlib.sha256(shape.encode()).hexdigest()
 
 
 def _breaking(plan: planning.Plan, extension: Mapping[str, Any]) -> list[str]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import yaml
+
 from .errors import MaestroError
 from .host.registry import Reference
 from .host.rules import START_FIRST
-from .recorded import document
 from .render import Rendered, definitions, memory
 
 # The versions this release was tested with at both ends, see docs/hosts.md.
@@ -60,14 +61,12 @@ class Plan:
     migrations: list[dict[str, Any]] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
-    # The kept release that is gone back to; empty in a deploy.
-    back_to: str = ""
 
     @property
     def changes(self) -> bool:
         """Whether a deploy would change anything on this host."""
         moved = any(step.action != KEEP for step in self.steps)
-        more = bool(self.migrations or self.secrets or self.routes or self.back_to)
+        more = bool(self.migrations or self.routes)
         return moved or more or self.version != self.version_before
 
     def services(self, *actions: str) -> list[str]:
@@ -102,7 +101,7 @@ def decide(
         version_before=str(manifest.get("version", "")),
         version=str(wish["version"]),
     )
-    old = document(str(state["compose"]))
+    old = _recorded(str(state["compose"]))
     containers: dict[str, list[Mapping[str, Any]]] = {}
     for container in state["containers"]:
         containers.setdefault(container["service"], []).append(container)
@@ -142,6 +141,15 @@ def _routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) 
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     }
+
+
+def _recorded(text: str) -> dict[str, Any]:
+    """The release that serves; empty where there is none or somebody damaged its file."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _step(
@@ -313,7 +321,7 @@ def moved_volumes(host: str, recorded: str, compose: Mapping[str, Any]) -> list[
 
     ``recorded`` is the Compose file of the release that serves, ``compose`` the one to come.
     """
-    old = document(recorded)
+    old = _recorded(recorded)
     problems = []
     for name, service in (old.get("services") or {}).items():
         if name not in compose["services"]:
@@ -364,7 +372,7 @@ def in_the_way(plan: Plan, rendered: Rendered, recorded: str) -> list[str]:
     ``recorded`` is the Compose file of the release that serves. Any other service that goes
     stays until the release is committed, so that it can still be gone back to.
     """
-    old = document(recorded).get("services") or {}
+    old = _recorded(recorded).get("services") or {}
     wanted = {
         str(port.get("published"))
         for name in plan.services(CREATE, REPLACE)
@@ -405,12 +413,10 @@ def plans_hash(plans: Iterable[Plan], digests: Mapping[str, str], content: Any =
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def describe(
-    plans: Iterable[Plan], digest: str, lost: Iterable[str] = (), notes: Iterable[str] = ()
-) -> str:
+def describe(plans: Iterable[Plan], digest: str, lost: Iterable[str] = ()) -> str:
     """The plan as an operator reads it; hosts with the same plan stand together.
 
-    ``lost`` are hosts that could not be reached, ``notes`` what else must be known.
+    ``lost`` are hosts that could not be reached.
     """
     grouped: dict[str, list[Plan]] = {}
     for plan in plans:
@@ -423,14 +429,13 @@ def describe(
         change = f"{before} -> {first.version}" if first.changes else f"{first.version}, no change"
         parts.append(f"{first.stack} on {hosts} ({first.environment}): {change}\n{text}")
     left_out = [f"{host} cannot be reached: it is left out and stays as it is" for host in lost]
-    return "\n".join([*parts, *left_out, *notes, f"plan {digest}"])
+    return "\n".join([*parts, *left_out, f"plan {digest}"])
 
 
 def _lines(plan: Plan) -> list[str]:
     if not plan.changes:
         return [f"    keep      {', '.join(plan.services(KEEP))}"]
-    lines = [f"    back to   release {plan.back_to}"] if plan.back_to else []
-    lines += [
+    lines = [
         f"    pull      {pull['reference']} ({pull['size'] / 1e6:.1f} MB)" for pull in plan.pulls
     ]
     lines += [f"    secret    {name} ({state})" for name, state in plan.secrets.items()]

@@ -24,7 +24,7 @@ from maestro.errors import MaestroError
 from maestro.host import edge, engine
 from maestro.host.layout import Layout
 
-HOST = {"redirect_https": False, "https_port": 443, "certificate_resolver": ""}
+HOST = {"redirect_https": False, "https_port": 443, "certificate_resolver": "", "hosts": []}
 
 
 def route(**said: Any) -> dict[str, Any]:
@@ -141,8 +141,13 @@ def test_a_limit_and_a_redirect_leave_health_checks_alone() -> None:
 
 
 def test_certificates_by_acme() -> None:
-    found = routers(route(), certificate_resolver="acme")
-    assert found["shop-web-0-https"]["tls"] == {"certResolver": "acme"}
+    found = routers(route(), certificate_resolver="acme", hosts=["a.test", "b.test"])
+    assert found["shop-web-0-https"]["tls"] == {
+        "certResolver": "acme",
+        "domains": [{"main": "a.test", "sans": ["b.test"]}],
+    }
+    found = routers(route(host="c.test"), certificate_resolver="acme", hosts=["a.test"])
+    assert found["shop-web-0-https"]["tls"]["domains"] == [{"main": "c.test", "sans": []}]
 
 
 def test_the_closer_route_goes_first() -> None:
@@ -384,11 +389,11 @@ def test_the_agent_follows_what_happens_to_containers(host: Host) -> None:
         edge.assign(host.layout, [route(port=port)], {"web": [group("a", "b")]})
         host.run("b")
         edge.sync(host.layout.root)
-        edge._wait(host.layout, edge._settings())
+        edge._wait(host.layout, edge.settings())
         assert {host.get()[1] for _ in range(5)} == {"b"}
         host.run("c")
         edge.sync(host.layout.root)
-        edge._wait(host.layout, edge._settings())
+        edge._wait(host.layout, edge.settings())
         assert {host.get()[1] for _ in range(5)} == {"c"}
         assert edge.current(host.layout)["groups"] == {"web": [group("a", "b")]}
 

@@ -52,12 +52,12 @@ def assign(
     ``{service: [{"weight": int, "containers": [container id, ...]}, ...]}``.
     Raises `MaestroError` when there is no edge, or it does not follow within ten seconds.
     """
-    settings = _settings()
+    host = settings()
     traffic = {"routes": list(routes), "groups": dict(groups)}
-    with _locked():
+    with locked():
         _write(_traffic_file(layout), traffic)
-        _publish(layout, settings, Engine())
-    _wait(layout, settings)
+        _publish(layout, host, Engine())
+    _wait(layout, host)
 
 
 def current(layout: Layout) -> dict[str, Any]:
@@ -72,10 +72,10 @@ def withdraw(layout: Layout) -> None:
         return
     file = _route_file(layout.stack)
     marker = _marker_of(file)
-    with _locked():
+    with locked():
         file.unlink(missing_ok=True)
     if marker:
-        _wait(layout, _settings(), gone=marker)
+        _wait(layout, settings(), gone=marker)
 
 
 def drain(layout: Layout, targets: Iterable[tuple[str, int]], limit: float) -> bool:
@@ -109,12 +109,12 @@ def sync(root: Path) -> None:
     """
     if not installed():
         return
-    settings = _settings()
+    host = settings()
     engine = Engine()
-    with _locked():
+    with locked():
         stacks = {path.parent.name for path in root.glob("*/traffic.json")}
         for stack in sorted(stacks):
-            _publish(Layout(root, stack), settings, engine)
+            _publish(Layout(root, stack), host, engine)
         for file in _dynamic().glob("stack-*.yml"):
             if file.stem.removeprefix("stack-") not in stacks:
                 file.unlink()
@@ -125,18 +125,18 @@ def maintain(layout: Layout, *, on: bool) -> bool:
 
     The mark stands beside the stack's releases: it outlives deploys and restarts.
     """
-    settings = _settings()
+    host = settings()
     if under_maintenance(layout) == on:
         return False
-    with _locked():
+    with locked():
         if on:
             _write(_maintenance_file(layout), {"since": int(time.time())})
         else:
             _maintenance_file(layout).unlink()
         if current(layout):
-            _publish(layout, settings, Engine())
+            _publish(layout, host, Engine())
     if current(layout):
-        _wait(layout, settings)
+        _wait(layout, host)
     return True
 
 
@@ -176,7 +176,7 @@ def dynamic(
     """Traefik's configuration for one stack.
 
     ``containers`` maps ids to ``{service, running, healthy, address}``; ``settings`` are the
-    host's: ``redirect_https``, ``https_port``, ``certificate_resolver``.
+    host's, see `settings`.
     """
     result: dict[str, dict[str, Any]] = {"routers": {}, "services": {}, "middlewares": {}}
     for route in traffic["routes"]:
@@ -269,8 +269,7 @@ def _routers(
     """A router for each entry point, and one more for each with the paths of health checks."""
     common = [f"{name}-rate"] if route.get("rate_limit") and not maintenance else []
     plain = [f"{name}-https"] if settings["redirect_https"] else [*common, f"{name}-retry"]
-    resolver = settings.get("certificate_resolver")
-    tls = {"certResolver": resolver} if resolver else {}
+    tls = _tls(route, settings)
     rule, priority = _rule(route)
     base = {"rule": rule, "priority": priority, "service": name}
     found = {
@@ -289,6 +288,15 @@ def _routers(
         found[f"{name}-health-http"] = {**base, "entryPoints": [_WEB]}
         found[f"{name}-health-https"] = {**base, "entryPoints": [_WEBSECURE], "tls": tls}
     return found
+
+
+def _tls(route: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The edge's own certificate, or one that is asked for under the names of the route."""
+    if not settings["certificate_resolver"]:
+        return {}
+    names = route["hosts"] or settings["hosts"]
+    domains = [{"main": names[0], "sans": names[1:]}] if names else []
+    return {"certResolver": settings["certificate_resolver"], "domains": domains}
 
 
 def _rule(route: Mapping[str, Any]) -> tuple[str, int]:
@@ -340,7 +348,12 @@ def _maintenance_file(layout: Layout) -> Path:
     return layout.home / "maintenance.json"
 
 
-def _settings() -> dict[str, Any]:
+def settings() -> dict[str, Any]:
+    """What the role wrote for this host; `MaestroError` where there is no edge.
+
+    ``api_port``, ``redirect_https``, ``https_port`` (as clients see it),
+    ``certificate_resolver`` and the ``hosts`` it asks for, ``authority`` (a file to trust).
+    """
     found = _read(_settings_file())
     if not found:
         raise MaestroError(
@@ -368,7 +381,7 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _locked() -> Iterator[None]:
+def locked() -> Iterator[None]:
     """One writer at a time: a deploy, the agent, or an exchange of the edge itself."""
     with (DIRECTORY / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -416,6 +429,13 @@ def _address(summary: Mapping[str, Any]) -> str:
 
 
 # What Traefik does
+
+
+def markers() -> list[str]:
+    """The names that tell whether each stack's file is in force."""
+    return [
+        marker for file in sorted(_dynamic().glob("stack-*.yml")) if (marker := _marker_of(file))
+    ]
 
 
 def _marker_of(file: Path) -> str:

@@ -12,6 +12,7 @@ import http.client
 import json
 import socket
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -50,13 +51,18 @@ class Engine:
         query: dict[str, str] | None = None,
         *,
         headers: dict[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
         timeout: float = 60,
     ) -> tuple[int, bytes]:
         """Status and body of one API call; `MaestroError` when no Engine answers."""
         connection = _Connection(self._path, timeout)
         target = f"{path}?{urlencode(query)}" if query else path
         try:
-            connection.request(method, target, headers={"Host": "docker", **(headers or {})})
+            sent = {"Host": "docker", **(headers or {})}
+            if body is not None:
+                sent["Content-Type"] = "application/json"
+            data = None if body is None else json.dumps(body).encode()
+            connection.request(method, target, body=data, headers=sent)
             response = connection.getresponse()
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -107,12 +113,6 @@ class Engine:
         answer: dict[str, Any] = self._get(f"/containers/{container}/json")
         return answer
 
-    def image(self, image: str) -> dict[str, Any]:
-        """``docker inspect`` of one image; empty where it is gone."""
-        status, body = self.request("GET", f"/images/{image}/json")
-        found: dict[str, Any] = json.loads(body) if status < 400 else {}
-        return found
-
     def repo_digests(self) -> set[str]:
         """``NAME@sha256:...`` of every image on the host."""
         images = self._get("/images/json")
@@ -144,6 +144,34 @@ class Engine:
                 fix="check that this host reaches the registry and trusts its certificate "
                 "(playbooks/provision.yml installs both)",
             )
+
+    def create(self, name: str, definition: Mapping[str, Any]) -> str:
+        """Create a container as the API describes it, and return its id."""
+        status, body = self.request("POST", "/containers/create", {"name": name}, body=definition)
+        if status >= 400:
+            raise MaestroError(_message(body) or f"the Engine answered {status}", where=name)
+        return str(json.loads(body)["Id"])
+
+    def events(
+        self, filters: Mapping[str, list[str]], *, since: float, quiet: float
+    ) -> Iterator[dict[str, Any]]:
+        """What happened ``since`` (Unix time) and happens; ends after ``quiet`` seconds of nothing.
+
+        Also ends when the Engine does; `MaestroError` when none answers at the start.
+        """
+        connection = _Connection(self._path, quiet)
+        query = urlencode({"filters": json.dumps(filters), "since": f"{since:.3f}"})
+        try:
+            connection.request("GET", f"/events?{query}", headers={"Host": "docker"})
+            response = connection.getresponse()
+            while line := response.readline():
+                yield json.loads(line)
+        except TimeoutError:
+            return
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise MaestroError(f"no Docker Engine answers: {error}", where=self._path) from error
+        finally:
+            connection.close()
 
     def logs(self, container: str, lines: int = 20) -> str:
         """The last lines a container wrote, standard output and error together."""

@@ -10,6 +10,9 @@ from typing import Any
 
 from ..errors import MaestroError
 
+# The host's own program, see `host.agent`.
+AGENT = Path("/usr/local/lib/maestro/agent.pyz")
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import MaestroError
@@ -16,6 +16,7 @@ def migrate(
     staged: str,
     services: Mapping[str, Mapping[str, Any]],
     migrations: Iterable[Mapping[str, Any]],
+    check: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Run the staged release's migrations one after the other; their output, redacted.
 
@@ -26,7 +27,7 @@ def migrate(
     """
     lines: list[str] = []
     for item in migrations:
-        way = roll.Roll(layout, roll.Aim(staged, services), float(item["timeout"]))
+        way = roll.Roll(layout, roll.Aim(staged, services), float(item["timeout"]), check=check)
         output = _one(way, str(item["service"]), item["needs"])
         lines += output.splitlines()
     return lines
@@ -48,6 +49,7 @@ def _one(way: roll.Roll, service: str, needs: Sequence[Sequence[str]]) -> str:
         missing = [name for name in level if name not in running]
         if missing:
             way.level(missing)
+    way.check()
     name = f"{layout.stack}-{service}-{staged}".lower()
     argv = compose.arguments(layout.stack, layout.compose_file(staged))
     argv += ["run", "--rm", "--no-deps", "--no-TTY", "--name", name, service]

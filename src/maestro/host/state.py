@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, edge, secrets
+from . import compose, edge, lease, secrets
 from .engine import ONE_OFF, PROJECT, SERVICE, Engine
-from .layout import Layout
+from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
 
 HASH_LABEL = "maestro.service-hash"
@@ -52,7 +53,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
         model = pool.submit(_model, request, version)
         compose_version = pool.submit(compose.version)
         info = engine.info()
-        containers = [container_facts(engine, found) for found in of_stack(engine, request.stack)]
+        containers = [_container(engine, found) for found in _of_stack(engine, request.stack)]
         taken = _ports_of_others(engine, request.stack)
         local = engine.repo_digests()
         canonical, problem = model.result()
@@ -70,6 +71,8 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "images": sorted(local),
             "ports_of_others": taken,
             "edge": edge.look(layout),
+            "lease": lease.describe(layout),
+            "agent": _checksum(AGENT),
             "secrets": {
                 name: secrets.version_of(
                     layout, name, value, str(manifest.get("secrets", {}).get(name, ""))
@@ -160,14 +163,12 @@ def _owns(login: Login | None, host: str) -> bool:
     return login is not None and login.registry == host
 
 
-def of_stack(engine: Engine, stack: str) -> list[dict[str, Any]]:
-    """The stack's containers, as the Engine lists them; without those of a single run."""
+def _of_stack(engine: Engine, stack: str) -> list[dict[str, Any]]:
     found = engine.containers(f"{PROJECT}={stack}")
     return [item for item in found if item["Labels"].get(ONE_OFF, "False") != "True"]
 
 
-def container_facts(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What a plan is decided on, of one container of a listing."""
+def _container(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any]:
     detail = engine.inspect(str(summary["Id"]))
     state = detail["State"]
     return {
@@ -192,6 +193,14 @@ def _ports_of_others(engine: Engine, stack: str) -> dict[str, str]:
             if port.get("PublicPort"):
                 taken[f"{port['PublicPort']}/{port['Type']}"] = item["Names"][0].lstrip("/")
     return taken
+
+
+def _checksum(path: Path) -> str:
+    """SHA-256 of a file in hex; empty without one."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _free(path: Path) -> int:

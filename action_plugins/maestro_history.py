@@ -1,9 +1,0 @@
-"""Read what a host runs and can go back to."""
-
-from __future__ import annotations
-
-from maestro.action import GuardedAction
-
-
-class ActionModule(GuardedAction):
-    """Runs the module `maestro_history`."""

@@ -1,0 +1,84 @@
+"""Take a stack's lease, and say on the host from now on that this run lives."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import select
+import shlex
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from maestro.host.layout import AGENT
+
+BEATS = 4  # beats within the limit of a lease
+
+
+class ActionModule(ActionBase):
+    """Runs the module of the same name; after taking a lease a small process keeps it alive."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Answer the task."""
+        result = super().run(tmp, task_vars)
+        args = self._task.args
+        result.update(self._execute_module(task_vars=task_vars))
+        result.pop("invocation", None)
+        if args["state"] == "acquired" and not result.get("failed"):
+            words = ["python3", str(AGENT), "--root", str(args["root"]), "beat"]
+            command = shlex.join([*words, str(args["stack"]), str(result["token"])])
+            pause = float(args["claim"]["limit"]) / BEATS
+            playbook = multiprocessing.parent_process()
+            # One that was killed a moment ago has nobody left to beat for.
+            if playbook is not None and playbook.pid == os.getppid():
+                ended = _end_of(playbook.pid)
+                apart(lambda: self._beat(command, pause, ended))
+        return result
+
+    def _beat(self, command: str, pause: float, ended: Callable[[float], bool]) -> None:
+        """Beat until the playbook has ended, or the host says that the lease is not ours."""
+        # What this process says would come between the lines of the play.
+        Display().verbosity = 0
+        while not ended(pause):
+            with contextlib.suppress(Exception):
+                if self._low_level_execute_command(command)["rc"] == 1:
+                    return
+
+
+def apart(work: Callable[[], None]) -> None:
+    """Do ``work`` in a process of its own, without a terminal and without output."""
+    if os.fork():
+        return
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        work()
+    finally:
+        os._exit(0)
+
+
+def _end_of(pid: int) -> Callable[[float], bool]:
+    """A function that waits so many seconds and says whether the process has ended by then."""
+    if not hasattr(os, "pidfd_open"):
+
+        def gone(seconds: float) -> bool:
+            time.sleep(seconds)
+            try:
+                os.kill(pid, 0)
+            except OSError:
+                return True
+            return False
+
+        return gone
+    # Tells the end of a process that was killed and that nobody has waited for yet.
+    watched = select.poll()
+    watched.register(os.pidfd_open(pid), select.POLLIN)
+    return lambda seconds: bool(watched.poll(seconds * 1000))

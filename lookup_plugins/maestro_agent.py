@@ -1,0 +1,47 @@
+"""The host's program as a file on the controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+from maestro import agent_archive, controller
+
+DOCUMENTATION = r"""
+name: maestro_agent
+short_description: The path of the host's program, built from this checkout
+description:
+  - Builds the program that role host_agent installs and answers the path of its file.
+options: {}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Install the program
+  ansible.builtin.copy:
+    src: "{{ lookup('maestro_agent') }}"
+    dest: /usr/local/lib/maestro/agent.pyz
+    mode: "0755"
+"""
+RETURN = r"""
+_raw: {description: The path., type: list, elements: path}
+"""
+
+
+class LookupModule(LookupBase):
+    """Builds the archive; the same bytes for the same sources."""
+
+    def run(
+        self,
+        terms: list[Any],  # noqa: ARG002 -- Ansible's signature
+        variables: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> list[str]:
+        """Answer the lookup."""
+        self.set_options(var_options=variables, direct=kwargs)
+        path = controller.project() / ".cache" / "agent.pyz"
+        built = agent_archive.build()
+        if not path.exists() or path.read_bytes() != built:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(built)
+        return [str(path)]

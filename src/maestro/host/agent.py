@@ -1,0 +1,48 @@
+"""The program on every host: it follows containers, and puts abandoned releases back.
+
+agent.pyz watch                 routes follow containers (maestro-agent.service)
+agent.pyz switch                put back what nobody finishes (maestro-switch.timer)
+agent.pyz beat STACK TOKEN      say that the deploy with this lease lives
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import MaestroError
+from . import lease
+from .layout import Layout
+
+ROOT = Path("/opt/maestro")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0; 1 when the lease is no longer the caller's, or a release could not go back."""
+    parser = argparse.ArgumentParser(prog="agent.pyz", description="Maestro on this host.")
+    parser.add_argument("--root", type=Path, default=ROOT, help="directory of the stacks")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("watch", help="let routes follow containers")
+    commands.add_parser("switch", help="put back what nobody finishes")
+    beat = commands.add_parser("beat", help="say that the deploy with a lease lives")
+    beat.add_argument("stack")
+    beat.add_argument("token")
+    given = parser.parse_args(argv)
+    # What a command does not need is not loaded: the timer calls every few seconds.
+    if given.command == "watch":
+        from . import watch  # noqa: PLC0415
+
+        watch.main(given.root)
+        return 0
+    if given.command == "switch":
+        from . import switch  # noqa: PLC0415
+
+        return switch.main(given.root)
+    try:
+        lease.beat(Layout(given.root, given.stack), given.token)
+    except MaestroError as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 -- what a program says
+        return 1
+    return 0

@@ -1,0 +1,226 @@
+"""Who may change a stack on this host, for how long, and what happens when they vanish.
+
+One deploy per stack and host holds the lease. It beats while it lives; a lease that has not
+beaten for its limit is nobody's any more. While a release is on its way the lease is armed:
+the host then puts the old release back by itself when the lease expires, see `switch`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import MaestroError
+from .layout import Layout, write_atomically
+
+LIMIT = 60.0  # seconds without a beat after which a lease has expired
+BEATS = 4  # beats within a limit
+POLL = 0.5  # seconds between two looks at a lease that is waited for
+
+
+@dataclass(frozen=True)
+class Lease:
+    """``lease.json``; ``acquired`` is in seconds since 1970, ``limit`` and ``timeout`` in seconds.
+
+    ``release`` is the staged release, ``serves`` the one that served before; each may be
+    empty. While ``armed``, an expired lease means that ``serves`` has to be put back, with
+    ``timeout`` for its services. ``beat`` is the file's own time of change, so that a beat
+    needs no room on the disk.
+    """
+
+    token: str
+    by: str
+    purpose: str
+    release: str
+    serves: str
+    acquired: float
+    limit: float
+    timeout: float
+    armed: bool
+    beat: float = 0
+
+    @property
+    def age(self) -> float:
+        """Seconds since the owner was last heard of; a clock that was set back counts too."""
+        return abs(time.time() - self.beat)
+
+    @property
+    def held(self) -> bool:
+        """Whether the owner still counts as alive."""
+        return self.age <= self.limit
+
+    def owner(self) -> str:
+        """The owner as an operator knows it."""
+        since = time.strftime("%H:%M:%S UTC", time.gmtime(self.acquired))
+        return f"{self.by} ({self.purpose}, since {since}, heard of {self.age:.0f} s ago)"
+
+
+class Lost(MaestroError):
+    """The lease is no longer the caller's: somebody else changes the stack now."""
+
+
+def read(layout: Layout) -> Lease | None:
+    """The stack's lease, held or expired; None when there is none, or its file is damaged."""
+    path = _file(layout)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Lease(**document, beat=path.stat().st_mtime)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def describe(layout: Layout) -> dict[str, Any]:
+    """The lease as the state of a host tells it, or an empty dict."""
+    found = read(layout)
+    if found is None:
+        return {}
+    return {
+        "held": found.held,
+        "armed": found.armed,
+        "by": found.by,
+        "purpose": found.purpose,
+        "age": round(found.age, 1),
+        "owner": found.owner(),
+    }
+
+
+def wait(layout: Layout, seconds: float) -> None:
+    """Wait until nobody holds the lease, at most so long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and (found := read(layout)) and found.held:
+        time.sleep(POLL)
+
+
+def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
+    """Take the lease, or raise `MaestroError` that names who holds it.
+
+    ``claim`` has ``by``, ``purpose``, ``release``, ``serves``, ``limit``, ``timeout`` and
+    ``armed``. What an expired lease left half-done has to be put back before.
+    """
+    with _locked(layout):
+        found = read(layout)
+        if found is not None and found.held:
+            raise MaestroError(
+                f"the stack {layout.stack} is being changed by {found.owner()}",
+                fix="wait for it (-e wait=SECONDS does); a lease whose owner is gone ends by "
+                f"itself within {found.limit:.0f} s",
+            )
+        if found is not None and found.armed:
+            raise MaestroError(
+                f"a change by {found.owner()} was left half-done",
+                fix="deploy again: the release that served before is put back first",
+            )
+        lease = Lease(
+            token=secrets.token_hex(8),
+            by=str(claim["by"]),
+            purpose=str(claim["purpose"]),
+            release=str(claim["release"]),
+            serves=str(claim["serves"]),
+            acquired=time.time(),
+            limit=float(claim["limit"]),
+            timeout=float(claim["timeout"]),
+            armed=bool(claim["armed"]),
+        )
+        _write(layout, lease)
+        return lease
+
+
+def take_over(layout: Layout, by: str) -> Lease | None:
+    """Take an expired lease as it is, to end what its owner left; None when there is none."""
+    with _locked(layout):
+        found = read(layout)
+        if found is None or found.held:
+            return None
+        lease = replace(found, token=secrets.token_hex(8), by=by, acquired=time.time())
+        _write(layout, lease)
+        return lease
+
+
+def beat(layout: Layout, token: str) -> Lease:
+    """Say that the owner lives; `Lost` when the lease is another's."""
+    with _locked(layout):
+        found = _own(layout, token)
+        os.utime(_file(layout))
+        return found
+
+
+def disarm(layout: Layout, token: str) -> None:
+    """From here on an expired lease puts nothing back; `Lost` when the lease is another's."""
+    with _locked(layout):
+        _write(layout, replace(_own(layout, token), armed=False))
+
+
+def release(layout: Layout, token: str) -> None:
+    """Give the lease back; one that is no longer the caller's stays as it is."""
+    with _locked(layout):
+        found = read(layout)
+        if found is not None and found.token == token:
+            _file(layout).unlink()
+
+
+def _own(layout: Layout, token: str) -> Lease:
+    found = read(layout)
+    if found is None or found.token != token:
+        raise Lost(
+            f"the lease of {layout.stack} is no longer this run's"
+            + (f": {found.owner()} has it" if found else ""),
+            fix="this host was out of touch for too long and went back by itself; see "
+            "playbooks/status.yml, then deploy again",
+        )
+    return found
+
+
+@contextlib.contextmanager
+def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
+    """Beat while a long operation works; what is yielded raises `Lost` when the lease is gone."""
+    pause = beat(layout, token).limit / BEATS
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(pause):
+            try:
+                beat(layout, token)
+            except (MaestroError, OSError):
+                return
+
+    def check() -> None:
+        _own(layout, token)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield check
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _file(layout: Layout) -> Path:
+    return layout.home / "lease.json"
+
+
+def _write(layout: Layout, lease: Lease) -> None:
+    document = asdict(lease)
+    del document["beat"]
+    write_atomically(_file(layout), json.dumps(document, indent=2) + "\n", 0o644)
+
+
+@contextlib.contextmanager
+def _locked(layout: Layout) -> Iterator[None]:
+    """One process at a time reads and writes the lease; the lock dies with its process."""
+    layout.home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(layout.home / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
