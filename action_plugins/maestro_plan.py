@@ -8,8 +8,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from maestro import agent_archive, deploy, plan
-from maestro.errors import MaestroError, raise_all
+from maestro import controller, deploy, plan
+from maestro.errors import MaestroError
 
 
 class ActionModule(ActionBase):
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         hostvars = task_vars["hostvars"]
         try:
             found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
-            states = _readable(found)
+            states = controller.reached(found)
             decision = deploy.decide(
                 deploy.Inputs(
                     request=args["request"],
@@ -38,44 +38,10 @@ class ActionModule(ActionBase):
                     waves=tuple(map(str, args["waves"])),
                 )
             )
-            _check_approval(str(args["approved_plan"]), decision.digest)
+            controller.check_approval(str(args["approved_plan"]), decision.digest)
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
         lost = [host for host in found if host not in states]
         Display().display(plan.describe(decision.plans, decision.digest, lost))
-        result.update(
-            release=decision.release,
-            staged=decision.release,
-            kind="update",
-            waves=decision.waves,
-            agent=agent_archive.checksum() if decision.waves else "",
-            plan=decision.digest,
-            hosts=decision.hosts,
-            migrates=any(work["migrations"] for work in decision.hosts.values()),
-            changing=[item.host for item in decision.plans if item.changes],
-        )
+        result.update(decision.answer())
         return result
-
-
-def _readable(found: dict[str, Any]) -> dict[str, Any]:
-    """The states of the hosts that were reached; one that could not answer is refused."""
-    states = {host: state for host, state in found.items() if not state.get("unreachable")}
-    raise_all(
-        [
-            MaestroError(
-                f"its state cannot be read: {state.get('msg', 'it did not answer')}", where=host
-            )
-            for host, state in states.items()
-            if state.get("failed") or not state
-        ]
-    )
-    return states
-
-
-def _check_approval(approved: str, found: str) -> None:
-    if approved and approved != found:
-        raise MaestroError(
-            f"the approval is for plan {approved}, the plan is now {found}",
-            where="-e approved_plan",
-            fix="something changed since it was read: read the new plan and approve that",
-        )

@@ -32,20 +32,7 @@ class ActionModule(ActionBase):
         return result
 
     def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        hostvars = task_vars["hostvars"]
-        controller.guard(
-            limit=str(args["limit"]),
-            limit_required=bool(args["limit_required"]),
-            environments={
-                host: str(hostvars[host].get("maestro_environment", ""))
-                for host in task_vars["ansible_play_hosts_all"]
-            },
-            approval={
-                "required": bool(args["approval_required"]),
-                "by": str(args["approved_by"]),
-                "dry": bool(args["plan_only"]) or self._task.check_mode,
-            },
-        )
+        controller.guard_play(args, task_vars, check_mode=self._task.check_mode)
         name, environment, version = (str(args[key]) for key in ("stack", "environment", "version"))
         if version and (version == "latest" or not stack.TAG.match(version)):
             raise MaestroError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import release
+from ansible.module_utils.maestro.host import release, secrets
 from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
@@ -38,6 +38,11 @@ options:
     description: Texts of configuration files, by name and digest.
     type: dict
     required: true
+  secrets:
+    description: Secret files the release needs of values that are on the host already.
+    type: list
+    elements: dict
+    default: []
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
 author: The Maestro authors
@@ -61,11 +66,13 @@ ARGUMENTS = {
     "release": {"type": "str", "required": True},
     "compose": {"type": "str", "required": True},
     "configs": {"type": "dict", "required": True},
+    "secrets": {"type": "list", "elements": "dict", "default": []},
 }
 
 
 def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
     """Do it, and say what changed."""
+    secrets.complete(layout, params["secrets"])
     release.stage(layout, params["release"], params["compose"], params["configs"])
     return {"changed": True}
 

@@ -14,8 +14,8 @@ from ansible.module_utils.maestro.host.layout import Layout
 STACK = {
     "root": {"type": "path", "required": True},
     "stack": {"type": "str", "required": True},
-    "lease": {"type": "str", "required": True},
 }
+LEASE = {"lease": {"type": "str", "required": True}}
 
 
 def run(
@@ -23,18 +23,23 @@ def run(
     work: Callable[[Layout, dict[str, Any]], dict[str, Any]],
     *,
     last: bool = False,
+    reads: bool = False,
 ) -> None:
     """Do ``work`` with the stack's layout and the parameters, and answer what it returns.
 
     The lease is kept for as long as the work takes, and given back after the ``last`` step;
-    ``check`` among the parameters raises when it was lost.
-    A `MaestroError` becomes the module's failure, in its own words.
+    ``check`` among the parameters raises when it was lost. A module that only ``reads`` needs
+    none, and runs in check mode. A `MaestroError` becomes the module's failure, in its own words.
     """
-    module = AnsibleModule(argument_spec={**STACK, **arguments})
+    spec = {**STACK, **({} if reads else LEASE), **arguments}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=reads)
     layout = Layout(Path(module.params["root"]), module.params["stack"])
     try:
-        with lease.kept(layout, module.params["lease"]) as check:
-            answer = work(layout, {**module.params, "check": check})
+        if reads:
+            answer = work(layout, module.params)
+        else:
+            with lease.kept(layout, module.params["lease"]) as check:
+                answer = work(layout, {**module.params, "check": check})
         if last:
             lease.release(layout, module.params["lease"])
     except MaestroError as error:

@@ -9,6 +9,7 @@ from ansible.plugins.action import ActionBase
 
 from . import controller
 from .errors import MaestroError
+from .stack import check_name
 
 
 class SecretAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
@@ -37,6 +38,33 @@ class SecretAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
         args["payload"] = controller.payload(values, names, request)
+        result.update(self._execute_module(self._task.action, args, task_vars=task_vars))
+        result.pop("invocation", None)
+        return result
+
+
+class GuardedAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+    """Run the module of the task's name for a run that is allowed; one step instead of two.
+
+    ``guard`` is what `controller.guard_play` takes. With a ``request`` the module gets the
+    values of its secrets as ``payload``.
+    """
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the module; `AnsibleActionFail` when the run is refused."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        args = dict(self._task.args)
+        guard, request = args.pop("guard"), args.pop("request", {})
+        try:
+            controller.guard_play(guard, task_vars or {}, check_mode=self._task.check_mode)
+            check_name(str(args["stack"]))
+            if request:
+                values = controller.read_secrets(request, self._loader)
+                args["payload"] = controller.payload(values, request["secret_names"], request)
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from error
         result.update(self._execute_module(self._task.action, args, task_vars=task_vars))
         result.pop("invocation", None)
         return result

@@ -13,9 +13,9 @@ from typing import Any
 
 from ansible import constants
 
-from .errors import MaestroError
+from .errors import MaestroError, raise_all
 from .output import register_secrets
-from .secrets import Secrets, VaultLoader, open_source
+from .secrets import Secrets, SecretSource, VaultLoader, open_source
 
 REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
 
@@ -32,16 +32,20 @@ def read_secrets(
     names = list(request["secret_names"])
     if registry and request["registry_username"]:
         names.append(REGISTRY_PASSWORD)
-    source = open_source(
+    values = open_secrets(request, loader).read(names)
+    register_secrets(values)
+    return values
+
+
+def open_secrets(request: Mapping[str, Any], loader: VaultLoader) -> SecretSource:
+    """Where the secrets of a request's stack come from."""
+    return open_source(
         request["secrets_settings"],
         environment=str(request["environment"]),
         stack=str(request["stack"]),
         root=project(),
         loader=loader,
     )
-    values = source.read(names)
-    register_secrets(values)
-    return values
 
 
 def payload(values: Secrets, names: list[str], request: Mapping[str, Any]) -> str:
@@ -116,4 +120,53 @@ def guard(
             fix=f"read the plan (ansible-playbook playbooks/plan.yml -l {limit or found[0]}), then "
             "deploy with -e approved_by=NAME, and with -e approved_plan=HASH to bind the "
             "approval to the plan you read",
+        )
+
+
+def guard_play(
+    settings: Mapping[str, Any], task_vars: Mapping[str, Any], *, check_mode: bool
+) -> None:
+    """`guard` for the hosts of a play.
+
+    ``settings`` has ``limit``, ``limit_required``, ``approval_required``, ``approved_by`` and
+    ``plan_only``.
+    """
+    hostvars = task_vars["hostvars"]
+    guard(
+        limit=str(settings["limit"]),
+        limit_required=bool(settings["limit_required"]),
+        environments={
+            host: str(hostvars[host].get("maestro_environment", ""))
+            for host in task_vars["ansible_play_hosts_all"]
+        },
+        approval={
+            "required": bool(settings["approval_required"]),
+            "by": str(settings["approved_by"]),
+            "dry": bool(settings["plan_only"]) or check_mode,
+        },
+    )
+
+
+def reached(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The states of the hosts that were reached; one that could not answer is refused."""
+    states = {host: state for host, state in found.items() if not state.get("unreachable")}
+    raise_all(
+        [
+            MaestroError(
+                f"its state cannot be read: {state.get('msg', 'it did not answer')}", where=host
+            )
+            for host, state in states.items()
+            if state.get("failed") or not state
+        ]
+    )
+    return states
+
+
+def check_approval(approved: str, found: str) -> None:
+    """Refuse an approval that was given for another plan."""
+    if approved and approved != found:
+        raise MaestroError(
+            f"the approval is for plan {approved}, the plan is now {found}",
+            where="-e approved_plan",
+            fix="something changed since it was read: read the new plan and approve that",
         )

@@ -17,6 +17,7 @@ from . import policy, routes
 from .controller import who
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
+from .host.rules import UPDATE
 from .render import Rendered, Wish, narrow, needs_of, render, unescaped
 from .stack import EXTENSION, extension_problems
 
@@ -50,6 +51,23 @@ class Decision:
     hosts: dict[str, dict[str, Any]]
     # Hosts in the order they are rolled: a wave begins when the one before serves.
     waves: list[list[str]] = field(default_factory=list)
+    kind: str = UPDATE
+    # What an operator must know besides the plan.
+    notes: list[str] = field(default_factory=list)
+
+    def answer(self) -> dict[str, Any]:
+        """The decision as the following steps read it."""
+        changing = [plan.host for plan in self.plans if plan.changes]
+        return {
+            "release": self.release,
+            "kind": self.kind,
+            "waves": self.waves,
+            "plan": self.digest,
+            "hosts": self.hosts,
+            "fetches": any(self.hosts[host]["staged"] for host in changing),
+            "migrates": any(work["migrations"] for work in self.hosts.values()),
+            "changing": changing,
+        }
 
 
 def decide(inputs: Inputs) -> Decision:
@@ -65,7 +83,7 @@ def decide(inputs: Inputs) -> Decision:
     model = narrow(state["model"], extension, inputs.profiles)
     raise_all(policy.problems(model, str(request["environment"]), str(request["stack"])))
     images = _images(model, state)
-    release = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + random.token_hex(2)
+    release = new_id()
     wish = {
         "stack": request["stack"],
         "version": version,
@@ -110,6 +128,11 @@ def decide(inputs: Inputs) -> Decision:
         decision.hosts[plan.host] = work
     decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
     return decision
+
+
+def new_id() -> str:
+    """An id for a release: the time it is made, so that newer ones sort last."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + random.token_hex(2)
 
 
 def waves(hosts: Sequence[str], sizes: Sequence[str]) -> list[list[str]]:
@@ -190,39 +213,18 @@ def _work(
     images: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What the steps after the plan need on one host."""
-    state = inputs.states[plan.host]
-    recorded = str(state["compose"])
-    touched = set(plan.services(planning.CREATE, planning.REPLACE, planning.START, planning.SCALE))
     timeouts = {
         item["service"]: float(item.get("timeout", 300))
         for item in wish["extension"].get("migrations") or []
     }
     return {
-        "plan": plan.as_dict(),
-        "claim": {
-            "by": who(),
-            "purpose": f"deploy of {wish['version']}",
-            "release": release,
-            "serves": plan.release,
-            "armed": True,
-        },
-        "expect": {
-            "release": plan.release,
-            "containers": sorted(str(item["id"]) for item in state["containers"]),
-        },
-        "compose": rendered.text,
-        "configs": rendered.config_texts,
-        "secret_files": rendered.secret_files,
-        "services": rendered.services,
-        "routes": wish["routes"],
-        "levels": _only(rendered.order, touched),
-        "recreate": [
-            step.service
-            for step in plan.steps
-            if step.action == planning.REPLACE and step.reasons == (planning.UNHEALTHY,)
-        ],
-        "remove": plan.services(planning.REMOVE),
-        "remove_first": planning.in_the_way(plan, rendered, recorded),
+        **work(
+            plan,
+            rendered,
+            recorded=str(inputs.states[plan.host]["compose"]),
+            manifest=_manifest(inputs, release, plan, rendered, wish, images),
+            staged=release,
+        ),
         "migrations": [
             {
                 **item,
@@ -232,8 +234,44 @@ def _work(
             for item in plan.migrations
             if item["on"] == plan.host
         ],
-        "smoke": list(wish["extension"].get("smoke") or []),
-        "manifest": _manifest(inputs, release, plan, rendered, wish, images),
+    }
+
+
+def work(
+    plan: planning.Plan,
+    rendered: Rendered,
+    *,
+    recorded: str,
+    manifest: dict[str, Any],
+    staged: str,
+) -> dict[str, Any]:
+    """What the steps after the plan need on one host, without migrations.
+
+    ``recorded`` is the Compose file of the release that serves, ``manifest`` that of the one to
+    come. ``staged`` is its id, empty when the host has it already: that one is not discarded
+    when it does not go in.
+    """
+    touched = set(plan.services(planning.CREATE, planning.REPLACE, planning.START, planning.SCALE))
+    return {
+        "plan": plan.as_dict(),
+        "release": manifest["id"],
+        "staged": staged,
+        "compose": rendered.text,
+        "configs": rendered.config_texts,
+        "secret_files": rendered.secret_files,
+        "services": rendered.services,
+        "routes": manifest.get("routes") or [],
+        "levels": _only(rendered.order, touched),
+        "recreate": [
+            step.service
+            for step in plan.steps
+            if step.action == planning.REPLACE and step.reasons == (planning.UNHEALTHY,)
+        ],
+        "remove": plan.services(planning.REMOVE),
+        "remove_first": planning.in_the_way(plan, rendered, recorded),
+        "migrations": [],
+        "smoke": manifest.get("smoke") or [],
+        "manifest": manifest,
     }
 
 
@@ -252,7 +290,6 @@ def _manifest(
 ) -> dict[str, Any]:
     """``release.json``: everything that is needed to say what serves, and to go back to it."""
     request = inputs.request
-    shape = "".join(facts["hash"] for _, facts in sorted(rendered.services.items()))
     return {
         "schema": MANIFEST_SCHEMA,
         "id": release,
@@ -264,7 +301,7 @@ def _manifest(
         "by": who(),
         "approved_by": request["approved_by"],
         "git_commit": request["git_commit"],
-        "config_hash": hashlib.sha256(shape.encode()).hexdigest(),
+        "config_hash": config_hash(rendered),
         "images": {reference: dict(image) for reference, image in images.items()},
         "services": {
             name: {**facts, "digest": facts["image"].rpartition("@")[2]}
@@ -278,6 +315,12 @@ def _manifest(
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,
     }
+
+
+def config_hash(rendered: Rendered) -> str:
+    """A name for the definitions of all services of a release."""
+    shape = "".join(facts["hash"] for _, facts in sorted(rendered.services.items()))
+    return hashlib.sha256(shape.encode()).hexdigest()
 
 
 def _breaking(plan: planning.Plan, extension: Mapping[str, Any]) -> list[str]:

@@ -61,12 +61,14 @@ class Plan:
     migrations: list[dict[str, Any]] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
+    # The kept release that is gone back to; empty in a deploy.
+    back_to: str = ""
 
     @property
     def changes(self) -> bool:
         """Whether a deploy would change anything on this host."""
         moved = any(step.action != KEEP for step in self.steps)
-        more = bool(self.migrations or self.routes)
+        more = bool(self.migrations or self.secrets or self.routes or self.back_to)
         return moved or more or self.version != self.version_before
 
     def services(self, *actions: str) -> list[str]:
@@ -413,10 +415,12 @@ def plans_hash(plans: Iterable[Plan], digests: Mapping[str, str], content: Any =
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def describe(plans: Iterable[Plan], digest: str, lost: Iterable[str] = ()) -> str:
+def describe(
+    plans: Iterable[Plan], digest: str, lost: Iterable[str] = (), notes: Iterable[str] = ()
+) -> str:
     """The plan as an operator reads it; hosts with the same plan stand together.
 
-    ``lost`` are hosts that could not be reached.
+    ``lost`` are hosts that could not be reached, ``notes`` what else must be known.
     """
     grouped: dict[str, list[Plan]] = {}
     for plan in plans:
@@ -429,13 +433,14 @@ def describe(plans: Iterable[Plan], digest: str, lost: Iterable[str] = ()) -> st
         change = f"{before} -> {first.version}" if first.changes else f"{first.version}, no change"
         parts.append(f"{first.stack} on {hosts} ({first.environment}): {change}\n{text}")
     left_out = [f"{host} cannot be reached: it is left out and stays as it is" for host in lost]
-    return "\n".join([*parts, *left_out, f"plan {digest}"])
+    return "\n".join([*parts, *left_out, *notes, f"plan {digest}"])
 
 
 def _lines(plan: Plan) -> list[str]:
     if not plan.changes:
         return [f"    keep      {', '.join(plan.services(KEEP))}"]
-    lines = [
+    lines = [f"    back to   release {plan.back_to}"] if plan.back_to else []
+    lines += [
         f"    pull      {pull['reference']} ({pull['size'] / 1e6:.1f} MB)" for pull in plan.pulls
     ]
     lines += [f"    secret    {name} ({state})" for name, state in plan.secrets.items()]

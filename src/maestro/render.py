@@ -331,6 +331,17 @@ def _hash(service: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
+def hash_of(service: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
+    """The hash a service of a rendered Compose file must have, worked out anew."""
+    labels = {
+        key: value for key, value in (service.get("labels") or {}).items() if key != HASH_LABEL
+    }
+    bare = {key: value for key, value in service.items() if key != "labels"}
+    if labels:
+        bare["labels"] = labels
+    return _hash({**bare, "definitions": definitions(service, compose)})
+
+
 def definitions(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, Any]:
     """The networks and volumes of one service, as the whole file defines them."""
     return {key: _used(compose, [service], key) for key in ("networks", "volumes")}

@@ -118,6 +118,16 @@ def known(directory: Path) -> list[str]:
     return sorted(path.parent.name for path in directory.glob("*/compose.yaml"))
 
 
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a stack."""
+    if not NAME.match(name):
+        raise MaestroError(
+            f"{name!r} cannot name a stack",
+            where="-e stack",
+            fix="allowed: lower-case letters, digits, '_' and '-', the first no sign",
+        )
+
+
 def _home(directory: Path, name: str) -> Path:
     home = directory / name
     if NAME.match(name) and (home / "compose.yaml").is_file():

@@ -113,6 +113,12 @@ class Engine:
         answer: dict[str, Any] = self._get(f"/containers/{container}/json")
         return answer
 
+    def image(self, image: str) -> dict[str, Any]:
+        """``docker inspect`` of one image; empty where it is gone."""
+        status, body = self.request("GET", f"/images/{image}/json")
+        found: dict[str, Any] = json.loads(body) if status < 400 else {}
+        return found
+
     def repo_digests(self) -> set[str]:
         """``NAME@sha256:...`` of every image on the host."""
         images = self._get("/images/json")

@@ -51,7 +51,7 @@ def discard(layout: Layout, release: str) -> None:
     if release and release != layout.current_id():
         shutil.rmtree(layout.release(release), ignore_errors=True)
         secrets.discard_version(layout, release)
-        _prune_configs(layout, _kept(layout))
+        _prune_configs(layout, committed(layout))
 
 
 def prune(layout: Layout, keep: int) -> list[str]:
@@ -60,13 +60,13 @@ def prune(layout: Layout, keep: int) -> list[str]:
     Returns the ids of the releases that were dropped.
     """
     current = layout.current_id()
-    committed = sorted(_kept(layout), reverse=True)
-    others = [release for release in committed if release != current]
+    newest_first = sorted(committed(layout), reverse=True)
+    others = [release for release in newest_first if release != current]
     dropped = others[max(keep - 1, 0) :]
     gone = {digest for release in dropped for digest in _digests(layout.manifest(release))}
     for release in dropped:
         shutil.rmtree(layout.release(release), ignore_errors=True)
-    kept = _kept(layout)
+    kept = committed(layout)
     secrets.prune(layout, _used_secrets(kept))
     _prune_configs(layout, kept)
     still = {digest for manifest in kept.values() for digest in _digests(manifest)}
@@ -74,7 +74,7 @@ def prune(layout: Layout, keep: int) -> list[str]:
     return dropped
 
 
-def _kept(layout: Layout) -> dict[str, dict[str, Any]]:
+def committed(layout: Layout) -> dict[str, dict[str, Any]]:
     """Manifest of every committed release on this host, by id."""
     if not layout.releases.is_dir():
         return {}

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from ..errors import MaestroError
 from .layout import Layout
 
 DIRECTORY_MODE = 0o700
@@ -72,6 +73,19 @@ def write(
         os.replace(temporary, path)
         written.append(name)
     return sorted(set(written))
+
+
+def complete(layout: Layout, wanted: Iterable[Mapping[str, object]]) -> None:
+    """Give readers that have no file of a version one, with the value another reader has."""
+    for item in wanted:
+        files = _files(layout, str(item["name"]), str(item["version"]))
+        if not files:
+            raise MaestroError(
+                f"version {item['version']} of the secret {item['name']} is not on the host",
+                where=f"stack {layout.stack}",
+                fix="deploy again",
+            )
+        write(layout, [item], {str(item["name"]): files[0].read_bytes().decode()})
 
 
 def discard_version(layout: Layout, version: str) -> None:

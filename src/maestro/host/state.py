@@ -53,7 +53,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
         model = pool.submit(_model, request, version)
         compose_version = pool.submit(compose.version)
         info = engine.info()
-        containers = [_container(engine, found) for found in _of_stack(engine, request.stack)]
+        containers = [container_facts(engine, found) for found in of_stack(engine, request.stack)]
         taken = _ports_of_others(engine, request.stack)
         local = engine.repo_digests()
         canonical, problem = model.result()
@@ -163,12 +163,14 @@ def _owns(login: Login | None, host: str) -> bool:
     return login is not None and login.registry == host
 
 
-def _of_stack(engine: Engine, stack: str) -> list[dict[str, Any]]:
+def of_stack(engine: Engine, stack: str) -> list[dict[str, Any]]:
+    """The stack's containers, as the Engine lists them; without those of a single run."""
     found = engine.containers(f"{PROJECT}={stack}")
     return [item for item in found if item["Labels"].get(ONE_OFF, "False") != "True"]
 
 
-def _container(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any]:
+def container_facts(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan is decided on, of one container of a listing."""
     detail = engine.inspect(str(summary["Id"]))
     state = detail["State"]
     return {

@@ -1,0 +1,9 @@
+"""Read what a host runs and can go back to."""
+
+from __future__ import annotations
+
+from maestro.action import GuardedAction
+
+
+class ActionModule(GuardedAction):
+    """Runs the module `maestro_history`."""

@@ -1,0 +1,9 @@
+"""Read what a host runs and what was changed by hand."""
+
+from __future__ import annotations
+
+from maestro.action import GuardedAction
+
+
+class ActionModule(GuardedAction):
+    """Runs the module `maestro_overview`."""

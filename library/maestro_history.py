@@ -1,0 +1,76 @@
+"""Ansible module: what a host runs and can go back to, see `maestro.host.history`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.maestro.errors import MaestroError
+from ansible.module_utils.maestro.host import history
+from ansible.module_utils.maestro.host.layout import Layout
+
+DOCUMENTATION = r"""
+module: maestro_history
+short_description: Read what a host runs and what it can go back to
+description:
+  - Reads the releases, containers and images of a host. Neither a registry nor the stack's
+    own files are needed for it.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack.
+    type: str
+    required: true
+  to:
+    description: Id of a release to go back to; by default the one before.
+    type: str
+    default: ""
+  payload:
+    description: Secrets to look up, as one JSON text.
+    type: str
+    default: ""
+attributes:
+  check_mode: {support: full, description: Changes nothing in any mode.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Read what the host can go back to
+  maestro_history:
+    root: /opt/maestro
+    stack: shop
+"""
+RETURN = r"""
+release: {description: The manifest of the release that serves., returned: success, type: dict}
+target: {description: The manifest of the release to go back to., returned: success, type: dict}
+releases: {description: What is kept, by id., returned: success, type: dict}
+containers: {description: The stack's containers., returned: success, type: list}
+"""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "root": {"type": "path", "required": True},
+            "stack": {"type": "str", "required": True},
+            "to": {"type": "str", "default": ""},
+            "payload": {"type": "str", "default": "", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
+    layout = Layout(Path(params["root"]), params["stack"])
+    try:
+        found = history.read(layout, params["to"], values=values)
+    except MaestroError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

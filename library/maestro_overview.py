@@ -1,0 +1,48 @@
+"""Ansible module: what a host runs and how it differs, see `maestro.host.overview`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils import maestro_module
+from ansible.module_utils.maestro.host import overview
+from ansible.module_utils.maestro.host.layout import Layout
+
+DOCUMENTATION = r"""
+module: maestro_overview
+short_description: Read what a host runs and what was changed by hand
+description:
+  - Reads releases, containers, images and files of a host; no value of a secret or of an
+    environment variable is in the answer.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack.
+    type: str
+    required: true
+attributes:
+  check_mode: {support: full, description: Changes nothing in any mode.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Read what runs
+  maestro_overview:
+    root: /opt/maestro
+    stack: shop
+"""
+RETURN = r"""
+release: {description: The manifest of the release that serves., returned: success, type: dict}
+containers: {description: The stack's containers and how each is., returned: success, type: list}
+"""
+
+
+def work(layout: Layout, _params: dict[str, Any]) -> dict[str, Any]:
+    """Read it."""
+    return {"changed": False, **overview.read(layout)}
+
+
+if __name__ == "__main__":
+    maestro_module.run({}, work, reads=True)

@@ -1,0 +1,73 @@
+"""What a host runs and what it can go back to, without Compose, a registry or a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import secrets
+from .engine import Engine
+from .layout import Layout
+from .release import committed
+from .state import container_facts, of_stack
+
+
+def read(
+    layout: Layout,
+    to: str = "",
+    *,
+    values: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
+) -> dict[str, Any]:
+    """The release that serves, the one to go back to, and all that is kept; changes nothing.
+
+    ``to`` is an id, by default the release before the one that serves. ``values`` are secrets to
+    look up among the versions the serving release uses.
+    """
+    engine = engine or Engine()
+    current = layout.current_id()
+    manifest = layout.manifest(current) if current else {}
+    kept = committed(layout)
+    target = to or str(manifest.get("previous", ""))
+    recorded = manifest.get("secrets", {})
+    return {
+        "release": {"id": current, **manifest} if current else {},
+        "target": {"id": target, **kept[target]} if target in kept else {},
+        "compose": {
+            release: layout.compose_file(release).read_text(encoding="utf-8")
+            for release in {current, target}
+            if release in kept and layout.compose_file(release).exists()
+        },
+        "releases": {release: _summary(layout, kept[release]) for release in sorted(kept)},
+        "containers": [container_facts(engine, item) for item in of_stack(engine, layout.stack)],
+        "images": sorted(engine.repo_digests()),
+        "versions": _versions(layout),
+        "secrets": {
+            name: secrets.version_of(layout, name, value, str(recorded.get(name, "")))
+            for name, value in (values or {}).items()
+        },
+    }
+
+
+def _summary(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What a choice among releases needs to know of each."""
+    summary = {
+        key: manifest.get(key)
+        for key in ("id", "version", "created", "by", "previous", "migrations", "secrets")
+    }
+    return {
+        **summary,
+        "breaking": manifest.get("breaking") or [],
+        "images": sorted({str(item["image"]) for item in manifest["services"].values()}),
+        "whole": layout.compose_file(str(manifest["id"])).exists(),
+    }
+
+
+def _versions(layout: Layout) -> dict[str, dict[str, list[int]]]:
+    """``{name: {version: [uid, ...]}}`` of every secret file there is."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for path in sorted(layout.secrets.glob("*/*/*")):
+        if path.name.isdigit():
+            versions = found.setdefault(path.parent.parent.name, {})
+            versions.setdefault(path.parent.name, []).append(int(path.name))
+    return found

@@ -1,0 +1,271 @@
+"""Going back to a release that is kept: which one, whether it can be, and the plan of each host.
+
+Nothing but what the hosts recorded is asked: no registry, no file of the stack, no secret.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import deploy, recorded, updates
+from . import plan as planning
+from .controller import who
+from .errors import MaestroError, raise_all
+from .host.rules import ROLLBACK
+from .render import Rendered
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for: ``to`` is a release's id, by default the one before the newest."""
+
+    stack: str
+    environment: str
+    to: str = ""
+    accept_schema: bool = False
+    accept_volume_change: bool = False
+    approved_by: str = ""
+
+
+@dataclass
+class _Way:
+    """One host's way back."""
+
+    host: str
+    state: Mapping[str, Any]
+    target: Mapping[str, Any]
+    rendered: Rendered
+    lacking: list[str]
+    replaced: dict[str, str] = field(default_factory=dict)
+
+
+def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Decision:
+    """The plan of every host, or all reasons why there is no way back.
+
+    ``states`` maps hosts to the answers of `host.history.read`.
+    """
+    problems: list[MaestroError] = []
+    ways: list[_Way] = []
+    undone = max(str(state["release"].get("id", "")) for state in states.values())
+    for host, state in states.items():
+        try:
+            way = _way(asked, host, state, undone)
+            problems += _refusals(asked, way)
+            ways.append(way)
+        except MaestroError as problem:
+            problems.append(_at(host, problem))
+    raise_all(problems)
+    fresh = deploy.new_id() if any(way.lacking for way in ways) else ""
+    releases = {way.host: _rendered(way, fresh) for way in ways}
+    plans = [_plan(asked, way, releases[way.host], fresh) for way in ways]
+    digests = {
+        reference: str(image["digest"])
+        for way in ways
+        for reference, image in way.target["images"].items()
+    }
+    # The id of a new release is a random one: it is in no hash.
+    targets = {way.host: way.target["id"] for way in ways}
+    decision = deploy.Decision(fresh, plans, planning.plans_hash(plans, digests, targets), {})
+    for way, plan in zip(ways, plans, strict=True):
+        manifest = _manifest(asked, way, releases[way.host], fresh)
+        if fresh:
+            manifest["plan"] = decision.digest
+        decision.hosts[way.host] = deploy.work(
+            plan,
+            releases[way.host],
+            recorded=str(way.state["compose"].get(plan.release, "")),
+            manifest=manifest,
+            staged=fresh,
+        )
+    decision.waves = deploy.waves([plan.host for plan in plans if plan.changes], ["100%"])
+    decision.notes = [note for way in ways for note in _notes(way)]
+    decision.kind = ROLLBACK
+    return decision
+
+
+def _way(asked: Asked, host: str, state: Mapping[str, Any], undone: str) -> _Way:
+    release = state["release"]
+    if not release:
+        raise MaestroError(f"{asked.stack} has not been deployed: there is nothing to go back to")
+    # What undoes the newest release leaves a host alone that the release did not touch.
+    stays = not asked.to and release["id"] != undone
+    target = release if stays else state["target"]
+    if not target:
+        what = (
+            f"release {asked.to} is not there"
+            if asked.to
+            else f"release {release['previous']}, the one before, is not there any more"
+            if release.get("previous")
+            else "the release that serves is the first one"
+        )
+        raise MaestroError(what, fix=choices(state))
+    text = str(state["compose"].get(target["id"], ""))
+    rendered = recorded.read(target, text)
+    for facts in rendered.services.values():
+        # Recorded before there were such rules.
+        facts.setdefault("exchange", updates.rules({}, routed=False))
+    return _Way(host, state, target, rendered, recorded.lacking(rendered, state["versions"]))
+
+
+def _refusals(asked: Asked, way: _Way) -> list[MaestroError]:
+    problems = []
+    missing = sorted(
+        {facts["image"] for facts in way.rendered.services.values()} - set(way.state["images"])
+    )
+    if missing:
+        problems.append(
+            MaestroError(
+                f"release {way.target['id']} needs images that are not on the host any more: "
+                f"{', '.join(missing)}",
+                where=way.host,
+                fix=choices(way.state),
+            )
+        )
+    broken = [] if asked.accept_schema else past_breaking(way.state, str(way.target["id"]))
+    if broken:
+        problems.append(
+            MaestroError(
+                f"{'; '.join(broken)}: marked as not backward compatible, release "
+                f"{way.target['id']} may not work with the database as it is now",
+                where=way.host,
+                fix="deploy a version that can work with it, or go back all the same: "
+                "-e accept_schema=true",
+            )
+        )
+    if not asked.accept_volume_change:
+        serving = str(way.state["compose"].get(way.state["release"]["id"], ""))
+        problems += planning.moved_volumes(way.host, serving, way.rendered.compose)
+    return problems
+
+
+def past_breaking(state: Mapping[str, Any], target: str) -> list[str]:
+    """Migrations without a way back that ran in releases newer than ``target``."""
+    return [
+        f"release {release} ran {', '.join(facts['breaking'])}"
+        for release, facts in sorted(state["releases"].items())
+        if release > target and facts["breaking"]
+    ]
+
+
+def choices(state: Mapping[str, Any]) -> str:
+    """The releases a host can go back to, newest first, as a next step."""
+    there = set(state["images"])
+    serves = state["release"].get("id", "")
+    lines = [
+        f"-e to={release}   {facts['version']}, deployed {facts['created']}"
+        for release, facts in sorted(state["releases"].items(), reverse=True)
+        if release != serves and facts["whole"] and set(facts["images"]) <= there
+    ]
+    if not lines:
+        return "no older release is kept on this host; deploy a version: deploy.yml -e version=TAG"
+    return "\n     ".join(["this host can go back to:", *lines])
+
+
+def _rendered(way: _Way, fresh: str) -> Rendered:
+    """The release to go back to, or a new one from it with today's values of lost secrets."""
+    if not fresh:
+        return way.rendered
+    serving = way.state["release"].get("secrets", {})
+    for name in way.lacking:
+        versions = way.state["versions"].get(name, {})
+        way.replaced[name] = str(serving.get(name) or recorded.newest(versions))
+        if way.replaced[name] not in versions:
+            raise MaestroError(
+                f"no version of the secret {name} is left",
+                where=way.host,
+                fix="deploy the version anew: "
+                f"deploy.yml -e version={way.target.get('version', 'TAG')}",
+            )
+    return recorded.with_secrets(way.rendered, way.replaced)
+
+
+def _plan(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> planning.Plan:
+    state = {
+        **way.state,
+        "compose": way.state["compose"].get(way.state["release"]["id"], ""),
+        "secrets": {},
+    }
+    plan = planning.decide(
+        way.host,
+        asked.environment,
+        recorded.without_migrations(rendered),
+        state,
+        images=way.target["images"],
+        wish={
+            "stack": asked.stack,
+            "version": way.target["version"],
+            "extension": {},
+            "routes": way.target.get("routes") or [],
+        },
+    )
+    plan.back_to = "" if way.target["id"] == plan.release else str(way.target["id"])
+    plan.secrets = dict.fromkeys(sorted(way.replaced), "newest, the old value was destroyed")
+    if fresh and not plan.back_to:
+        plan.back_to = plan.release
+    return plan
+
+
+def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> dict[str, Any]:
+    if not fresh:
+        return dict(way.target)
+    return renewed(
+        way.target,
+        rendered,
+        {
+            "id": fresh,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "by": who(),
+            "approved_by": asked.approved_by,
+            "rolled_back_to": way.target["id"],
+            "rotated": [],
+        },
+    )
+
+
+def renewed(
+    manifest: Mapping[str, Any], rendered: Rendered, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The manifest of a release that was rendered from another one with other secrets."""
+    return {
+        **manifest,
+        "services": {
+            name: {**facts, "digest": facts["image"].rpartition("@")[2]}
+            for name, facts in rendered.services.items()
+        },
+        "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
+        "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
+        "config_hash": deploy.config_hash(rendered),
+        "breaking": [],
+        **changes,
+    }
+
+
+def _notes(way: _Way) -> list[str]:
+    """What a rollback does not bring back, said plainly."""
+    notes = []
+    target = str(way.target["id"])
+    newer = [
+        release
+        for release, facts in sorted(way.state["releases"].items())
+        if release > target and facts["migrations"] != way.target["migrations"]
+    ]
+    if newer:
+        left = way.state["releases"][newer[-1]]
+        notes.append(
+            f"{way.host}: the database stays as release {newer[-1]} ({left['version']}) left it: "
+            "no migration is undone"
+        )
+    if way.replaced:
+        notes.append(
+            f"{way.host}: a new release is made from {target}, with the newest value of "
+            f"{', '.join(sorted(way.replaced))}: the old one was destroyed when it was rotated"
+        )
+    return notes
+
+
+def _at(host: str, problem: MaestroError) -> MaestroError:
+    where = f"{host}: {problem.where}" if problem.where else host
+    return MaestroError(problem.what, where=where, fix=problem.fix)

@@ -1,0 +1,259 @@
+"""Rotating secrets: new values where Maestro keeps them, and a release in which they are new."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets as random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible.parsing.vault import VaultLib
+
+from . import deploy, recorded, updates
+from . import plan as planning
+from .controller import who
+from .errors import MaestroError, raise_all
+from .host.rules import UPDATE
+from .render import Rendered
+from .rollback import renewed
+from .secrets import parse_mapping
+from .secrets_cli import RANDOM_BYTES, with_values, write_private
+
+# What `maestro-secrets init` makes: 256 bits as hexadecimal digits.
+MADE = re.compile(rf"[0-9a-f]{{{2 * RANDOM_BYTES}}}\Z")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Names that are rotated, those of them that get a random value, and what is said of it."""
+
+    names: list[str]
+    fresh: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def choose(
+    asked: Sequence[str], of_stack: Sequence[str], own: Mapping[str, object] | None, where: str
+) -> Choice:
+    """Which secrets to rotate; no name means all that can be.
+
+    ``of_stack`` are the secrets the stack's services read. ``own`` are the values of the stack's
+    own vault file, `None` for a source Maestro cannot write: there the value found now counts.
+    """
+    unknown = sorted(set(asked) - set(of_stack))
+    if unknown:
+        raise MaestroError(
+            f"no service of the stack reads {', '.join(unknown)}",
+            where="-e secret",
+            fix=f"its secrets are: {', '.join(of_stack) or 'none'}",
+        )
+    names = sorted(set(asked) or set(of_stack))
+    if own is None:
+        return Choice(names)
+    elsewhere = [name for name in names if name not in own]
+    if asked and elsewhere:
+        raise MaestroError(
+            f"{', '.join(elsewhere)} does not stand in {where} but in the environment's own file, "
+            "which other stacks read",
+            where="-e secret",
+            fix=f"maestro-secrets set {elsewhere[0]} --environment ENVIRONMENT, then deploy "
+            "each stack that reads it",
+        )
+    fresh = [name for name in names if name in own and (asked or _made(own[name]))]
+    notes = [f"{name} stays: it stands in the environment's own file" for name in elsewhere] + [
+        f"{name} stays: Maestro did not make its value; name it (-e secret={name}) to have it "
+        "replaced by a random one"
+        for name in names
+        if name in own and name not in fresh
+    ]
+    return Choice(fresh, fresh, notes)
+
+
+def _made(value: object) -> bool:
+    return isinstance(value, str) and bool(MADE.match(value))
+
+
+class Vault:
+    """The stack's own vault file while its values are exchanged.
+
+    The file as it was stands beside it, encrypted as it was, until the new values serve.
+    """
+
+    def __init__(self, path: Path, where: str, secrets: list[Any]) -> None:
+        self.path = path
+        self.where = where
+        self.before = path.with_name(f".{path.name}.before")
+        self._vault = VaultLib(secrets)
+
+    def values(self) -> dict[str, object]:
+        """What stands in the file; nothing where there is none."""
+        if not self.path.exists():
+            return {}
+        text = self._vault.decrypt(self.path.read_bytes()).decode()
+        return {name: found.value for name, found in parse_mapping(text, self.where).items()}
+
+    def renew(self, names: Iterable[str]) -> None:
+        """Put random values in the place of those of ``names``; all else stays as it is."""
+        data = self.path.read_bytes()
+        text, _, secret = self._vault.decrypt_and_get_vault_id(data)
+        values = {name: random.token_hex(RANDOM_BYTES) for name in names}
+        new = with_values(text.decode(), values, self.where)
+        write_private(self.before, data)
+        write_private(self.path, VaultLib().encrypt(new, secret=secret))
+
+    def settle(self, *, keep: bool) -> bool:
+        """Keep the new values, or put the old ones back; whether there was anything to settle."""
+        if not self.before.exists():
+            return False
+        if keep:
+            size = self.before.stat().st_size
+            with self.before.open("r+b", buffering=0) as stream:
+                stream.write(os.urandom(size))
+                os.fsync(stream.fileno())
+            self.before.unlink()
+        else:
+            self.before.replace(self.path)
+        return True
+
+
+def serves(plan: Any, hosts: Sequence[str], hostvars: Mapping[str, Any]) -> bool:
+    """Whether every host that was to change committed the new values and none went back.
+
+    ``plan`` is the registered plan, ``hosts`` all hosts of the play.
+    """
+    changing = plan.get("changing") if isinstance(plan, Mapping) else None
+    if not changing:
+        return False
+    committed = [hostvars[host].get("__deploy_committed") for host in changing]
+    if any(not step or step.get("failed") or step.get("unreachable") for step in committed):
+        return False
+    return not any(hostvars[host].get("__deploy_put_back") for host in hosts)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for: ``named`` are the secrets the user named, if any."""
+
+    stack: str
+    environment: str
+    choice: Choice
+    named: Sequence[str] = ()
+    approved_by: str = ""
+
+
+def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Decision:
+    """The plan of every host: what runs, with other versions of the secrets that are new.
+
+    ``states`` maps hosts to the answers of `host.history.read` with the values of today.
+    """
+    new = deploy.new_id()
+    decision = deploy.Decision(new, [], "", {}, kind=UPDATE, notes=list(asked.choice.notes))
+    problems: list[MaestroError] = []
+    found: dict[str, tuple[planning.Plan, Rendered, list[str]]] = {}
+    for host, state in states.items():
+        try:
+            found[host] = _on(host, asked, state, new)
+        except MaestroError as problem:
+            where = f"{host}: {problem.where}" if problem.where else host
+            problems.append(MaestroError(problem.what, where=where, fix=problem.fix))
+    raise_all(problems)
+    changed = {name for _, _, names in found.values() for name in names}
+    _nothing_new(asked, changed)
+    decision.plans = [plan for plan, _, _ in found.values()]
+    digests = {
+        reference: str(image["digest"])
+        for host in found
+        for reference, image in states[host]["release"]["images"].items()
+    }
+    decision.digest = planning.plans_hash(decision.plans, digests)
+    for host, (plan, rendered, names) in found.items():
+        decision.hosts[host] = _work(asked, states[host], decision, plan, rendered, names)
+    decision.waves = deploy.waves([plan.host for plan in decision.plans if plan.changes], ["100%"])
+    return decision
+
+
+def _on(
+    host: str, asked: Asked, state: Mapping[str, Any], new: str
+) -> tuple[planning.Plan, Rendered, list[str]]:
+    """One host's plan, its release with the new versions, and the names that changed."""
+    release = state["release"]
+    if not release:
+        raise MaestroError(
+            f"{asked.stack} has not been deployed: no secret of it is there to rotate",
+            fix="deploy it first: deploy.yml -e version=TAG",
+        )
+    text = str(state["compose"].get(release["id"], ""))
+    rendered = recorded.read(release, text)
+    for facts in rendered.services.values():
+        facts.setdefault("exchange", updates.rules({}, routed=False))
+    changed = [
+        name
+        for name in asked.choice.names
+        if name in release["secrets"]
+        and (name in asked.choice.fresh or not state["secrets"].get(name, ""))
+    ]
+    if changed:
+        rendered = recorded.with_secrets(rendered, dict.fromkeys(changed, new))
+    plan = planning.decide(
+        host,
+        asked.environment,
+        recorded.without_migrations(rendered),
+        {**state, "compose": text, "secrets": {}},
+        images=release["images"],
+        wish={
+            "stack": asked.stack,
+            "version": release["version"],
+            "extension": {},
+            "routes": release.get("routes") or [],
+        },
+    )
+    plan.secrets = dict.fromkeys(changed, "rotated")
+    return plan, rendered, changed
+
+
+def _nothing_new(asked: Asked, changed: set[str]) -> None:
+    """Refuse names whose value is still the one that runs on every host."""
+    same = sorted(set(asked.named) - changed)
+    if same:
+        raise MaestroError(
+            f"{', '.join(same)} has no new value: the one found is the one that runs",
+            where="-e secret",
+            fix="put the new value where this environment's secrets come from, see docs/secrets.md",
+        )
+
+
+def _work(
+    asked: Asked,
+    state: Mapping[str, Any],
+    decision: deploy.Decision,
+    plan: planning.Plan,
+    rendered: Rendered,
+    changed: Sequence[str],
+) -> dict[str, Any]:
+    manifest = dict(state["release"])
+    if changed:
+        manifest = renewed(
+            manifest,
+            rendered,
+            {
+                "id": decision.release,
+                "previous": plan.release,
+                "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "by": who(),
+                "approved_by": asked.approved_by,
+                "rotated": sorted(changed),
+                "rolled_back_to": "",
+                "plan": decision.digest,
+            },
+        )
+    return deploy.work(
+        plan,
+        rendered,
+        recorded=str(state["compose"][plan.release]),
+        manifest=manifest,
+        staged=decision.release if changed else "",
+    )
