@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from maestro import status
+from maestro import controller, status
+from maestro.errors import MaestroError
 
 
 class ActionModule(ActionBase):
@@ -22,7 +24,12 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         hostvars = (task_vars or {})["hostvars"]
         args = self._task.args
-        states = {host: hostvars[host][args["states"]] for host in args["hosts"]}
-        urls = {host: str(hostvars[host].get("maestro_url", "")) for host in args["hosts"]}
-        Display().display(status.table(str(args["stack"]), states, urls))
+        found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
+        try:
+            states = controller.reached(found)
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from error
+        urls = {host: str(hostvars[host].get("maestro_url", "")) for host in states}
+        lost = [host for host in found if host not in states]
+        Display().display(status.table(str(args["stack"]), states, urls, lost))
         return result

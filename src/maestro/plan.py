@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import yaml
-
 from .errors import MaestroError
 from .host.registry import Reference
 from .host.rules import START_FIRST
+from .recorded import document
 from .render import Rendered, definitions, memory
 
 # The versions this release was tested with at both ends, see docs/hosts.md.
@@ -103,7 +102,7 @@ def decide(
         version_before=str(manifest.get("version", "")),
         version=str(wish["version"]),
     )
-    old = _recorded(str(state["compose"]))
+    old = document(str(state["compose"]))
     containers: dict[str, list[Mapping[str, Any]]] = {}
     for container in state["containers"]:
         containers.setdefault(container["service"], []).append(container)
@@ -143,15 +142,6 @@ def _routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) 
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     }
-
-
-def _recorded(text: str) -> dict[str, Any]:
-    """The release that serves; empty where there is none or somebody damaged its file."""
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _step(
@@ -323,7 +313,7 @@ def moved_volumes(host: str, recorded: str, compose: Mapping[str, Any]) -> list[
 
     ``recorded`` is the Compose file of the release that serves, ``compose`` the one to come.
     """
-    old = _recorded(recorded)
+    old = document(recorded)
     problems = []
     for name, service in (old.get("services") or {}).items():
         if name not in compose["services"]:
@@ -374,7 +364,7 @@ def in_the_way(plan: Plan, rendered: Rendered, recorded: str) -> list[str]:
     ``recorded`` is the Compose file of the release that serves. Any other service that goes
     stays until the release is committed, so that it can still be gone back to.
     """
-    old = _recorded(recorded).get("services") or {}
+    old = document(recorded).get("services") or {}
     wanted = {
         str(port.get("published"))
         for name in plan.services(CREATE, REPLACE)

@@ -28,7 +28,7 @@ def read(manifest: Mapping[str, Any], text: str) -> Rendered:
             fix="choose another release, or deploy the version anew: "
             f"deploy.yml -e version={manifest['version']}",
         )
-    compose = _document(text)
+    compose = document(text)
     return Rendered(
         compose=compose,
         services={name: dict(facts) for name, facts in manifest["services"].items()},
@@ -44,7 +44,7 @@ def read(manifest: Mapping[str, Any], text: str) -> Rendered:
 
 def edited(manifest: Mapping[str, Any], text: str) -> list[str]:
     """Services whose definition in the release's file is not the one that was recorded."""
-    compose = _document(text)
+    compose = document(text)
     services = compose.get("services") or {}
     wanted = {
         **{name: facts["hash"] for name, facts in manifest["services"].items()},
@@ -125,9 +125,10 @@ def _secret_files(compose: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _document(text: str) -> dict[str, Any]:
+def document(text: str) -> dict[str, Any]:
+    """A release's file; empty where there is none or somebody damaged it."""
     try:
-        document = yaml.safe_load(text)
+        found = yaml.safe_load(text)
     except yaml.YAMLError:
         return {}
-    return document if isinstance(document, dict) else {}
+    return found if isinstance(found, dict) else {}

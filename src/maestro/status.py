@@ -2,33 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from . import drift, recorded
 
 HEADINGS = ("host", "service", "state", "health", "since", "image", "as released")
 
 
-def table(stack: str, states: Mapping[str, Mapping[str, Any]], urls: Mapping[str, str]) -> str:
-    """One line per container and a line per host that says which release serves.
+def table(
+    stack: str,
+    states: Mapping[str, Mapping[str, Any]],
+    urls: Mapping[str, str],
+    lost: Iterable[str] = (),
+) -> str:
+    """One line per container and a few per host that say which release serves.
 
-    ``states`` are answers of `host.state.read`; ``urls`` where a host is reached, if known.
+    ``states`` are answers of `host.overview.read`; ``urls`` where a host is reached, if known;
+    ``lost`` are hosts that did not answer.
     """
-    parts = []
-    for host, state in states.items():
-        manifest = state["release"]
-        if not manifest:
-            parts.append(f"{host}: {stack} has not been deployed")
-            continue
-        url = f", {urls[host]}" if urls.get(host) else ""
-        parts.append(
-            f"{host}: {stack} {manifest['version']}, release {manifest['id']} of "
-            f"{manifest['created']} by {manifest['by']}{url}"
-        )
+    parts = [line for host, state in states.items() for line in _head(stack, host, state, urls)]
+    parts += [f"{host}: cannot be reached" for host in lost]
     rows = [row for host, state in states.items() for row in _rows(host, state)]
     if rows:
         parts += ["", *_columns([HEADINGS, *rows])]
     return "\n".join(parts)
+
+
+def _head(
+    stack: str, host: str, state: Mapping[str, Any], urls: Mapping[str, str]
+) -> Iterable[str]:
+    manifest = state["release"]
+    if not manifest:
+        yield f"{host}: {stack} has not been deployed"
+    else:
+        url = f", {urls[host]}" if urls.get(host) else ""
+        yield (
+            f"{host}: {stack} {manifest['version']}, release {manifest['id']} of "
+            f"{manifest['created']} ({_since(str(manifest['created']))} ago) by "
+            f"{manifest['by']}{url}"
+        )
+        if manifest.get("rolled_back_to"):
+            yield f"  made from release {manifest['rolled_back_to']} by a rollback"
+        edited = recorded.edited(manifest, _text(state))
+        if edited:
+            yield f"  compose.yaml was edited by hand: {', '.join(edited)}"
+        if state.get("edited_configs"):
+            yield f"  configs were edited by hand: {', '.join(state['edited_configs'])}"
+    if state.get("maintenance"):
+        yield "  maintenance: its routes answer with the maintenance page"
+    lease = state.get("lease") or {}
+    if lease:
+        held = "held" if lease.get("held") else "left behind"
+        yield (
+            f"  lease: {held} by {lease.get('by', '?')} for {lease.get('purpose', '?')}, "
+            f"last sign of life {float(lease.get('age', 0)):.0f} s ago"
+        )
+
+
+def _text(state: Mapping[str, Any]) -> str:
+    return str(state["compose"].get(state["release"]["id"], ""))
 
 
 def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -37,28 +71,44 @@ def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
         image["digest"]: reference.rpartition("/")[2]
         for reference, image in manifest.get("images", {}).items()
     }
-    released = manifest.get("services", {})
+    compose = recorded.document(_text(state)) if manifest else {}
     rows = []
+    count: dict[str, int] = {}
     for item in sorted(state["containers"], key=lambda item: str(item["service"])):
+        service = str(item["service"])
+        count[service] = count.get(service, 0) + 1
+        different = drift.of_container(item, service, compose)
+        wanted = manifest.get("services", {}).get(service, {}).get("replicas", 1)
+        if service in manifest.get("services", {}) and count[service] > wanted:
+            different.append("one too many")
         digest = str(item["image"]).rpartition("@")[2]
-        wanted = released.get(item["service"], {}).get("hash")
         rows.append(
             (
                 host,
-                str(item["service"]),
+                service,
                 str(item["status"]),
                 str(item["health"]),
                 _since(str(item["started"])),
                 f"{tags.get(digest, '?')} {digest[:19]}",
-                "yes" if item["hash"] == wanted else "no: drifted",
+                f"no: {'; '.join(different)}" if different else "yes",
             )
         )
-    missing = sorted(set(released) - {str(item["service"]) for item in state["containers"]})
-    return [*rows, *((host, name, "missing", "", "", "", "no: drifted") for name in missing)]
+    return [*rows, *_missing(host, manifest, count)]
+
+
+def _missing(
+    host: str, manifest: Mapping[str, Any], count: Mapping[str, int]
+) -> list[tuple[str, ...]]:
+    """A line for each container that should be there and is not."""
+    return [
+        (host, name, "missing", "", "", "", "no: missing")
+        for name, facts in sorted(manifest.get("services", {}).items())
+        for _ in range(facts["replicas"] - count.get(name, 0))
+    ]
 
 
 def _since(started: str) -> str:
-    """How long ago a container started, roughly."""
+    """How long ago something happened, roughly."""
     seconds = (
         datetime.now(UTC) - datetime.fromisoformat(started[:19]).replace(tzinfo=UTC)
     ).total_seconds()
