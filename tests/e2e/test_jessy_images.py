@@ -28,7 +28,7 @@ VERSION = f"images-{secrets.token_hex(3)}"
 REGISTRY = "registry.test:5000"
 CORE = f"{REGISTRY}/jessy-core:{VERSION}"
 API = f"{REGISTRY}/jessy-api:{VERSION}"
-POSTGRES = f"{REGISTRY}/postgres:17-1"
+POSTGRES = f"{REGISTRY}/postgres:17-2"
 PROGRAMS = {CORE: "app/jessy", API: "app/jessy-api"}
 COMPOSE = lab.PROJECT / "docker/jessy/compose.yaml"
 PORT = 13000
@@ -641,6 +641,44 @@ def test_the_database_is_made_as_the_upstream_image_makes_it(stack: Stack) -> No
         assert "database system is shut down" in shell(f"docker logs {name}")
     finally:
         shell(f"docker rm -fv {name}", check=False)
+
+
+def test_the_password_is_that_of_the_file_at_each_start(stack: Stack) -> None:
+    """A new value needs nothing but a new container; the old one opens nothing any more."""
+    name = f"renewed-{secrets.token_hex(3)}"
+    values = ["first of this test", "second '; \\ \" $x"]
+    login = (
+        f"docker exec -i {name} bash -c 'read -r PGPASSWORD && export PGPASSWORD && "
+        'psql -h 127.0.0.1 -U owner -Atd postgres -c "select 1"\''
+    )
+
+    def start(value: str) -> None:
+        shell(
+            f"docker rm -f {name} 2>/dev/null; umask 077; cat >{stack.directory}/renewed; "
+            f"chown 999 {stack.directory}/renewed; "
+            f"docker run -d --name {name} -e POSTGRES_USER=owner "
+            f"-e POSTGRES_PASSWORD_FILE=/run/secrets/word -v {name}:/var/lib/postgresql/data "
+            f"-v {stack.directory}/renewed:/run/secrets/word:ro {POSTGRES}",
+            stdin=value.encode(),
+        )
+        shell(
+            f"for i in $(seq 100); do docker exec {name} pg_isready -q -h 127.0.0.1 && exit; "
+            f"sleep 0.1; done; docker logs {name}; exit 1"
+        )
+
+    try:
+        for number, value in enumerate(values):
+            start(value)
+            assert shell(login, stdin=f"{value}\n".encode()).strip() == "1"
+            other = values[1 - number]
+            refused = shell(f"{login} 2>&1", stdin=f"{other}\n".encode(), check=False)
+            assert "password authentication failed" in refused
+            logged = shell(f"docker logs {name} 2>&1")
+            assert "of this test" not in logged
+            assert "second" not in logged
+            assert "could not be renewed" not in logged
+    finally:
+        shell(f"docker rm -fv {name}; docker volume rm {name}", check=False)
 
 
 def test_a_database_that_was_half_made_is_made_again(stack: Stack) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import stack_models as models
 import yaml
+from release_models import FIRST, SECOND, THIRD, host, release, two
 
 from maestro import plan as planning
 from maestro import recorded, rollback
@@ -14,70 +15,6 @@ from maestro.deploy import Decision
 from maestro.errors import MaestroError, MaestroErrors
 from maestro.host.rules import ROLLBACK
 from maestro.render import hash_of
-
-FIRST, SECOND, THIRD = (f"2026010{day}T120000Z-000{day}" for day in (1, 2, 3))
-
-
-def release(name: str, version: str, previous: str = "", **changes: Any) -> dict[str, Any]:
-    """A release as a host keeps it: its manifest, and its Compose file under ``text``."""
-    model = changes.pop("model", None) or models.shop(version)
-    secret = changes.pop("secret", FIRST)
-    rendered = models.rendered(model, secrets={"db_password": secret})
-    return {
-        "id": name,
-        "version": version,
-        "previous": previous,
-        "created": f"{name[:4]}-01-01T12:00:00Z",
-        "by": "jo@desk",
-        "images": models.images(model),
-        "services": rendered.services,
-        "migrations": {key: item["hash"] for key, item in rendered.migrations.items()},
-        "order": rendered.order,
-        "routes": [],
-        "smoke": [{"tcp": {"port": 8000}}],
-        "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
-        "configs": rendered.configs,
-        "breaking": [],
-        "text": rendered.text,
-        **changes,
-    }
-
-
-def host(*releases: dict[str, Any], serves: str = "", to: str = "") -> dict[str, Any]:
-    """A host that keeps some releases and serves the last of them, as `history.read` tells."""
-    kept = {item["id"]: item for item in releases}
-    current = kept[serves or releases[-1]["id"]]
-    target = to or current["previous"]
-    manifests = {key: {k: v for k, v in item.items() if k != "text"} for key, item in kept.items()}
-    return {
-        "release": manifests[current["id"]],
-        "target": manifests.get(target, {}),
-        "compose": {key: kept[key]["text"] for key in {current["id"], target} if key in kept},
-        "releases": {
-            key: {
-                **{k: item[k] for k in ("id", "version", "created", "migrations", "breaking")},
-                "images": sorted({facts["image"] for facts in item["services"].values()}),
-                "whole": True,
-            }
-            for key, item in kept.items()
-        },
-        "containers": [
-            models.container(name, facts["hash"], image=facts["image"])
-            for name, facts in current["services"].items()
-        ],
-        "images": sorted(
-            {facts["image"] for item in releases for facts in item["services"].values()}
-        ),
-        "versions": {
-            "db_password": {item["secrets"]["db_password"]: [999, 1000] for item in releases}
-        },
-        "secrets": {},
-        "edited_configs": [],
-    }
-
-
-def two(**changes: Any) -> dict[str, Any]:
-    return host(release(FIRST, "v1"), release(SECOND, "v2", FIRST, **changes))
 
 
 def decide(states: dict[str, dict[str, Any]], **asked: Any) -> Decision:

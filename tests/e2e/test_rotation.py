@@ -1,0 +1,139 @@
+"""Rotating secrets: only their readers are replaced, and the old value goes for good."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+from e2e import lab
+from e2e.conftest import Counter, write_secret
+from e2e.test_secrecy import PLACES, forms, search
+
+PLAYBOOK = "playbooks/rotate_secrets.yml"
+
+
+def rotate(stack: Counter, *extra: str) -> lab.Run:
+    """Run rotate_secrets.yml for the second stack."""
+    return lab.playbook(PLAYBOOK, "-l", "staging", *stack.arguments(*extra))
+
+
+def holders(host: str, value: str) -> list[str]:
+    """Files below the stack's directory that hold the value."""
+    found = search(host, value, "cat >/dev/shm/p; grep -rlF -f /dev/shm/p /opt/maestro/counter; "
+                   "rm /dev/shm/p")  # fmt: skip
+    return found.split()
+
+
+@pytest.fixture
+def token(deployed: Counter):
+    """Where the stack's secret stands; what served before serves again afterwards."""
+    path = deployed.secrets / "staging" / "counter" / "app_token"
+    yield path
+    write_secret(path, deployed.token)
+    deployed.deploy("-e", "version=v1").ok()
+
+
+def test_the_new_value_reaches_its_readers_and_no_other_service(
+    deployed: Counter, token: Path
+) -> None:
+    before = {host: lab.containers(host, "counter") for host in lab.STAGING}
+    old = {host: lab.manifest(host, "counter") for host in lab.STAGING}
+    value = f"rotated-{secrets.token_hex(12)}"
+    write_secret(token, value)
+    planned = rotate(deployed, "--check").ok()
+    assert planned.changed(*lab.STAGING) == [1, 1]
+    assert [lab.manifest(host, "counter") for host in lab.STAGING] == list(old.values())
+    run = rotate(deployed, "-e", "secret=app_token", "-vvv", "--diff").ok()
+    for host in lab.STAGING:
+        after = lab.containers(host, "counter")
+        assert after["redis"] == before[host]["redis"]
+        assert after["web"] != before[host]["web"]
+        assert deployed.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}
+        manifest = lab.manifest(host, "counter")
+        assert manifest["rotated"] == ["app_token"]
+        assert manifest["previous"] == old[host]["id"]
+        assert manifest["version"] == old[host]["version"]
+        assert len(holders(host, value)) == 1
+        assert holders(host, deployed.token) == [], "no version with the old value is left"
+        for place, command in PLACES.items():
+            for sentinel in (value, deployed.token):
+                assert search(host, sentinel, command) == "", f"{place} on {host}"
+    for sentinel in (value, deployed.token):
+        assert not [form for form in forms(sentinel) if form in run.out]
+    same = rotate(deployed).ok()
+    assert same.changed(*lab.STAGING) == [0, 0]
+    rotate(deployed, "-e", "secret=app_token").failed("app_token has no new value")
+    # The release before needs the value that was destroyed: it comes back with the newest.
+    back = lab.playbook("playbooks/rollback.yml", "-l", "staging", "-e", "stack=counter").ok()
+    assert "the old one was destroyed when it was rotated" in back.out
+    for host in lab.STAGING:
+        manifest = lab.manifest(host, "counter")
+        assert manifest["rolled_back_to"] == old[host]["id"]
+        assert deployed.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}
+    settled = deployed.deploy().ok()
+    assert settled.changed(*lab.STAGING) == [0, 0]
+
+
+def test_a_name_that_is_no_secret_of_the_stack(deployed: Counter) -> None:
+    run = rotate(deployed, "-e", "secret=nonsense").failed("no service of the stack reads nonsense")
+    assert "its secrets are: app_token" in run.out
+
+
+def vault(deployed: Counter) -> tuple[list[str], Path]:
+    """The arguments for the same stack with a vault, which holds the value that runs."""
+    home = deployed.secrets / "vault"
+    variables = json.loads(deployed.arguments()[3])
+    variables["maestro_secrets"] = {"source": "vault", "path": str(home)}
+    words = ["-e", "stack=counter", "-e", json.dumps(variables)]
+    command = [".venv/bin/maestro-secrets", "set", "--path", str(home), "--environment", "staging"]
+    registry = (lab.PROJECT / ".lab" / "registry_password").read_text().strip()
+    made = secrets.token_hex(32)
+    for name, value, stack in (
+        ("app_token", made, "counter"),
+        ("registry_password", registry, "common"),
+    ):
+        words_ = [*command, name, "--stack", stack]
+        lab.run("bash", "-c", f'printf %s "$VALUE" | {" ".join(words_)}', env={"VALUE": value}).ok()
+    return words, home / "staging" / "counter.yml"
+
+
+def shown(path: Path) -> str:
+    return lab.run(".venv/bin/ansible-vault", "view", str(path)).ok().out
+
+
+def test_all_of_a_vault_is_rotated_at_once(deployed: Counter, token: Path) -> None:
+    words, path = vault(deployed)
+    lab.playbook("deploy.yml", "-l", "staging", *words).ok()
+    before, old = path.read_bytes(), shown(path)
+    planned = lab.playbook(PLAYBOOK, "-l", "staging", *words, "--check").ok()
+    assert planned.changed(*lab.STAGING) == [1, 1]
+    assert path.read_bytes() == before
+    run = lab.playbook(PLAYBOOK, "-l", "staging", *words, "-vvv").ok()
+    new = shown(path)
+    assert new != old
+    assert [file.name for file in path.parent.iterdir() if file.name.startswith(".")] == []
+    values = [text.split(": ")[1].strip().strip('"') for text in (old, new)]
+    assert not [form for value in values for form in forms(value) if form in run.out]
+    for host in lab.STAGING:
+        assert deployed.answer(host, "/token", "-H", f"X-Token: {values[1]}") == {"same": True}
+
+
+def test_a_rotation_that_fails_leaves_the_old_values_everywhere(
+    deployed: Counter, token: Path
+) -> None:
+    words, path = vault(deployed)
+    lab.playbook("deploy.yml", "-l", "staging", *words).ok()
+    before = path.read_bytes()
+    serving = {host: lab.manifest(host, "counter")["id"] for host in lab.STAGING}
+    lab.ssh("staging-2", "chattr +i /opt/maestro/counter/secrets/app_token")
+    try:
+        lab.playbook(PLAYBOOK, "-l", "staging", *words).failed("staging-2")
+    finally:
+        lab.ssh("staging-2", "chattr -i /opt/maestro/counter/secrets/app_token")
+    assert path.read_bytes() == before
+    for host in lab.STAGING:
+        assert lab.manifest(host, "counter")["id"] == serving[host]
+        value = shown(path).split(": ")[1].strip().strip('"')
+        assert deployed.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}
