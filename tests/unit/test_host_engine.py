@@ -223,8 +223,8 @@ def test_what_the_state_tells_of_a_container(
 ) -> None:
     fake.say("GET /containers/json", [summary(), summary("migrate", oneoff="True")])
     fake.say("GET /containers/web/json", detail(**changes))
-    (found,) = state._of_stack(client, "shop")
-    assert state._container(client, found) == {
+    (found,) = state.of_stack(client, "shop")
+    assert state.container_facts(client, found) == {
         "id": "web",
         "name": "shop-web-1",
         "service": "web",
