@@ -26,7 +26,6 @@ class ActionModule(ActionBase):
         args = self._task.args
         try:
             result["request"] = self._request(args, task_vars)
-            result["by"] = controller.who()
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
         return result

@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
             accept_schema=bool(args["accept_schema"]),
             accept_volume_change=bool(args["accept_volume_change"]),
             approved_by=str(args["approved_by"]),
+            dry=self._task.check_mode,
         )
         try:
             found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}

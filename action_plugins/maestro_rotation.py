@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
             choice=rotation.Choice(made["names"], made["fresh"], made["notes"]),
             named=made["named"],
             approved_by=str(args["request"]["approved_by"]),
+            dry=self._task.check_mode,
         )
         try:
             found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import history
+from ansible.module_utils.maestro.host import history, lease
 from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
@@ -29,6 +29,10 @@ options:
     description: Id of a release to go back to; by default the one before.
     type: str
     default: ""
+  wait:
+    description: Seconds to wait for a run that holds the stack's lease.
+    type: float
+    default: 0
   payload:
     description: Secrets to look up, as one JSON text.
     type: str
@@ -58,6 +62,7 @@ def main() -> None:
             "root": {"type": "path", "required": True},
             "stack": {"type": "str", "required": True},
             "to": {"type": "str", "default": ""},
+            "wait": {"type": "float", "default": 0},
             "payload": {"type": "str", "default": "", "no_log": True},
         },
         supports_check_mode=True,
@@ -65,6 +70,7 @@ def main() -> None:
     params = module.params
     values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
     layout = Layout(Path(params["root"]), params["stack"])
+    lease.wait(layout, params["wait"])
     try:
         found = history.read(layout, params["to"], values=values)
     except MaestroError as error:

@@ -23,10 +23,6 @@ options:
     description: Name of the stack.
     type: str
     required: true
-  by:
-    description: Who takes the lease over.
-    type: str
-    required: true
 attributes:
   check_mode: {support: none, description: A dry run shows the state as it was left.}
 author: The Maestro authors
@@ -36,11 +32,12 @@ EXAMPLES = r"""
   maestro_recover:
     root: /opt/maestro
     stack: shop
-    by: jo@desk
 """
 RETURN = r"""
 serves: {description: Id of the release that serves again., returned: success, type: str}
 """
+
+NEXT = "the next run"
 
 
 def main() -> None:
@@ -49,12 +46,11 @@ def main() -> None:
         argument_spec={
             "root": {"type": "path", "required": True},
             "stack": {"type": "str", "required": True},
-            "by": {"type": "str", "required": True},
         }
     )
     params = module.params
     try:
-        serves = switch.recover(Layout(Path(params["root"]), params["stack"]), params["by"])
+        serves = switch.recover(Layout(Path(params["root"]), params["stack"]), NEXT)
     except MaestroError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(serves), serves=serves)

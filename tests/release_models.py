@@ -59,6 +59,8 @@ def host(*releases: dict[str, Any], serves: str = "", to: str = "") -> dict[str,
         "images": sorted(
             {facts["image"] for item in releases for facts in item["services"].values()}
         ),
+        "lease": {},
+        "agent": "",
         "versions": {
             "db_password": {item["secrets"]["db_password"]: [999, 1000] for item in releases}
         },

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import agent_archive, policy, routes
 from . import plan as planning
-from . import policy, routes
 from .controller import who
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
@@ -67,6 +67,7 @@ class Decision:
             "fetches": any(self.hosts[host]["staged"] for host in changing),
             "migrates": any(work["migrations"] for work in self.hosts.values()),
             "changing": changing,
+            "agent": agent_archive.checksum() if changing else "",
         }
 
 
@@ -114,7 +115,7 @@ def decide(inputs: Inputs) -> Decision:
         problems += routes.preflight(host, plan.stack, wish["routes"], found["edge"])
         if not request.get("accept_volume_change"):
             problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
-        problems += _held(host, plan, found) if not request.get("dry") else []
+        problems += held(plan, found) if not request.get("dry") else []
         decision.plans.append(plan)
         releases[host] = rendered
     raise_all(problems)
@@ -161,7 +162,7 @@ def waves(hosts: Sequence[str], sizes: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _held(host: str, plan: planning.Plan, state: Mapping[str, Any]) -> list[MaestroError]:
+def held(plan: planning.Plan, state: Mapping[str, Any]) -> list[MaestroError]:
     """Somebody else who changes the stack on this host right now."""
     lease = state["lease"]
     if not plan.changes or not lease.get("held"):
@@ -169,7 +170,7 @@ def _held(host: str, plan: planning.Plan, state: Mapping[str, Any]) -> list[Maes
     return [
         MaestroError(
             f"{plan.stack} is being changed by {lease['owner']}",
-            where=host,
+            where=plan.host,
             fix="deploy when it has ended, or let this run wait: -e wait=SECONDS",
         )
     ]
@@ -221,9 +222,11 @@ def _work(
         **work(
             plan,
             rendered,
+            state=inputs.states[plan.host],
             recorded=str(inputs.states[plan.host]["compose"]),
             manifest=_manifest(inputs, release, plan, rendered, wish, images),
             staged=release,
+            purpose=f"deploy of {wish['version']}",
         ),
         "migrations": [
             {
@@ -241,12 +244,15 @@ def work(
     plan: planning.Plan,
     rendered: Rendered,
     *,
+    state: Mapping[str, Any],
     recorded: str,
     manifest: dict[str, Any],
     staged: str,
+    purpose: str,
 ) -> dict[str, Any]:
     """What the steps after the plan need on one host, without migrations.
 
+    ``state`` is what the plan was made on, ``purpose`` what the lease is taken for.
     ``recorded`` is the Compose file of the release that serves, ``manifest`` that of the one to
     come. ``staged`` is its id, empty when the host has it already: that one is not discarded
     when it does not go in.
@@ -256,6 +262,17 @@ def work(
         "plan": plan.as_dict(),
         "release": manifest["id"],
         "staged": staged,
+        "claim": {
+            "by": who(),
+            "purpose": purpose,
+            "release": staged,
+            "serves": plan.release,
+            "armed": True,
+        },
+        "expect": {
+            "release": plan.release,
+            "containers": sorted(str(item["id"]) for item in state["containers"]),
+        },
         "compose": rendered.text,
         "configs": rendered.config_texts,
         "secret_files": rendered.secret_files,

@@ -28,6 +28,7 @@ class Asked:
     accept_schema: bool = False
     accept_volume_change: bool = False
     approved_by: str = ""
+    dry: bool = False
 
 
 @dataclass
@@ -76,9 +77,15 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
         decision.hosts[way.host] = deploy.work(
             plan,
             releases[way.host],
+            state=way.state,
+            purpose=f"going back to {way.target['id']}",
             recorded=str(way.state["compose"].get(plan.release, "")),
             manifest=manifest,
             staged=fresh,
+        )
+    if not asked.dry:
+        raise_all(
+            [p for way, plan in zip(ways, plans, strict=True) for p in deploy.held(plan, way.state)]
         )
     decision.waves = deploy.waves([plan.host for plan in plans if plan.changes], ["100%"])
     decision.notes = [note for way in ways for note in _notes(way)]

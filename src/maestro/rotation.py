@@ -143,6 +143,7 @@ class Asked:
     choice: Choice
     named: Sequence[str] = ()
     approved_by: str = ""
+    dry: bool = False
 
 
 def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Decision:
@@ -164,6 +165,8 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
     changed = {name for _, _, names in found.values() for name in names}
     _nothing_new(asked, changed)
     decision.plans = [plan for plan, _, _ in found.values()]
+    if not asked.dry:
+        raise_all([p for plan in decision.plans for p in deploy.held(plan, states[plan.host])])
     digests = {
         reference: str(image["digest"])
         for host in found
@@ -253,6 +256,8 @@ def _work(
     return deploy.work(
         plan,
         rendered,
+        state=state,
+        purpose=f"rotation of {', '.join(sorted(changed)) or 'nothing'}",
         recorded=str(state["compose"][plan.release]),
         manifest=manifest,
         staged=decision.release if changed else "",

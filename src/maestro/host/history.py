@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import secrets
+from . import lease, secrets
 from .engine import Engine
-from .layout import Layout
+from .layout import AGENT, Layout
 from .release import committed
-from .state import container_facts, of_stack
+from .state import checksum, container_facts, of_stack
 
 
 def read(
@@ -42,6 +42,8 @@ def read(
         "containers": [container_facts(engine, item) for item in of_stack(engine, layout.stack)],
         "images": sorted(engine.repo_digests()),
         "versions": _versions(layout),
+        "lease": lease.describe(layout),
+        "agent": checksum(AGENT),
         "secrets": {
             name: secrets.version_of(layout, name, value, str(recorded.get(name, "")))
             for name, value in (values or {}).items()

@@ -72,7 +72,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "ports_of_others": taken,
             "edge": edge.look(layout),
             "lease": lease.describe(layout),
-            "agent": _checksum(AGENT),
+            "agent": checksum(AGENT),
             "secrets": {
                 name: secrets.version_of(
                     layout, name, value, str(manifest.get("secrets", {}).get(name, ""))
@@ -197,7 +197,7 @@ def _ports_of_others(engine: Engine, stack: str) -> dict[str, str]:
     return taken
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
     """SHA-256 of a file in hex; empty without one."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
