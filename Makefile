@@ -89,13 +89,15 @@ molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=do
 	@$(BIN)/molecule test --scenario-name $(SCENARIO)
 
 .PHONY: test unit requirements bench-noop ci hooks
-# One session, so that its last line is the verdict on everything.
+# One session, so that its last line is the verdict on everything; its processes share the tests
+# by lanes (tests/lanes.py). One more than cores: much of what they do is waiting.
 TESTS = $(wildcard tests/lint) $(wildcard tests/unit) $(wildcard tests/molecule) $(wildcard tests/e2e) \
   $(wildcard tests/load)
 PYTEST_OPTIONS ?=
+WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, coverage
 	@rm -rf .cache/coverage; mkdir -p .cache/coverage
-	@$(BIN)/pytest --full --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)
+	@$(BIN)/pytest --full -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)
 
 .PHONY: test-long
 # The end-to-end tests that have a long form, and what has only that.
@@ -115,6 +117,11 @@ bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of on
 .PHONY: bench-redaction
 bench-redaction: venv-dev ## Measure the masking of secrets against a masker of raw values
 	@$(BIN)/python benchmarks/redaction.py
+
+.PHONY: fuzz
+SECONDS ?= 60
+fuzz: venv-dev ## Try the redaction on ever new inputs: SECONDS=60
+	@scripts/fuzz $(SECONDS)
 
 ci: ## Run what continuous integration runs, in a lab of its own
 	@.ci/run

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-pytest_plugins = ["background", "traceability", "newer_compose", "relay"]
+pytest_plugins = ["lanes", "traceability", "newer_compose", "relay"]
 
 SHOWN = pytest.StashKey[list[tuple[str, str]]]()
 
@@ -32,6 +33,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what was measured to the first process, where there are several."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["shown"] = session.config.stash[SHOWN]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what another process measured."""
+    node.config.stash[SHOWN] += getattr(node, "workeroutput", {}).get("shown", [])
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:

@@ -2,14 +2,16 @@
 
 A test names the ids it proves: ``@pytest.mark.requirement("R3.2", "D19")``. An id that is not
 in docs/requirements.yml stops the run before the first test. In a full run (``--full``, which
-``make test`` passes) one more test comes last: it compares the states in that file with the
+``make test`` passes) one more verdict comes last: it compares the states in that file with the
 tests that passed in this very run and fails on any difference, both ways. A full run leaves its
-outcome in test-results/requirements.json, where ``make requirements`` finds it.
+outcome in test-results/requirements.json, where ``make requirements`` finds it. Where several
+processes run the tests, each reports to the first, which judges.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ import yaml
 RESULTS = "test-results/requirements.json"
 CLAIMS = "docs/requirements.yml"
 STATES = ("pending", "proven")
+PROPERTY = "requirement"
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,13 @@ class Plugin:
         self.full = bool(config.getoption("--full"))
         self.rows = read_claims(self.root / CLAIMS)
         self.record = Record()
-        self.ids: dict[str, list[str]] = {}
+        self.is_worker = hasattr(config, "workerinput")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Refuse unknown ids; put the judgement of a full run last."""
+        """Refuse unknown ids; let the reports of a test carry its own."""
         wrong = []
         for item in items:
             ids = marked_ids(item)
@@ -98,58 +101,42 @@ class Plugin:
             if any(not mark.args for mark in marks):
                 wrong.append(f"{item.nodeid}: the marker names no id")
             wrong += [f"{item.nodeid}: {name}" for name in ids if name not in self.rows]
-            self.ids[item.nodeid] = ids
+            item.user_properties += [(PROPERTY, name) for name in ids]
         if wrong:
             lines = "\n  ".join(wrong)
             raise pytest.UsageError(f"unknown requirement (see {CLAIMS}):\n  {lines}")
-        if self.full:
-            items.append(Judgement.from_parent(session, name="requirements", plugin=self))
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]):
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a pass only when set-up, call and tear-down all did; an xfail is no pass."""
-        report = yield
-        for name in self.ids.get(item.nodeid, ()):
-            tests = self.record.outcomes[name]
+        # Without the lane that a process of several adds to a test's name.
+        test = re.sub(r"@[\w -]+\Z", "", report.nodeid)
+        for name in [value for key, value in report.user_properties if key == PROPERTY]:
+            tests = self.record.outcomes[str(name)]
             if report.failed:
-                tests[item.nodeid] = False
+                tests[test] = False
             elif report.when == "call" and report.passed and not hasattr(report, "wasxfail"):
-                tests.setdefault(item.nodeid, True)
-        return report
+                tests.setdefault(test, True)
 
-    def pytest_sessionfinish(self) -> None:
-        """Leave a full run's outcome for `make requirements`."""
-        if self.full:
-            path = self.root / RESULTS
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(self.record.outcomes, indent=1, sort_keys=True) + "\n")
-
-
-class Judgement(pytest.Item):
-    """The last test of a full run: the claims are what this run showed."""
-
-    def __init__(self, *, plugin: Plugin, **rest: object) -> None:
-        super().__init__(**rest)
-        self.plugin = plugin
-
-    def runtest(self) -> None:
-        """Fail with every difference at once."""
-        if lines := self.plugin.record.differences(self.plugin.rows):
-            raise Mismatch("\n".join(lines))
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style=None):
-        """Show the differences alone: the traceback is of no use."""
-        if isinstance(excinfo.value, Mismatch):
-            return f"{CLAIMS} and the tests differ:\n{excinfo.value}"
-        return super().repr_failure(excinfo, style)
-
-    def reportinfo(self):
-        """Say where the claims stand."""
-        return self.plugin.root / CLAIMS, None, "requirements: the claims are what this run showed"
-
-
-class Mismatch(Exception):
-    """A claimed state is not what the tests showed."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge a full run that came to its end, and leave its outcome for `make requirements`."""
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if not self.full or not ended or self.is_worker or session.config.option.collectonly:
+            return
+        path = self.root / RESULTS
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.record.outcomes, indent=1, sort_keys=True) + "\n")
+        lines = self.record.differences(self.rows)
+        verdict = pytest.TestReport(
+            nodeid=f"{CLAIMS}::requirements",
+            location=(CLAIMS, None, "requirements: the claims are what this run showed"),
+            keywords={},
+            outcome="failed" if lines else "passed",
+            longrepr="\n".join([f"{CLAIMS} and the tests differ:", *lines]) if lines else None,
+            when="call",
+        )
+        session.config.hook.pytest_runtest_logreport(report=verdict)
+        if lines:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

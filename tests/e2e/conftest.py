@@ -8,18 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from background import DEMO, Background
 from e2e import lab
 
 VERSIONS = ("v1", "v2", "v3", "unhealthy-1", "crash-1", "badsmoke-1", "badmigration-1")
-
-
-@pytest.fixture(scope="session")
-def demo(background: Background) -> lab.Run:
-    """`make demo`: a staging deployment of Jessy on lab hosts. Nothing runs beside it any more."""
-    background.settle()
-    ended = background.result(DEMO)
-    return lab.Run(["make", "demo"], ended.rc, ended.out, 0).ok()
 
 
 @pytest.fixture(scope="session")

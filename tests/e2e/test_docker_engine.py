@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
+import lanes
 import pytest
 from e2e import lab
 
@@ -25,9 +27,11 @@ def state() -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def provisioned(demo: lab.Run) -> None:
-    """The host has the Engine and everything else."""
-    provision().ok()
+def provisioned(demo: lab.Run) -> Iterator[None]:
+    """The host has the Engine and everything else, and nobody else changes it."""
+    with lanes.locked(HOST):
+        provision().ok()
+        yield
 
 
 def test_a_second_run_changes_nothing() -> None:

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,6 @@ def settings() -> dict:
 def docker(*arguments: str) -> str:
     """Ask the Engine of this machine."""
     return lab.run("docker", *arguments).ok().out.strip()
-
-
-def container(host: str) -> str:
-    return f"{settings()['name']}-{host}"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -89,41 +86,8 @@ def test_a_provisioned_host_is_logged_in_and_keeps_it_to_itself(host: str) -> No
     assert lab.ssh(host, "stat -c '%a %U' /root/.docker/config.json").strip() == "600 root"
 
 
-def test_what_is_missing_comes_back_and_the_rest_stays() -> None:
-    """Lost keys, a stopped and a removed host; that one has its volume again."""
-    known = DIRECTORY / "known_hosts"
-    pinned = set(known.read_text().splitlines())
-    kept = {host: docker("inspect", "-f", "{{.Id}}", container(host)) for host in HOSTS}
-    lab.ssh("production-2", "echo kept > /var/lib/docker/of-the-volume")
-    docker("stop", container("production-1"))
-    docker("rm", "-f", container("production-2"))
-    known.unlink()
-    lab.run("make", "lab").ok()
-    now = {host: docker("inspect", "-f", "{{.Id}}", container(host)) for host in HOSTS}
-    assert [host for host in HOSTS if kept[host] != now[host]] == ["production-2"]
-    lost = pinned - set(known.read_text().splitlines())
-    assert all(line.startswith("production-2 ") for line in lost), "only a new host has a new key"
-    assert lab.ssh("production-1", "hostname").strip() == "production-1"
-    assert lab.ssh("production-2", "cat /var/lib/docker/of-the-volume").strip() == "kept"
-    lab.playbook("playbooks/provision.yml", "-l", "production").ok()
-
-
-def test_everything_survives_a_restart_of_a_host() -> None:
-    docker("restart", container("production-1"))
-    ready = "systemctl is-active --quiet docker && docker info --format ok"
-    for _ in range(60):
-        answer = lab.run("ssh", "-F", ".lab/ssh_config", "production-1", ready)
-        if answer.rc == 0:
-            break
-        time.sleep(1)
-    assert answer.ok().out.strip() == "ok"
-    assert lab.ssh("production-1", "getent hosts registry.test")
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def copy_of_the_project(target: Path) -> Path:
     """Another checkout on the same machine, with the toolkit of this one."""
-    target = tmp_path / "clone"
     names = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=lab.PROJECT,
@@ -136,31 +100,27 @@ def clone(tmp_path: Path) -> Path:
         if source.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy, follow_symlinks=False)
+    (target / ".venv").symlink_to(lab.PROJECT / ".venv")
     return target
 
 
-def lab_of(
-    clone: Path, playbook: str = "playbooks/lab.yml", **environ: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the lab's playbook in another checkout."""
-    known = {k: v for k, v in os.environ.items() if not k.startswith("LAB_")}
-    return subprocess.run(
-        [lab.PROJECT / ".venv/bin/ansible-playbook", "-i", "inventories/lab", playbook],
-        cwd=clone,
-        env={**known, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def make(checkout: Path, *words: str, **environ: str) -> lab.Run:
+    """Run make in another checkout."""
+    unset = [word for name in os.environ if name.startswith("LAB_") for word in ("-u", name)]
+    given = [f"{name}={value}" for name, value in environ.items()]
+    return lab.run("env", *unset, *given, "make", "-C", str(checkout), *words)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    return copy_of_the_project(tmp_path / "clone")
 
 
 def test_the_lab_of_another_checkout_is_refused_by_name_and_left_alone(clone: Path) -> None:
     mine = settings()
-    offset = {"LAB_PORT_OFFSET": str(mine["port_offset"])}
-    done = lab_of(clone, LAB_NAME=mine["name"], **offset)
-    assert done.returncode != 0
-    assert "This machine cannot run the lab" in done.stdout
-    assert f"belongs to {lab.PROJECT}: choose another LAB_NAME" in done.stdout
+    done = make(clone, "lab", LAB_NAME=mine["name"], LAB_PORT_OFFSET=str(mine["port_offset"]))
+    done.failed("This machine cannot run the lab")
+    assert f"belongs to {lab.PROJECT}: choose another LAB_NAME" in done.out
     assert not (clone / ".lab").exists()
 
 
@@ -169,29 +129,80 @@ def test_a_busy_port_is_refused_with_what_to_set(clone: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        done = lab_of(clone, LAB_NAME="probe", LAB_PORT_STAGING_1_HTTP=port)
-    assert done.returncode != 0
-    assert f"port {port} on 127.0.0.1, for staging-1 http, is in use" in done.stdout
+        done = make(clone, "lab", LAB_NAME="probe", LAB_PORT_STAGING_1_HTTP=port)
+    done.failed(f"port {port} on 127.0.0.1, for staging-1 http, is in use")
 
 
-def test_a_second_lab_on_the_same_machine_comes_and_goes_alone(clone: Path) -> None:
-    """Another checkout, another name, other ports: made, reached, removed; ours is untouched."""
+class Second:
+    """A second lab on this machine, of another checkout, with another name and other ports."""
+
+    def __init__(self, checkout: Path) -> None:
+        self.checkout = checkout
+        self.known_hosts = checkout / ".lab/known_hosts"
+
+    def ssh(self, host: str, command: str) -> lab.Run:
+        return lab.run("ssh", "-F", str(self.checkout / ".lab/ssh_config"), host, command)
+
+    def ids(self) -> dict[str, str]:
+        """The container of each host."""
+        return {host: docker("inspect", "-f", "{{.Id}}", f"second-{host}") for host in HOSTS}
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
+    """Made, and gone without a trace; ours is untouched."""
     ours = docker("ps", "--no-trunc", "--quiet", "--filter", f"name=^{settings()['name']}-")
-    offset = settings()["port_offset"] + 50
-    made = lab_of(clone, LAB_NAME="second", LAB_PORT_OFFSET=str(offset))
+    checkout = copy_of_the_project(tmp_path_factory.mktemp("second") / "clone")
+    offset = str(settings()["port_offset"] + 50)
+    made = make(checkout, "lab", LAB_NAME="second", LAB_PORT_OFFSET=offset)
     try:
-        assert made.returncode == 0, made.stdout[-4000:]
-        config = str(clone / ".lab/ssh_config")
-        assert lab.run("ssh", "-F", config, "staging-1", "hostname").out.strip() == "staging-1"
-        known = yaml.safe_load((clone / ".lab/settings.yml").read_text())
-        assert known["ports"]["staging-1"]["http"] == 8081 + offset
+        made.ok()
+        yield Second(checkout)
     finally:
-        down = lab_of(clone, playbook="playbooks/lab_down.yml")
-    assert down.returncode == 0, down.stdout[-4000:]
+        down = make(checkout, "lab-down")
+    down.ok()
     for kind in ("container", "volume", "network"):
-        assert "second" not in docker(kind, "ls", "--all" if kind == "container" else "--quiet")
-    assert not (clone / ".lab").exists()
+        assert "second-" not in docker(kind, "ls", *["--all"] * (kind == "container"))
+    assert not (checkout / ".lab").exists()
     assert docker("ps", "--no-trunc", "--quiet", "--filter", f"name=^{settings()['name']}-") == ours
+
+
+def test_a_second_lab_on_the_same_machine_comes_and_goes_alone(second: Second) -> None:
+    assert second.ssh("staging-1", "hostname").ok().out.strip() == "staging-1"
+    known = yaml.safe_load((second.checkout / ".lab/settings.yml").read_text())
+    assert known["ports"]["staging-1"]["http"] == 8081 + settings()["port_offset"] + 50
+
+
+def test_what_is_missing_comes_back_and_the_rest_stays(second: Second) -> None:
+    """Lost keys, a stopped and a removed host; that one has its volume again."""
+    pinned = set(second.known_hosts.read_text().splitlines())
+    kept = second.ids()
+    second.ssh("production-2", "echo kept > /var/lib/docker/of-the-volume").ok()
+    docker("stop", "second-production-1")
+    docker("rm", "-f", "second-production-2")
+    second.known_hosts.unlink()
+    make(second.checkout, "lab").ok()
+    now = second.ids()
+    assert [host for host in HOSTS if kept[host] != now[host]] == ["production-2"]
+    lost = pinned - set(second.known_hosts.read_text().splitlines())
+    assert all(line.startswith("production-2 ") for line in lost), "only a new host has a new key"
+    assert second.ssh("production-1", "hostname").ok().out.strip() == "production-1"
+    kept_file = second.ssh("production-2", "cat /var/lib/docker/of-the-volume")
+    assert kept_file.ok().out.strip() == "kept"
+
+
+def test_everything_survives_a_restart_of_a_host(second: Second) -> None:
+    """The host that has an Engine and something to serve: systemd brings both back."""
+    docker("restart", "second-registry")
+    ready = (
+        "systemctl is-active --quiet docker docker-registry && docker info --format ok && "
+        "curl -sS -o /dev/null -w '%{http_code}' https://registry.test:5000/v2/"
+    )
+    deadline = time.monotonic() + 60
+    while (answer := second.ssh("registry", ready)).rc and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert answer.ok().out.split() == ["ok", "401"]
+    assert second.ssh("registry", "getent hosts staging-1").rc == 0
 
 
 def test_provisioning_a_ready_environment_changes_nothing() -> None:

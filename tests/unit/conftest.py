@@ -8,8 +8,27 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).parents[2]
+
+# The same inputs in every run of the tests; `make fuzz` takes the other profile.
+settings.register_profile(
+    "tests",
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+settings.register_profile(
+    "fuzz",
+    settings.get_profile("tests"),
+    max_examples=1000,
+    derandomize=False,
+    phases=(Phase.reuse, Phase.generate, Phase.shrink),
+    print_blob=True,
+)
+settings.load_profile("tests")
 
 
 @pytest.fixture

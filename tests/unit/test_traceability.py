@@ -33,7 +33,7 @@ def claim(project: pytest.Pytester, **states: str) -> None:
 
 
 def run(project: pytest.Pytester, *words: str) -> pytest.RunResult:
-    return project.runpytest_subprocess("-p", "no:cacheprovider", *words)
+    return project.runpytest_inprocess("-p", "no:cacheprovider", *words)
 
 
 MARKED = "import pytest\n@pytest.mark.requirement('A1')\n"
@@ -45,10 +45,13 @@ FAILS_BEFORE = FIXTURE.format(" assert 0") + USES
 FAILS_AFTER = FIXTURE.format(" yield; assert 0") + USES
 
 
-def test_a_full_run_agrees_when_the_claims_are_what_passed(project: pytest.Pytester) -> None:
+@pytest.mark.parametrize("words", [[], ["-n2", "--dist=loadgroup"]])
+def test_a_full_run_agrees_when_the_claims_are_what_passed(
+    project: pytest.Pytester, words: list[str]
+) -> None:
     claim(project, A1="proven", A2="pending")
-    project.makepyfile(PASSES)
-    run(project, "--full").assert_outcomes(passed=2)
+    project.makepyfile(PASSES.replace("def ", "@pytest.mark.xdist_group('a lane')\ndef "))
+    run(project, "--full", *words).assert_outcomes(passed=2)
     assert json.loads((project.path / traceability.RESULTS).read_text()) == {
         "A1": {f"{next(project.path.glob('test_*.py')).name}::test_it": True}
     }
@@ -75,13 +78,15 @@ def test_a_claim_without_a_passed_test_fails_the_full_run(
     assert result.parseoutcomes()["failed"] == 1
 
 
-@pytest.mark.parametrize("broken", [FAILS, FAILS_BEFORE, FAILS_AFTER])
+@pytest.mark.parametrize(
+    ("broken", "words"), [(FAILS, []), (FAILS_BEFORE, []), (FAILS_AFTER, []), (FAILS, ["-n2"])]
+)
 def test_one_failed_test_unproves_what_another_proves(
-    project: pytest.Pytester, broken: str
+    project: pytest.Pytester, broken: str, words: list[str]
 ) -> None:
     claim(project, A1="proven")
     project.makepyfile(test_good=PASSES, test_bad=broken)
-    result = run(project, "--full")
+    result = run(project, "--full", *words)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*A1 is claimed as proven, but failed *test_bad.py::test_it*"])
 

@@ -36,7 +36,7 @@ _NAME_BEFORE = re.compile(
 )
 _XML_TEXT = re.compile(r"(?:\s[^<>]{0,300})?>(\s{0,40}<!\[CDATA\[)?([^<]{1,8192})(?=</|\]\]>|<!)")
 _SQL = re.compile(
-    r"(?:\s+(?:=|to|by|as|is)\s*|\s+|\s?\(\s?)(?:n|e)?('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
+    r"(?:\s+(?:=|to|by|as|is)\s*|[ \t]+|\s+(?=')|\s?\(\s?)(?:n|e)?('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
     re.IGNORECASE,
 )
 _PROSE = re.compile(r" {1,2}(?:is|was|set to|now|are)(?: now)?:? {1,2}([\"'`]?)([^\s\"'`]{6,200})")
@@ -81,7 +81,7 @@ _NO_WORD = re.compile(r"\S*[\d!@#$%^&*+/]\S*")
 _RUN = re.compile(r"[^\s\"'<>`,;&]*")
 _QUOTE_END = re.compile(r"(?<![A-Za-z0-9=*\\])\\*[\"']\Z")
 _NAMED_ALIKE = re.compile(
-    r"[a-z_.]*(?:password|passwd|token|secret|key|pwd|pass|credentials?)(?:;|,)?[ \t]*(?:\n|\Z)"
+    r"[a-z_.]*(?:password|passwd|token|secret|key|pwd|pass|credentials?)(?:;|,)?[ \t]*(?:\r?\n|\Z)"
 )
 _NEXT = re.compile(r"[ \t]*\r?\n([ \t]*)(?=\S)")
 

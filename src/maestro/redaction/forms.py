@@ -8,6 +8,7 @@ a whole.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import unicodedata
 from collections.abc import Iterator
@@ -85,6 +86,10 @@ def spellings(text: str) -> list[str]:
     if not text.isascii():
         for form in ("NFC", "NFD"):
             found[unicodedata.normalize(form, text)] = None
+        # Read in the wrong one of the two: UTF-8 as Latin-1, and the other way.
+        for reading in (("utf-8", "latin-1"), ("latin-1", "utf-8")):
+            with contextlib.suppress(UnicodeError):
+                found[text.encode(reading[0]).decode(reading[1])] = None
     for spelling in list(found):
         for quoted in _quoted(spelling):
             found[quoted] = None
@@ -109,7 +114,7 @@ def encode(text: str) -> bytes:
 
 def _escaped(text: str) -> Iterator[str]:
     """Yield a text as JSON, a form and a file of Windows have it."""
-    if text.isalnum():
+    if text.isascii() and text.isalnum():
         return
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]

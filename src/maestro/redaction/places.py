@@ -29,7 +29,7 @@ _PARAMETER = re.compile(r"\w{1,30}=\"")
 _QUOTING = ("digest", "oauth", "hawk", "signature")
 _SCHEME = re.compile(
     r"(?:bearer|basic|(?<![\w-])token(?= [\"']?(?:gh|[0-9a-f]{32}))|sharedaccesssignature|negotiate|ssws|splunk)"
-    r"(?:\s{1,2}|%20|\+)(?=[A-Za-z0-9+/_=.~-]*[0-9A-Z=_.])([A-Za-z0-9+/_.~-]{12,}={0,2})",
+    r"(?:[ \t]{1,2}|%20|\+)(?=[A-Za-z0-9+/_=.~-]*[0-9A-Z=_.])([A-Za-z0-9+/_.~-]{12,}={0,2})",
     re.IGNORECASE,
 )
 _COOKIE = re.compile(

@@ -1,0 +1,93 @@
+"""What runs beside what: the lab's tests in lanes, each done by one process, in its order.
+
+A test of the lab changes hosts; the tests of one lane share theirs and come one after the other,
+those of two lanes have nothing in common. What needs no host comes wherever a process is free,
+and before the other lanes: meanwhile the first process makes the lab. Without more processes
+(`pytest` as it is) all of it runs in one, in the same order.
+
+A test with the marker ``alone`` measures time: nothing runs beside it, and it comes last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e import lab
+
+ROOT = Path(__file__).parents[1]
+SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+
+STAGING, NONE = "staging", ""
+# In the order in which a free process takes them; a lane's files in the order in which they run.
+LANES: dict[str, tuple[str, ...]] = {
+    STAGING: (),  # every file of the directories below that is not named here
+    NONE: (),  # tests/lint, tests/unit
+    "molecule-0": (),  # scenarios by turns
+    "molecule-1": (),
+    "build host": ("test_jessy_images.py",),
+    "production": ("test_docker_engine.py", "test_lab.py"),
+}
+ON_HOSTS = ("e2e", "load", "faults")
+
+
+def lane(item: pytest.Item) -> str:
+    """The lane of a test; nothing when it may run beside any other."""
+    directory = item.path.parent.name
+    if directory in ON_HOSTS:
+        return next((name for name in LANES if item.path.name in LANES[name]), STAGING)
+    if directory == "molecule" and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        return f"molecule-{SCENARIOS.index(item.callspec.params['name']) % 2}"
+    return NONE
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests in the order of their lanes, and tell xdist which belong together."""
+    order = list(LANES)
+    for item in items:
+        if name := lane(item):
+            item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: (order.index(lane(item)), bool(item.get_closest_marker("alone"))))
+
+
+@contextlib.contextmanager
+def locked(name: str, *, shared: bool = False) -> Iterator[None]:
+    """Keep other processes of the tests away from what ``name`` stands for."""
+    path = ROOT / ".cache" / "locks" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
+    """Let nothing run beside a test that is to be alone."""
+    with contextlib.ExitStack() as stack:
+        if item.get_closest_marker("alone"):
+            # Who waits here keeps others from beginning.
+            stack.enter_context(locked("next"))
+            stack.enter_context(locked("tests"))
+        else:
+            with locked("next", shared=True):
+                stack.enter_context(locked("tests", shared=True))
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> lab.Run:
+    """`make demo`: a staging deployment of Jessy on lab hosts, made once for all processes."""
+    base = tmp_path_factory.getbasetemp()
+    note = (base if worker_id == "master" else base.parent) / "demo.json"
+    with locked("demo"):
+        if not note.exists():
+            made = lab.run("make", "demo", env={"NO_COLOR": "1"}, timeout=1800)
+            note.write_text(json.dumps({"rc": made.rc, "out": made.out}))
+    ended = json.loads(note.read_text())
+    return lab.Run(["make", "demo"], ended["rc"], ended["out"], 0).ok()
