@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import secrets
 import shlex
@@ -24,7 +25,9 @@ import pytest
 from e2e import lab
 
 HOST = "registry"
-VERSION = f"images-{secrets.token_hex(3)}"
+# The same in every process of a run: names of tests hold it.
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(3)
+VERSION = f"images-{RUN[:6]}"
 REGISTRY = "registry.test:5000"
 CORE = f"{REGISTRY}/jessy-core:{VERSION}"
 API = f"{REGISTRY}/jessy-api:{VERSION}"
