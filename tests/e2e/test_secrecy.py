@@ -152,3 +152,24 @@ def test_the_search_would_find_a_leak(deployed: Counter) -> None:
         assert all(found.values()), found
     finally:
         lab.ssh(host, "rm -f /tmp/planted")
+
+
+@pytest.mark.requirement("C9")
+def test_the_logs_are_shown_without_what_a_service_let_slip(deployed: Counter) -> None:
+    """The value goes into the service's own log as it is and in base64."""
+    host = "staging-1"
+    web = lab.containers(host, "counter")["web"]
+    token = "/run/secrets/app_token"
+    lab.ssh(
+        host,
+        f"docker exec {web} python3 -c \"import base64; t = open('{token}', 'rb').read(); "
+        "open('/proc/1/fd/1', 'wb').write(b'slipped %s %s.\\n' % (t, base64.b64encode(t)))\"",
+    )
+    assert deployed.token in lab.ssh(host, f"docker logs {web} 2>&1"), "it is there"
+    show = ("playbooks/logs.yml", "-l", host, *deployed.arguments("-vvv"))
+    run = lab.playbook(*show, "-e", "service=web", "-e", "tail=20").ok()
+    assert run.changed(host) == [0]
+    assert "slipped *** ***." in run.out
+    assert not [form for form in forms(deployed.token) if form in run.out]
+    lab.playbook(*show, "-e", "service=wep").failed("no container of wep", "choose from redis, web")
+    lab.playbook(*show, "-e", "since=lately").failed("the logs cannot be read", "lately")

@@ -88,6 +88,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "coloured": "\x1b[31m".join,
     "half coloured": lambda s: s[:5] + "\x1b[0m\x1b[1;32m" + s[5:],
     "hard wrapped": lambda s: "\n".join(s[at : at + 5] for at in range(0, len(s), 5)),
+    "wrapped at its blank": lambda s: s.replace(" ", "\n"),
     "wrapped and indented": lambda s: s[:7] + "\r\n      " + s[7:],
     "wrapped behind a prefix": lambda s: s[:7] + "\nservice-1  | " + s[7:],
     "zero width": "\u200b".join,

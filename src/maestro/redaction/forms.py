@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -20,6 +21,8 @@ from .views import INVISIBLE, join, unescape
 # only in part stand before and after it.
 Form = tuple[str, int, int]
 
+_BLANKS = re.compile(r"(?<=\S)[ \t]+(?=\S)")
+_MOST_BLANKS = 12
 _TO_URL = str.maketrans("+/", "-_")
 
 
@@ -101,6 +104,9 @@ def spellings(text: str) -> list[str]:
     for spelling in list(found):
         if "\n" in spelling:
             found[join(spelling)] = None
+        elif len(blanks := [match.start() for match in _BLANKS.finditer(spelling)]) <= _MOST_BLANKS:
+            # Wrapped at a blank, which is gone when the lines are joined again.
+            found |= {spelling[:at] + spelling[at:].lstrip(" \t"): None for at in blanks}
     return [spelling for spelling in found if spelling]
 
 

@@ -1,0 +1,71 @@
+"""Ansible module: read a stack's logs, see `maestro.host.logs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils import maestro_module
+from ansible.module_utils.maestro.host import logs
+from ansible.module_utils.maestro.host.layout import Layout
+
+DOCUMENTATION = r"""
+module: maestro_logs
+short_description: Read a stack's logs with its secrets masked
+description:
+  - Reads what the stack's containers wrote. Secrets are masked on the host - those of the stack
+    in every form, and what looks like one.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack.
+    type: str
+    required: true
+  services:
+    description: The services to read; all when empty.
+    type: list
+    elements: str
+    required: true
+  since:
+    description: A time or an age; all when empty.
+    type: str
+    required: true
+  tail:
+    description: How many last lines of each container, or V(all).
+    type: str
+    required: true
+attributes:
+  check_mode: {support: none, description: There is nothing to check.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Read the last lines of all services
+  maestro_logs:
+    root: /opt/maestro
+    stack: shop
+    services: []
+    since: 10m
+    tail: "100"
+"""
+RETURN = r"""
+text: {description: The log lines., returned: success, type: str}
+"""
+
+
+ARGUMENTS = {
+    "services": {"type": "list", "elements": "str", "required": True},
+    "since": {"type": "str", "required": True},
+    "tail": {"type": "str", "required": True},
+}
+
+
+def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
+    """Read and answer."""
+    text = logs.read(layout, params["services"], params["since"], params["tail"])
+    return {"changed": False, "text": text}
+
+
+if __name__ == "__main__":
+    maestro_module.run(ARGUMENTS, work)
