@@ -178,26 +178,31 @@ def _reading_arguments(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _wrap_other_callbacks() -> None:
     """Redact what plugins get that write files of their own or send results elsewhere."""
-
-    def as_callback(original: Callable[..., Any]) -> Callable[..., Any]:
-        def as_callback_task_result(self: Any) -> Any:
-            result = original(self)
-            with _lock:
-                data = _redactor.obj(result._return_data)  # noqa: SLF001
-                result._return_data = data  # noqa: SLF001
-            return result
-
-        return as_callback_task_result
-
-    _wrap(
-        task_result._RawTaskResult,  # noqa: SLF001 -- what every callback gets comes from there
-        "as_callback_task_result",
-        as_callback,
-    )
+    if hasattr(task_result, "_RawTaskResult"):  # what every callback gets comes from there
+        _wrap(task_result._RawTaskResult, "as_callback_task_result", _as_callback)  # noqa: SLF001
+    else:  # ansible-core 2.21 and newer: a callback makes its copy when it looks
+        made = task_result.CallbackTaskResult.__dict__["result"].func
+        copy = functools.cached_property(lambda self: _redacted(made(self)))
+        copy.__set_name__(task_result.CallbackTaskResult, "result")
+        task_result.CallbackTaskResult.result = copy
     if any(name.rsplit(".", 1)[-1] == "junit" for name in constants.CALLBACKS_ENABLED):
         from ansible.utils._junit_xml import TestSuites  # noqa: PLC0415 -- seldom needed
 
         _wrap(TestSuites, "to_pretty_xml", lambda original: lambda self: hide(original(self)))
+
+
+def _as_callback(original: Callable[..., Any]) -> Callable[..., Any]:
+    def as_callback_task_result(self: Any) -> Any:
+        result = original(self)
+        result._return_data = _redacted(result._return_data)  # noqa: SLF001
+        return result
+
+    return as_callback_task_result
+
+
+def _redacted(data: Any) -> Any:
+    with _lock:
+        return _redactor.obj(data)
 
 
 class _Filter(logging.Filter):
