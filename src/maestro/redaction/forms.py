@@ -23,6 +23,7 @@ Form = tuple[str, int, int]
 
 _BLANKS = re.compile(r"(?<=\S)[ \t]+(?=\S)")
 _MOST_BLANKS = 12
+_LONG_ENOUGH = 8
 _TO_URL = str.maketrans("+/", "-_")
 
 
@@ -107,6 +108,10 @@ def spellings(text: str) -> list[str]:
         elif len(blanks := [match.start() for match in _BLANKS.finditer(spelling)]) <= _MOST_BLANKS:
             # Wrapped at a blank, which is gone when the lines are joined again.
             found |= {spelling[:at] + spelling[at:].lstrip(" \t"): None for at in blanks}
+        # At the beginning of a line, what looks like the line's prefix is gone as well.
+        bare = join("\n" + spelling)
+        if len(bare) >= _LONG_ENOUGH:
+            found[bare] = None
     return [spelling for spelling in found if spelling]
 
 
