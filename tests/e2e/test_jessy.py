@@ -11,16 +11,18 @@ import yaml
 from e2e import lab
 from e2e.conftest import Counter
 
+TRUST = ("--cacert", ".lab/ca.crt")
+
 
 def urls() -> dict[str, str]:
-    """Where each staging host's port 80 is reached from this machine."""
+    """Where each staging host's edge is reached from this machine."""
     settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
-    return {host: f"http://127.0.0.1:{settings['ports'][host]['http']}" for host in lab.STAGING}
+    return {host: f"https://127.0.0.1:{settings['ports'][host]['https']}" for host in lab.STAGING}
 
 
 def get(url: str, *options: str) -> dict:
     """A JSON answer."""
-    return json.loads(lab.run("curl", "-fsS", *options, url).ok().out)
+    return json.loads(lab.run("curl", *TRUST, "-fsS", *options, url).ok().out)
 
 
 @pytest.mark.requirement("C10")
@@ -53,7 +55,7 @@ def test_a_new_version_keeps_the_database_and_its_data(demo: lab.Run) -> None:
     note = f"kept-{secrets.token_hex(4)}"
     for url in urls().values():
         lab.run(
-            *("curl", "-fsS", "-X", "POST", "-H", "Content-Type: application/json"),
+            *("curl", *TRUST, "-fsS", "-X", "POST", "-H", "Content-Type: application/json"),
             *("-d", json.dumps({"text": note}), f"{url}/api/notes"),
         ).ok()
     lab.playbook("deploy.yml", "-l", "staging", "-e", f"version={version}").ok()
@@ -63,7 +65,7 @@ def test_a_new_version_keeps_the_database_and_its_data(demo: lab.Run) -> None:
         assert after["jessy-core"] != before[host]["jessy-core"]
         assert after["jessy-api"] != before[host]["jessy-api"]
         assert get(f"{url}/api/health")["version"] == version
-        assert note in lab.run("curl", "-fsS", f"{url}/api/notes").ok().out
+        assert note in lab.run("curl", *TRUST, "-fsS", f"{url}/api/notes").ok().out
         recorded = lab.manifest(host, "jessy")["services"]
         for service, container in after.items():
             image = lab.inspect(host, container)["Config"]["Image"]

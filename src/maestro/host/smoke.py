@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, mask
+from . import compose, edge, mask
 from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 from .layout import Layout
 
@@ -85,17 +86,65 @@ def _once(layout: Layout, release: str, item: Mapping[str, Any]) -> None:
 
 
 def _http(layout: Layout, spec: Mapping[str, Any], timeout: float) -> None:
+    if spec.get("edge"):
+        _through_edge(spec, timeout)
+        return
     host, port = _address(layout, spec)
     url = f"{spec.get('scheme', 'http')}://{host}:{port}{spec.get('path', '/')}"
     answers(url, spec, timeout)
 
 
-def answers(url: str, spec: Mapping[str, Any], timeout: float) -> None:
+def _through_edge(spec: Mapping[str, Any], timeout: float) -> None:
+    """Ask this host's edge as a client of the network would, and believe its certificate only."""
+    host = edge.settings()
+    secure = bool(host["redirect_https"])
+    context = ssl.create_default_context(cafile=host["authority"] or None)
+    url = f"http{'s' if secure else ''}://{spec.get('host', 'localhost')}{spec.get('path', '/')}"
+    answers(url, spec, timeout, _Here(context), _HereInTheClear())
+
+
+class _Here(urllib.request.HTTPSHandler):
+    """Goes to this host, whatever name the request is for."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._trusted = context
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """One request, in a connection to this host under the name it asks for."""
+
+        def connect(name: str, **how: Any) -> http.client.HTTPConnection:
+            connection = http.client.HTTPSConnection(name, context=self._trusted, **how)
+            raw = socket.create_connection(("127.0.0.1", connection.port), connection.timeout)
+            connection.sock = self._trusted.wrap_socket(raw, server_hostname=connection.host)
+            return connection
+
+        return self.do_open(connect, req)
+
+
+class _HereInTheClear(urllib.request.HTTPHandler):
+    """The same without TLS."""
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """One request, in a connection to this host."""
+
+        def connect(name: str, **how: Any) -> http.client.HTTPConnection:
+            connection = http.client.HTTPConnection(name, **how)
+            address = ("127.0.0.1", connection.port)
+            connection.sock = socket.create_connection(address, connection.timeout)
+            return connection
+
+        return self.do_open(connect, req)
+
+
+def answers(
+    url: str, spec: Mapping[str, Any], timeout: float, *handlers: urllib.request.BaseHandler
+) -> None:
     """Ask ``url`` and compare the answer with ``spec``; `Failed` says what was seen."""
     request = urllib.request.Request(url, headers=dict(spec.get("headers", {})))  # noqa: S310 -- http(s)
     wanted = int(spec.get("status", 200))
     follow: list[urllib.request.BaseHandler] = [_Stay()] if 300 <= wanted < 400 else []
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *follow)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *follow, *handlers)
     try:
         with opener.open(request, timeout=timeout) as response:
             status, body = response.status, response.read(LARGEST)
