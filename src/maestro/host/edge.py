@@ -126,6 +126,12 @@ def maintain(layout: Layout, *, on: bool) -> bool:
     The mark stands beside the stack's releases: it outlives deploys and restarts.
     """
     host = settings()
+    if not layout.home.is_dir():
+        raise MaestroError(
+            f"the stack {layout.stack} has not been deployed here",
+            where=str(layout.home),
+            fix="name a stack of this host by -e stack=NAME",
+        )
     if under_maintenance(layout) == on:
         return False
     with locked():
