@@ -2,17 +2,20 @@
 
 Both listen on the same ports (``SO_REUSEPORT``), so that no connection is refused. With
 ``net.ipv4.tcp_migrate_req`` the kernel hands connections that wait at the old one to the new.
+Traefik listens some milliseconds before it knows its routes, and would answer 404: until then
+new connections are held back, by a rule of the firewall that ends by itself.
 """
 
 from __future__ import annotations
 
 import calendar
+import contextlib
 import hashlib
 import http.client
 import json
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +27,7 @@ NAME = "maestro-edge"
 LABEL = "maestro.edge"  # its value tells what a container was made of
 START = 30.0  # seconds a new one may take until it follows all routes
 POLL = 0.05
+HELD = 10.0  # seconds after which connections are let through, whatever became of us
 
 
 @dataclass(frozen=True)
@@ -46,31 +50,29 @@ def ensure(wish: Wish, *, check: bool = False) -> bool:
     one, where there is one, goes on as if nothing had been.
     """
     engine = Engine()
-    image_id = _image(engine, wish.image)
-    definition = _definition(wish)
-    name = hashlib.sha256(f"{image_id}{json.dumps(definition)}{wish.static}".encode()).hexdigest()
-    there = engine.containers(LABEL)
-    wanted = [item for item in there if item["Labels"][LABEL] == name[:16]]
-    serving = [item for item in wanted if item["State"] == "running"]
-    others = [item for item in there if item not in serving[:1]]
-    if image_id and serving and not others:
-        return False
-    if check:
-        return True
-    if not image_id:
+    if not check and not _image(engine, wish.image):
         _pull(wish.image)
-        return ensure(wish)
+    definition = _definition(wish)
+    content = f"{_image(engine, wish.image)}{json.dumps(definition)}{wish.static}"
+    label = {LABEL: hashlib.sha256(content.encode()).hexdigest()[:16]}
     with edge.locked():
-        if not serving:
-            _clear(engine, wanted)
-            others = [item for item in others if item not in wanted]
-            serving = [_start(engine, {**definition, "Labels": {LABEL: name[:16]}})]
+        there = engine.containers(LABEL)
+        running = [item for item in there if item["State"] == "running"]
+        serving = [item for item in running if item["Labels"][LABEL] == label[LABEL]][:1]
+        others = [item for item in there if item not in serving]
+        if check or (serving and not others):
+            return not serving or bool(others)
+        if serving:
+            new = str(serving[0]["Id"])
+        else:
+            with _held_back(bool(running)):
+                new = _start(engine, {**definition, "Labels": label})
         for item in others:
             engine.request("POST", f"/containers/{item['Id']}/kill", {"signal": "SIGTERM"})
     # The old ones finish what they have; nothing new reaches them any more.
     for item in others:
         engine.remove(str(item["Id"]), wish.grace + 10)
-    engine.request("POST", f"/containers/{serving[0]['Id']}/rename", {"name": NAME})
+    engine.request("POST", f"/containers/{new}/rename", {"name": NAME})
     return True
 
 
@@ -123,8 +125,8 @@ def _pull(image: str) -> None:
         )
 
 
-def _start(engine: Engine, definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Start a new container and return when it follows every route there is."""
+def _start(engine: Engine, definition: Mapping[str, Any]) -> str:
+    """Start a new container; its id, when it follows every route there is."""
     new = engine.create(f"{NAME}-{time.time_ns():x}", definition)
     began = time.time()
     status, body = engine.request("POST", f"/containers/{new}/start")
@@ -146,7 +148,37 @@ def _start(engine: Engine, definition: Mapping[str, Any]) -> dict[str, Any]:
             fix="free the port it names, or correct the edge_ variables; "
             "an old edge, where there was one, goes on",
         )
-    return {"Id": new}
+    return new
+
+
+@contextlib.contextmanager
+def _held_back(needed: bool) -> Iterator[None]:  # noqa: FBT001 -- for this file alone
+    """Let whoever connects meanwhile wait: a dropped SYN is sent again after a second."""
+    end = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + HELD))
+    rule = ["INPUT", "-p", "tcp", "--syn", "-m", "multiport", "--dports", "80,443"]
+    rule += ["-m", "time", "--datestop", end, "-j", "DROP"]
+    # Without these programs the edge still changes, with a few milliseconds of 404.
+    programs = ("iptables", "ip6tables") if needed else ()
+    held = [program for program in programs if _firewall(program, "-I", rule)]
+    try:
+        yield
+    finally:
+        for program in held:
+            _firewall(program, "-D", rule)
+
+
+def _firewall(program: str, order: str, rule: list[str]) -> bool:
+    try:
+        done = subprocess.run(  # noqa: S603 -- an argument list, no shell
+            [program, "-w", "5", order, *rule],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _follows(since: float) -> bool:
@@ -182,8 +214,3 @@ def _seconds(date: str) -> float:
         return float(calendar.timegm(time.strptime(date[:19], "%Y-%m-%dT%H:%M:%S")))
     except ValueError:
         return 0.0
-
-
-def _clear(engine: Engine, stopped: list[dict[str, Any]]) -> None:
-    for item in stopped:
-        engine.remove(str(item["Id"]), 1)
