@@ -36,7 +36,7 @@ PAGE = b"""<!doctype html>
 
 def main(root: Path = Path("/opt/maestro")) -> None:
     """Watch until the service is stopped."""
-    page = http.server.ThreadingHTTPServer(_page_address(), Page)
+    page = _Server(_page_address(), Page)
     threading.Thread(target=page.serve_forever, daemon=True).start()
     while True:
         try:
@@ -78,6 +78,12 @@ class Page(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """The edge has a log of its own."""
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """Takes as many connections at once as the edge may open."""
+
+    request_queue_size = 512
 
 
 def _page_address() -> tuple[str, int]:
