@@ -31,10 +31,13 @@ def as_here(command: str, plan: str) -> str:
     settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
     for port, host in ((8081, "staging-1"), (8082, "staging-2")):
         command = command.replace(f":{port}/", f":{settings['ports'][host]['http']}/")
+    command = command.replace(":8441/", f":{settings['ports']['staging-1']['https']}/")
     return command.replace("approved_plan=HASH", f"approved_plan={plan}")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quick-start.md", "docs/troubleshooting.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/quick-start.md", "docs/troubleshooting.md", "docs/edge.md"]
+)
 def test_the_commands_of_a_page_work_in_their_order(demo: lab.Run, page: str) -> None:
     plan = ""
     lines = commands(page)
