@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import secrets
 import select
 import shlex
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -27,8 +29,11 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         """Answer the task."""
         result = super().run(tmp, task_vars)
-        args = self._task.args
-        result.update(self._execute_module(task_vars=task_vars))
+        args = dict(self._task.args)
+        if args["state"] == "acquired":
+            # Ansible runs a module anew when its connection breaks: it asks for the same lease.
+            args["claim"] = {**args["claim"], "token": secrets.token_hex(8)}
+        result.update(self._execute_module(module_args=args, task_vars=task_vars))
         result.pop("invocation", None)
         if args["state"] == "acquired" and not result.get("failed"):
             words = ["python3", str(AGENT), "--root", str(args["root"]), "beat"]
@@ -37,15 +42,18 @@ class ActionModule(ActionBase):
             playbook = multiprocessing.parent_process()
             # One that was killed a moment ago has nobody left to beat for.
             if playbook is not None and playbook.pid == os.getppid():
-                ended = _end_of(playbook.pid)
-                apart(lambda: self._beat(command, pause, ended))
+                pid = playbook.pid
+                apart(lambda: self._beat(command, pause, pid))
         return result
 
-    def _beat(self, command: str, pause: float, ended: Callable[[float], bool]) -> None:
+    def _beat(self, command: str, pause: float, playbook: int) -> None:
         """Beat until the playbook has ended, or the host says that the lease is not ours."""
         # What this process says would come between the lines of the play.
         Display().verbosity = 0
+        ended = _end_of(playbook)
         while not ended(pause):
+            if _suspended(playbook):
+                continue
             with contextlib.suppress(Exception):
                 if self._low_level_execute_command(command)["rc"] == 1:
                     return
@@ -82,3 +90,12 @@ def _end_of(pid: int) -> Callable[[float], bool]:
     watched = select.poll()
     watched.register(os.pidfd_open(pid), select.POLLIN)
     return lambda seconds: bool(watched.poll(seconds * 1000))
+
+
+def _suspended(pid: int) -> bool:
+    """Whether a process was stopped (Ctrl-Z): what stands still must not keep others out."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state in "Tt"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,11 +65,76 @@ def run(*argv: str, env: dict[str, str] | None = None, timeout: float = 900) -> 
         timeout=timeout,
         check=False,
     )
+    return ended(argv, done.returncode, done.stdout, time.monotonic() - started)
+
+
+def ended(argv: Sequence[str], rc: int, out: str, seconds: float) -> Run:
+    """A command that ended, with what its play counted."""
     recap = {
         match[1]: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", match[2])}
-        for match in re.finditer(r"^(\S+)\s+: (ok=\d+.*)$", done.stdout, re.MULTILINE)
+        for match in re.finditer(r"^(\S+)\s+: (ok=\d+.*)$", out, re.MULTILINE)
     }
-    return Run(list(argv), done.returncode, done.stdout, time.monotonic() - started, recap)
+    return Run(list(argv), rc, out, seconds, recap)
+
+
+class Playing:
+    """A playbook that runs beside the test."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._argv = [".venv/bin/ansible-playbook", *arguments]
+        self._started = time.monotonic()
+        self._said: list[str] = []
+        self._more = threading.Condition()
+        self._process = subprocess.Popen(
+            self._argv,
+            cwd=PROJECT,
+            env=surroundings(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            with self._more:
+                self._said.append(line)
+                self._more.notify_all()
+        with self._more:
+            self._said.append("")
+            self._more.notify_all()
+
+    @property
+    def out(self) -> str:
+        """All it said so far."""
+        return "".join(self._said)
+
+    def until(self, task: str, timeout: float = 120) -> Playing:
+        """Wait until the play comes to a task, which must be within ``timeout`` seconds."""
+        line = re.compile(rf"^TASK \[(\S+ : )?{re.escape(task)}\]", re.MULTILINE)
+        with self._more:
+            self._more.wait_for(
+                lambda: line.search(self.out) or self._said[-1:] == [""], timeout=timeout
+            )
+        assert line.search(self.out), f"the play never came to {task!r}:\n{self.out[-6000:]}"
+        return self
+
+    def kill(self) -> None:
+        """End the playbook's own process at once; what it began on hosts goes on."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def end(self, timeout: float = 300) -> Run:
+        """Wait for its end."""
+        self._process.wait(timeout)
+        self._reader.join(10)
+        return ended(
+            self._argv, self._process.returncode, self.out, time.monotonic() - self._started
+        )
 
 
 def playbook(*arguments: str, env: dict[str, str] | None = None) -> Run:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from . import room
 from .layout import Layout, write_atomically
 
 LIMIT = 60.0  # seconds without a beat after which a lease has expired
@@ -69,13 +70,30 @@ class Lost(MaestroError):
 
 
 def read(layout: Layout) -> Lease | None:
-    """The stack's lease, held or expired; None when there is none, or its file is damaged."""
+    """The stack's lease, held or expired; None when there is none.
+
+    A damaged file stands for an owner nobody knows: it expires as any other, and what serves
+    is then brought in order.
+    """
     path = _file(layout)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return Lease(**document, beat=path.stat().st_mtime)
-    except (OSError, ValueError, TypeError):
+        beat = path.stat().st_mtime
+        return Lease(**json.loads(path.read_text(encoding="utf-8")), beat=beat)
+    except OSError:
         return None
+    except (ValueError, TypeError):
+        return Lease(
+            token="",
+            by=f"an unknown owner: {path} is damaged",
+            purpose="unknown",
+            release="",
+            serves="",
+            acquired=beat,
+            limit=LIMIT,
+            timeout=LIMIT,
+            armed=False,
+            beat=beat,
+        )
 
 
 def describe(layout: Layout) -> dict[str, Any]:
@@ -103,11 +121,14 @@ def wait(layout: Layout, seconds: float) -> None:
 def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
     """Take the lease, or raise `MaestroError` that names who holds it.
 
-    ``claim`` has ``by``, ``purpose``, ``release``, ``serves``, ``limit``, ``timeout`` and
-    ``armed``. What an expired lease left half-done has to be put back before.
+    ``claim`` has ``token``, ``by``, ``purpose``, ``release``, ``serves``, ``limit``, ``timeout``
+    and ``armed``; the same claim gets the same lease again. What an expired lease left
+    half-done has to be put back before.
     """
     with _locked(layout):
         found = read(layout)
+        if found is not None and found.held and found.token == claim["token"]:
+            return found
         if found is not None and found.held:
             raise MaestroError(
                 f"the stack {layout.stack} is being changed by {found.owner()}",
@@ -119,8 +140,9 @@ def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
                 f"a change by {found.owner()} was left half-done",
                 fix="deploy again: the release that served before is put back first",
             )
+        room.keep(layout)
         lease = Lease(
-            token=secrets.token_hex(8),
+            token=str(claim["token"]),
             by=str(claim["by"]),
             purpose=str(claim["purpose"]),
             release=str(claim["release"]),
@@ -140,6 +162,7 @@ def take_over(layout: Layout, by: str) -> Lease | None:
         found = read(layout)
         if found is None or found.held:
             return None
+        room.give(layout)
         lease = replace(found, token=secrets.token_hex(8), by=by, acquired=time.time())
         _write(layout, lease)
         return lease
@@ -159,12 +182,20 @@ def disarm(layout: Layout, token: str) -> None:
         _write(layout, replace(_own(layout, token), armed=False))
 
 
+def abandon(layout: Layout, token: str) -> None:
+    """Let the lease be expired from now on, so that somebody else may end what it began."""
+    with _locked(layout), contextlib.suppress(Lost):
+        _own(layout, token)
+        os.utime(_file(layout), (0, 0))
+
+
 def release(layout: Layout, token: str) -> None:
     """Give the lease back; one that is no longer the caller's stays as it is."""
     with _locked(layout):
         found = read(layout)
         if found is not None and found.token == token:
             _file(layout).unlink()
+            room.give(layout)
 
 
 def _own(layout: Layout, token: str) -> Lease:
@@ -181,16 +212,21 @@ def _own(layout: Layout, token: str) -> Lease:
 
 @contextlib.contextmanager
 def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
-    """Beat while a long operation works; what is yielded raises `Lost` when the lease is gone."""
-    pause = beat(layout, token).limit / BEATS
+    """Beat while a long operation works; what is yielded raises `Lost` when the lease is gone.
+
+    One operation at a time: Ansible begins a step anew when its connection breaks, while the
+    first still works. The second waits for it, and then finds it done.
+    """
+    found = beat(layout, token)
     ended = threading.Event()
 
     def run() -> None:
-        while not ended.wait(pause):
-            try:
-                beat(layout, token)
-            except (MaestroError, OSError):
-                return
+        while not ended.wait(found.limit / BEATS):
+            with contextlib.suppress(OSError):
+                try:
+                    beat(layout, token)
+                except Lost:
+                    return
 
     def check() -> None:
         _own(layout, token)
@@ -198,10 +234,33 @@ def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
-        yield check
+        with _working(layout, found.limit + found.timeout, check):
+            yield check
     finally:
         ended.set()
         thread.join()
+
+
+@contextlib.contextmanager
+def _working(layout: Layout, patience: float, check: Callable[[], None]) -> Iterator[None]:
+    """Hold the place of the one operation that changes the stack.
+
+    One that is still there after ``patience`` seconds is frozen: should it wake, it finds the
+    lease lost and changes nothing.
+    """
+    descriptor = os.open(layout.home / ".working", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + patience
+    try:
+        while time.monotonic() < deadline:
+            check()
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(POLL)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _file(layout: Layout) -> Path:

@@ -54,6 +54,14 @@ def discard(layout: Layout, release: str) -> None:
         _prune_configs(layout, committed(layout))
 
 
+def sweep(layout: Layout) -> None:
+    """Discard every release that was staged and never committed."""
+    if layout.releases.is_dir():
+        for path in sorted(layout.releases.iterdir()):
+            if not (path / "release.json").exists():
+                discard(layout, path.name)
+
+
 def prune(layout: Layout, keep: int) -> list[str]:
     """Keep the current release and the ``keep`` - 1 newest others, with all they need.
 

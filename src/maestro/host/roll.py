@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import canary, compose, health, release
+from . import canary, compose, health, release, room
 from .containers import ids, of_service, of_stack
 from .engine import SERVICE, Engine
 from .layout import Layout, point
@@ -318,6 +318,7 @@ def put_back(
     are not touched; what starts first comes back before the failed one goes. Where no release
     served, the stack's containers are removed; named volumes always stay.
     """
+    room.give(layout)
     engine = Engine()
     engine.wait_ready(ENGINE_PATIENCE)
     old = layout.current_id() if serves is None else serves

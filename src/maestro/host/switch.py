@@ -37,7 +37,7 @@ def main(root: Path) -> int:
         try:
             recover(Layout(root, path.parent.name), HOST)
         except (MaestroError, OSError) as problem:
-            # The lease is still armed: the next look tries again once it has expired.
+            # The next look tries again.
             failed = True
             print(f"{path.parent.name}: {problem}", file=sys.stderr, flush=True)  # noqa: T201
     with _locked(root):
@@ -47,23 +47,28 @@ def main(root: Path) -> int:
 
 
 def recover(layout: Layout, by: str) -> str:
-    """End what an expired lease left: put the old release back if it was armed.
+    """End what an expired lease left: put the old release back, or finish what was committed.
 
-    Returns the id of the release that serves again, or an empty string when there was
-    nothing to put back.
+    Returns the id of the release that serves, or an empty string when there was nothing to
+    end. After a failure the lease is expired at once, so that the next look tries again.
     """
     found = lease.take_over(layout, by)
     if found is None:
         return ""
-    served = ""
-    if found.armed:
-        from . import roll  # noqa: PLC0415 -- most looks find nothing to do, and are quick without it
+    serves = found.serves if found.armed else layout.current_id()
+    if found.armed or serves:
+        # Most looks find nothing to do, and are quick without these.
+        from . import release, roll  # noqa: PLC0415
 
-        with lease.kept(layout, found.token) as check:
-            done = roll.put_back(layout, found.release, found.timeout, found.serves, check)
-        served = str(done["serves"])
+        try:
+            with lease.kept(layout, found.token) as check:
+                roll.put_back(layout, found.release, found.timeout, serves, check)
+                release.sweep(layout)
+        except BaseException:
+            lease.abandon(layout, found.token)
+            raise
     lease.release(layout, found.token)
-    return served
+    return serves
 
 
 def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,82 @@
+"""One deploy per stack and host at a time, and none that vanished keeps others out."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from e2e import lab
+from e2e.conftest import Counter
+from e2e.whole import look, until_whole
+
+ROLL = "Exchange the services that changed and wait until they are healthy"
+FETCH = "Pull the images by digest"
+LIMIT = 15  # seconds without a beat after which a lease has expired
+# What going back takes on a busy machine.
+SLACK = 45
+
+
+def play(stack: Counter, version: str, *extra: str) -> lab.Playing:
+    """Begin a deploy to both staging hosts."""
+    options = ("-e", f"version={version}", "-e", f"deploy_lease_limit={LIMIT}", *extra)
+    return lab.Playing("deploy.yml", "-l", "staging", *stack.arguments(*options))
+
+
+@pytest.fixture
+def serves_v1(deployed: Counter) -> Counter:
+    """The stack in v1 on both hosts, whatever a test before left."""
+    play(deployed, "v1", "-e", f"wait={LIMIT + SLACK}").end().ok()
+    return deployed
+
+
+def test_of_two_deploys_the_second_leaves_with_the_owners_name(serves_v1: Counter) -> None:
+    first = play(serves_v1, "v2").until(ROLL)
+    second = play(serves_v1, "v3").end()
+    second.failed("the stack counter is being changed by", "deploy", "-e wait=SECONDS")
+    assert second.changed(*lab.STAGING) == [0, 0]
+    first.end().ok()
+    assert [look(host).version for host in lab.STAGING] == ["v2", "v2"]
+    assert [look(host).wrong for host in lab.STAGING] == [[], []]
+
+
+def test_the_second_of_two_deploys_can_wait(serves_v1: Counter) -> None:
+    first = play(serves_v1, "v2").until(ROLL)
+    second = play(serves_v1, "v3", "-e", "wait=120")
+    first.end().ok()
+    second.end().ok()
+    assert [look(host).version for host in lab.STAGING] == ["v3", "v3"]
+    assert [look(host).wrong for host in lab.STAGING] == [[], []]
+
+
+def test_hosts_whose_deploy_is_killed_go_back_by_themselves(serves_v1: Counter) -> None:
+    before = [look(host) for host in lab.STAGING]
+    first = play(serves_v1, "v2").until(ROLL)
+    time.sleep(2)
+    first.kill()
+    struck = time.monotonic()
+    assert any(look(host).wrong for host in lab.STAGING), "it was killed too late to tell"
+    seen = [until_whole(host, LIMIT + SLACK) for host in lab.STAGING]
+    assert [host.wrong for host in seen] == [[], []]
+    assert [host.release for host in seen] == [host.release for host in before]
+    assert time.monotonic() - struck < LIMIT + SLACK
+    serves_v1.deploy("-e", "version=v2").ok()
+    assert [look(host).version for host in lab.STAGING] == ["v2", "v2"]
+
+
+def test_a_dead_owners_lease_is_taken_over(serves_v1: Counter) -> None:
+    play(serves_v1, "v2").until(FETCH).kill()
+    serves_v1.deploy("-e", "version=v3").failed("is being changed by")
+    started = time.monotonic()
+    play(serves_v1, "v3", "-e", f"wait={LIMIT + SLACK}").end().ok()
+    assert time.monotonic() - started < LIMIT + SLACK
+    assert [look(host).version for host in lab.STAGING] == ["v3", "v3"]
+    assert [look(host).wrong for host in lab.STAGING] == [[], []]
+
+
+def test_looking_asks_for_no_lease(serves_v1: Counter) -> None:
+    first = play(serves_v1, "v2").until(ROLL)
+    words = ["-l", "staging", *serves_v1.arguments()]
+    status = lab.playbook("playbooks/status.yml", *words).ok()
+    lab.playbook("deploy.yml", "--check", *words, "-e", "version=v3").ok()
+    first.end().ok()
+    assert "counter" in status.out
