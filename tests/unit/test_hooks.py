@@ -69,7 +69,8 @@ def clone(project_copy: Path) -> Clone:
 
 
 def test_the_hooks_pass_offline(clone: Clone) -> None:
-    done = clone.run("pre-commit", "run", "--all-files")
+    # The tests themselves are run beside this one; here it is the hook that is tried.
+    done = clone.run("pre-commit", "run", "--all-files", PYTEST_ADDOPTS="-k test_policy")
     assert done.returncode == 0, done.stdout + done.stderr
     assert clone.git("status", "--porcelain").stdout == ""
 

@@ -138,6 +138,7 @@ def test_harmless_lines_stay_in_any_order(lines: list[str], end: str) -> None:
 
 
 @given(st.lists(tricky | st.sampled_from(CASES), min_size=1, max_size=4))
+@example(["=-----BEGIN RSA " + "PRIVATE KEY-----"])
 def test_the_time_of_a_text_grows_with_its_length_alone(pieces: list[str]) -> None:
     unit = "".join(pieces)[:2000] or "x"
     redactor = Redactor(["Tr0ub4dor&3-long-secret", "hunt2"])

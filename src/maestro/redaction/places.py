@@ -227,7 +227,7 @@ def _pem_body(text: str, start: int) -> int:
         line = _LINE.match(text, begin)
         if not line or (line.end() == begin and at != start and not _BREAKS.match(text, begin)):
             break
-        if not _is_key_line(text, line, first=at == start):
+        if line.end() == at or not _is_key_line(text, line, first=at == start):
             break
         at = line.end()
         if line.end() > begin:
