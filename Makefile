@@ -92,7 +92,7 @@ molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=do
 # One session, so that its last line is the verdict on everything; its processes share the tests
 # by lanes (tests/lanes.py). One more than cores: much of what they do is waiting.
 TESTS = $(wildcard tests/lint) $(wildcard tests/unit) $(wildcard tests/molecule) $(wildcard tests/e2e) \
-  $(wildcard tests/load)
+  $(wildcard tests/load) $(wildcard tests/faults)
 PYTEST_OPTIONS ?=
 WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, coverage
