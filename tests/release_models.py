@@ -28,6 +28,7 @@ def release(name: str, version: str, previous: str = "", **changes: Any) -> dict
         "smoke": [{"tcp": {"port": 8000}}],
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,
+        "migrated": ["migrate"],
         "breaking": [],
         "text": rendered.text,
         **changes,
@@ -46,7 +47,7 @@ def host(*releases: dict[str, Any], serves: str = "", to: str = "") -> dict[str,
         "compose": {key: kept[key]["text"] for key in {current["id"], target} if key in kept},
         "releases": {
             key: {
-                **{k: item[k] for k in ("id", "version", "created", "migrations", "breaking")},
+                **{k: item[k] for k in ("id", "version", "created", "migrated", "breaking")},
                 "images": sorted({facts["image"] for facts in item["services"].values()}),
                 "whole": True,
             }

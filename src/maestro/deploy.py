@@ -325,6 +325,7 @@ def _manifest(
             for name, facts in rendered.services.items()
         },
         "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
+        "migrated": [item["service"] for item in plan.migrations],
         "breaking": _breaking(plan, wish["extension"]),
         "order": rendered.order,
         "routes": wish["routes"],

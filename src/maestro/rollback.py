@@ -6,7 +6,7 @@ Nothing but what the hosts recorded is asked: no registry, no file of the stack,
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +88,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
             [p for way, plan in zip(ways, plans, strict=True) for p in deploy.held(plan, way.state)]
         )
     decision.waves = deploy.waves([plan.host for plan in plans if plan.changes], ["100%"])
-    decision.notes = [note for way in ways for note in _notes(way)]
+    decision.notes = _notes(ways)
     decision.kind = ROLLBACK
     return decision
 
@@ -245,32 +245,33 @@ def renewed(
         "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "config_hash": deploy.config_hash(rendered),
+        "migrated": [],
         "breaking": [],
         **changes,
     }
 
 
-def _notes(way: _Way) -> list[str]:
-    """What a rollback does not bring back, said plainly."""
-    notes = []
-    target = str(way.target["id"])
-    newer = [
-        release
-        for release, facts in sorted(way.state["releases"].items())
-        if release > target and facts["migrations"] != way.target["migrations"]
-    ]
-    if newer:
-        left = way.state["releases"][newer[-1]]
-        notes.append(
-            f"{way.host}: the database stays as release {newer[-1]} ({left['version']}) left it: "
-            "no migration is undone"
-        )
-    if way.replaced:
-        notes.append(
-            f"{way.host}: a new release is made from {target}, with the newest value of "
-            f"{', '.join(sorted(way.replaced))}: the old one was destroyed when it was rotated"
-        )
-    return notes
+def _notes(ways: Iterable[_Way]) -> list[str]:
+    """What a rollback does not bring back, said plainly, and of which hosts."""
+    hosts: dict[str, list[str]] = {}
+    for way in ways:
+        target = str(way.target["id"])
+        newer = [
+            release
+            for release, facts in sorted(way.state["releases"].items())
+            if release > target and facts["migrated"]
+        ]
+        if newer:
+            version = way.state["releases"][newer[-1]]["version"]
+            note = f"the database stays as release {newer[-1]} ({version}) left it"
+            hosts.setdefault(f"{note}: no migration is undone", []).append(way.host)
+        if way.replaced:
+            note = (
+                f"a new release is made from {target}, with the newest value of "
+                f"{', '.join(sorted(way.replaced))}: the old one was destroyed when it was rotated"
+            )
+            hosts.setdefault(note, []).append(way.host)
+    return [f"{', '.join(names)}: {note}" for note, names in hosts.items()]
 
 
 def _at(host: str, problem: MaestroError) -> MaestroError:

@@ -167,7 +167,7 @@ def _three() -> list[dict[str, Any]]:
 
 def test_no_word_on_the_database_where_no_migration_ran() -> None:
     state = two()
-    state["releases"][SECOND]["migrations"] = state["target"]["migrations"]
+    state["releases"][SECOND]["migrated"] = []
     assert decide({"a": state}).notes == []
 
 

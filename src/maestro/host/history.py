@@ -54,11 +54,11 @@ def read(
 def _summary(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What a choice among releases needs to know of each."""
     summary = {
-        key: manifest.get(key)
-        for key in ("id", "version", "created", "by", "previous", "migrations", "secrets")
+        key: manifest.get(key) for key in ("id", "version", "created", "by", "previous", "secrets")
     }
     return {
         **summary,
+        "migrated": manifest.get("migrated") or [],
         "breaking": manifest.get("breaking") or [],
         "images": sorted({str(item["image"]) for item in manifest["services"].values()}),
         "whole": layout.compose_file(str(manifest["id"])).exists(),
