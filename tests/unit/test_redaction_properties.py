@@ -20,6 +20,9 @@ from maestro.redaction import Redactor
 from maestro.redaction.redactor import WITHHELD
 from maestro.redaction.registry import why_not
 
+# One of them measures time.
+pytestmark = pytest.mark.no_cover
+
 
 def is_secret(text: str) -> bool:
     """Tell whether a text is masked everywhere, also when it is wrapped."""

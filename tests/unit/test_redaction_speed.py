@@ -12,6 +12,9 @@ import pytest
 
 from maestro.redaction import Redactor
 
+# Measured as it is, without what measures coverage.
+pytestmark = pytest.mark.no_cover
+
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks/redaction.py"
 REDACTOR = Redactor(["Tr0ub4dor&3-long-secret", "abcdefgh", "hunt2", "0000000000000001"])
 UNITS = [
