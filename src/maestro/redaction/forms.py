@@ -105,13 +105,18 @@ def spellings(text: str) -> list[str]:
     for spelling in list(found):
         if "\n" in spelling:
             found[join(spelling)] = None
-        elif len(blanks := [match.start() for match in _BLANKS.finditer(spelling)]) <= _MOST_BLANKS:
+        elif (
+            " " in spelling
+            and len(blanks := [match.start() for match in _BLANKS.finditer(spelling)])
+            <= _MOST_BLANKS
+        ):
             # Wrapped at a blank, which is gone when the lines are joined again.
             found |= {spelling[:at] + spelling[at:].lstrip(" \t"): None for at in blanks}
         # At the beginning of a line, what looks like the line's prefix is gone as well.
-        bare = join("\n" + spelling)
-        if len(bare) >= _LONG_ENOUGH:
-            found[bare] = None
+        if "|" in spelling or spelling[:1] in ("#", ">"):
+            bare = join("\n" + spelling)
+            if len(bare) >= _LONG_ENOUGH:
+                found[bare] = None
     return [spelling for spelling in found if spelling]
 
 
