@@ -80,6 +80,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
         return (yield)
 
 
+@pytest.fixture
+def production() -> Iterator[None]:
+    """The production hosts for this test alone: tests of two lanes use them."""
+    with locked("production"):
+        yield
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> lab.Run:
     """`make demo`: a staging deployment of Jessy on lab hosts, made once for all processes."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import lanes
 import pytest
 from e2e import lab
+
+pytestmark = pytest.mark.usefixtures("production")
 
 HOST = "production-2"
 
@@ -27,11 +28,10 @@ def state() -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def provisioned(demo: lab.Run) -> Iterator[None]:
-    """The host has the Engine and everything else, and nobody else changes it."""
-    with lanes.locked(HOST):
+def provisioned(demo: lab.Run) -> None:
+    """The host has the Engine and everything else."""
+    with lanes.locked("production"):
         provision().ok()
-        yield
 
 
 def test_a_second_run_changes_nothing() -> None:

@@ -44,7 +44,7 @@ def test_the_commands_of_a_page_work_in_their_order(demo: lab.Run, page: str) ->
     assert lines
     for line in lines:
         # Tests in another lane use the production hosts as well.
-        alone = lanes.locked("production-2") if "production" in line else contextlib.nullcontext()
+        alone = lanes.locked("production") if "production" in line else contextlib.nullcontext()
         with alone:
             done = lab.run("bash", "-c", as_here(line, plan), timeout=1800).ok()
         if shown := re.search(r"^\s*plan ([0-9a-f]{12})\b", done.out, re.MULTILINE):

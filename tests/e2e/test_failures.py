@@ -61,6 +61,7 @@ def test_one_failing_host_keeps_the_others_on_the_old_release(serves_v1: Counter
     assert lab.containers("staging-1", "counter") == before
 
 
+@pytest.mark.usefixtures("production")
 def test_a_first_deploy_that_fails_leaves_nothing_behind(counter: Counter) -> None:
     host = "production-1"
     run = counter.deploy("-e", "version=unhealthy-1", "-e", "approved_by=test", limit=host)

@@ -107,6 +107,7 @@ def test_two_environments_at_once(untouched: Counter) -> None:
     untouched.deploy(limit="staging,production").failed("not of one environment")
 
 
+@pytest.mark.usefixtures("production")
 def test_production_needs_an_approval(untouched: Counter) -> None:
     run = untouched.deploy(limit="production").failed("production needs an approval", "approved_by")
     assert run.recap["production-1"]["changed"] == 0
