@@ -112,6 +112,9 @@ def test_no_secret_survives_in_a_derived_form(secret: str, before: str, after: s
     st.sampled_from(["", "value=", "x: [", '{"a": "', "api-1  | ", "$ echo ", "?a=1&b="]),
     plain,
 )
+@example("00000>01", "hard wrapped", "", "")
+@example("00000 01", "hard wrapped", "", "")
+@example("000000²1", "base64 of a url", "", "")
 def test_no_form_of_a_secret_survives(secret: str, form: str, before: str, after: str) -> None:
     shown = FORMS[form](secret)
     redacted = Redactor([secret], unknown=False).text(f"{before}{shown} {after}")

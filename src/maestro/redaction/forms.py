@@ -13,6 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import quote
 
 from .views import INVISIBLE, join, unescape
@@ -21,8 +22,8 @@ from .views import INVISIBLE, join, unescape
 # only in part stand before and after it.
 Form = tuple[str, int, int]
 
-_BLANKS = re.compile(r"(?<=\S)[ \t]+(?=\S)")
-_MOST_BLANKS = 12
+_GAPS = re.compile(r"(?<=\S)(?:[ \t]+[#>|]?|[#>|])[ \t]*(?=\S)")
+_MOST_GAPS = 12
 _LONG_ENOUGH = 8
 _TO_URL = str.maketrans("+/", "-_")
 
@@ -105,13 +106,10 @@ def spellings(text: str) -> list[str]:
     for spelling in list(found):
         if "\n" in spelling:
             found[join(spelling)] = None
-        elif (
-            " " in spelling
-            and len(blanks := [match.start() for match in _BLANKS.finditer(spelling)])
-            <= _MOST_BLANKS
-        ):
-            # Wrapped at a blank, which is gone when the lines are joined again.
-            found |= {spelling[:at] + spelling[at:].lstrip(" \t"): None for at in blanks}
+        else:
+            # Wrapped there, it lacks what is taken for a line's beginning when lines are joined.
+            for gap in islice(_GAPS.finditer(spelling), _MOST_GAPS):
+                found[spelling[: gap.start()] + spelling[gap.end() :]] = None
         # At the beginning of a line, what looks like the line's prefix is gone as well.
         if "|" in spelling or spelling[:1] in ("#", ">"):
             bare = join("\n" + spelling)
