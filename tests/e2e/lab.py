@@ -113,7 +113,7 @@ class Playing:
         """All it said so far."""
         return "".join(self._said)
 
-    def until(self, task: str, timeout: float = 120) -> Playing:
+    def until(self, task: str, timeout: float = 300) -> Playing:
         """Wait until the play comes to a task, which must be within ``timeout`` seconds."""
         line = re.compile(rf"^TASK \[(\S+ : )?{re.escape(task)}\]", re.MULTILINE)
         with self._more:
@@ -124,7 +124,7 @@ class Playing:
         return self
 
     def kill(self) -> None:
-        """End the playbook's own process at once; what it began on hosts goes on."""
+        """End the playbook's own process at once, if it runs; what it began on hosts goes on."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 

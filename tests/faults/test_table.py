@@ -85,6 +85,7 @@ class Cells:
         except (AssertionError, OSError) as error:
             return Outcome(step.name, fault.name, problems=(str(error),))
         finally:
+            play.kill()
             fault.heal(self.host)
         problems += self.again(target, before)
         return replace(outcome, problems=tuple(problems))

@@ -35,7 +35,10 @@ def main(root: Path) -> int:
     failed = False
     for path in sorted(root.glob("*/lease.json")):
         try:
-            recover(Layout(root, path.parent.name), HOST)
+            layout = Layout(root, path.parent.name)
+            if serves := recover(layout, HOST):
+                said = f"{layout.stack}: a change was left half-done; release {serves} serves"
+                print(said, flush=True)  # noqa: T201 -- for the journal
         except (MaestroError, OSError) as problem:
             # The next look tries again.
             failed = True
