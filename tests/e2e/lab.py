@@ -46,8 +46,9 @@ class Run:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment of a user: what measures the tests does not slow the commands down."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
+    """The environment of a user: without what measures the tests and what `make test` was told."""
+    ours = ("COVERAGE_", "MAKE", "MFLAGS")
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)}
 
 
 def run(*argv: str, env: dict[str, str] | None = None, timeout: float = 900) -> Run:
