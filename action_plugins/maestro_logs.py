@@ -17,6 +17,7 @@ class ActionModule(ActionBase):
         """Answer the task."""
         result = super().run(tmp, task_vars)
         result |= self._execute_module(module_args=self._task.args, task_vars=task_vars)
-        if text := str(result.get("text", "")):
-            Display().display(f"{(task_vars or {})['inventory_hostname']}:\n{text}\n")
+        if "text" in result:
+            host = (task_vars or {})["inventory_hostname"]
+            Display().display(f"{host}:\n{result['text'] or '(no lines)'}\n")
         return result

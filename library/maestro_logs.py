@@ -37,7 +37,7 @@ options:
     type: str
     required: true
 attributes:
-  check_mode: {support: none, description: There is nothing to check.}
+  check_mode: {support: full, description: Changes nothing in any mode.}
 author: The Maestro authors
 """
 EXAMPLES = r"""
@@ -68,4 +68,4 @@ def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run(ARGUMENTS, work, reads=True)
