@@ -38,7 +38,9 @@ def read(layout: Layout, services: Sequence[str], since: str, tail: str) -> str:
     argv = [*compose.BASE, "--project-name", layout.stack, "logs", "--no-color", f"--tail={tail}"]
     argv += [f"--since={since}"] * bool(since)
     result = compose.run([*argv, *services], timeout=60)
-    text = mask.redactor(layout).text(result.stdout + result.stderr)
+    # Compose writes "erase this line" before each, also where there is no terminal.
+    text = (result.stdout + result.stderr).replace("\x1b[2K", "")
+    text = mask.redactor(layout).text(text)
     if result.returncode != 0:
         raise MaestroError(
             f"the logs cannot be read: {text.strip()}",
