@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["lanes", "traceability", "newer_compose", "relay"]
+pytest_plugins = ["lanes", "traceability", "newer_compose", "counter", "relay"]
 
 SHOWN = pytest.StashKey[list[tuple[str, str]]]()
 

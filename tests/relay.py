@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from counter import registry_password, write_secret
 from e2e import lab
-from e2e.conftest import registry_password, write_secret
 
 STACK = "relay"
 VERSIONS = (

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
+from counter import Counter, write_secret
 from e2e import lab
-from e2e.conftest import Counter, write_secret
 
 
 def test_the_stack_serves_after_its_first_deploy(deployed: Counter) -> None:

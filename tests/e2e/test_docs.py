@@ -9,8 +9,8 @@ from pathlib import Path
 import lanes
 import pytest
 import yaml
+from counter import Counter
 from e2e import lab
-from e2e.conftest import Counter
 
 TABLE = lab.PROJECT / "tests/doc_commands.yml"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from counter import Counter
 from e2e import lab
-from e2e.conftest import Counter
 
 
 @pytest.fixture

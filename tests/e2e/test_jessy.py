@@ -8,8 +8,8 @@ import threading
 
 import pytest
 import yaml
+from counter import Counter
 from e2e import lab
-from e2e.conftest import Counter
 
 TRUST = ("--cacert", ".lab/ca.crt")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from counter import Counter
 from e2e import lab
-from e2e.conftest import Counter
 from e2e.whole import look, until_whole
 
 ROLL = "Exchange the services that changed and wait until they are healthy"

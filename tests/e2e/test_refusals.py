@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from counter import Counter, registry_password, write_secret
 from e2e import lab
-from e2e.conftest import Counter, registry_password, write_secret
 
 
 @pytest.fixture

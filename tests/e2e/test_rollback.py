@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from counter import Counter, write_secret
 from e2e import lab
-from e2e.conftest import Counter, write_secret
 
 PLAYBOOK = "playbooks/rollback.yml"
 

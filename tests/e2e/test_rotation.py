@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 
 import pytest
+from counter import Counter, write_secret
 from e2e import lab
-from e2e.conftest import Counter, write_secret
 from e2e.test_secrecy import PLACES, forms, search
 
 PLAYBOOK = "playbooks/rotate_secrets.yml"

@@ -12,8 +12,8 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
+from counter import Counter, write_secret
 from e2e import lab
-from e2e.conftest import Counter, write_secret
 
 
 def forms(value: str) -> list[str]:

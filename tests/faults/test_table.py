@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from counter import Counter, registry_password, write_secret
 from e2e import lab
-from e2e.conftest import Counter, registry_password, write_secret
 from e2e.whole import Seen, look, until_whole, within
 from faults.faults import FAULTS, STEPS, Fault, Step
 

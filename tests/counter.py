@@ -1,4 +1,4 @@
-"""The lab and the stacks the end-to-end tests deploy."""
+"""The second stack that the tests deploy, and what they deploy it with."""
 
 from __future__ import annotations
 
