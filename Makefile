@@ -101,7 +101,8 @@ test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, co
 
 .PHONY: test-long
 # The end-to-end tests that have a long form, and what has only that.
-TESTS_LONG = $(wildcard tests/load) $(wildcard tests/faults) $(wildcard tests/e2e/test_announced.py)
+TESTS_LONG = $(wildcard tests/load) $(wildcard tests/faults) $(wildcard tests/e2e/test_announced.py) \
+  $(wildcard tests/e2e/test_third_host.py)
 test-long: venv-dev ## Run the long load, fault and plan tests; COMPOSE=new with a newer Compose
 	@$(BIN)/pytest --long --compose=$(COMPOSE) $(PYTEST_OPTIONS) $(TESTS_LONG)
 
@@ -113,6 +114,13 @@ requirements: venv-dev ## Show which commitments are proven and which are pendin
 
 bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task
 	@$(BIN)/python benchmarks/noop.py $(LIMIT)
+
+.PHONY: bench-roll bench-rollback
+bench-roll: venv-dev ## Measure replacing one service against the bare commands that do the same
+	@$(BIN)/python benchmarks/roll.py
+
+bench-rollback: venv-dev ## Measure a rollback of Jessy, from the command to traffic on the old release
+	@$(BIN)/python benchmarks/rollback.py
 
 .PHONY: bench-redaction
 bench-redaction: venv-dev ## Measure the masking of secrets against a masker of raw values

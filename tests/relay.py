@@ -101,7 +101,8 @@ REMOVE = (
     f"docker network ls -q --filter label=com.docker.compose.project={STACK} | "
     "xargs -r docker network rm; "
     f"docker volume ls -q --filter label=com.docker.compose.project={STACK} | "
-    f"xargs -r docker volume rm; rm -rf /opt/maestro/{STACK} /etc/maestro/edge/dynamic/{STACK}.*"
+    f"xargs -r docker volume rm; rm -rf /opt/maestro/{STACK}; "
+    f"rm -f /etc/maestro/edge/dynamic/stack-{STACK}.yml"
 )
 
 

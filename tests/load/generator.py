@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import collections
 import json
 import random
 import signal
@@ -33,6 +32,7 @@ TIMEOUT = 30.0  # seconds for a whole request
 LONGEST = 7200.0  # seconds, the most a run may take
 SLOW = 3  # seconds a slow answer takes
 UPLOAD = 256 * 1024  # bytes of an upload
+SHOWN = 50  # failures written out in a report
 PIECES, PAUSE = 16, 0.06  # an upload's pieces, and the seconds between two
 
 
@@ -55,7 +55,7 @@ KINDS = (
     Kind("page, new connection", 10, "/version", kept=False),
     Kind("health by http", 20, "/health", scheme="http"),
     Kind("health by http, new connection", 11, "/health", scheme="http", kept=False),
-    Kind("redirect to https", 4, "/", scheme="http", status=308),
+    Kind("redirect to https", 4, "/", scheme="http", status=301),
     Kind("slow answer", 3, f"/slow?seconds={SLOW}", lasts=SLOW),
     Kind("slow answer, new connection", 2, f"/slow?seconds={SLOW}", kept=False, lasts=SLOW),
     Kind("upload", 1, "/upload", lasts=PIECES * PAUSE, upload=True),
@@ -112,8 +112,10 @@ class Report:
         lines += [
             f"FAILED {item['at']:8.2f} s ({item['clock']}) {item['edge']} {item['kind']}: "
             f"{item['what']}"
-            for item in self.failures
+            for item in self.failures[:SHOWN]
         ]
+        if len(self.failures) > SHOWN:
+            lines.append(f"and {len(self.failures) - SHOWN} more")
         return "\n".join(lines)
 
 
@@ -125,10 +127,12 @@ def schedule() -> list[Kind]:
 
 
 async def slowly() -> AsyncIterator[bytes]:
-    """The body of an upload."""
-    for _ in range(PIECES):
+    """The body of an upload; a generator that is late waits no further."""
+    begun = time.monotonic()
+    for number in range(1, PIECES + 1):
         yield b"x" * (UPLOAD // PIECES)
-        await asyncio.sleep(PAUSE)
+        if (early := begun + number * PAUSE - time.monotonic()) > 0:
+            await asyncio.sleep(early)
 
 
 class Load:
@@ -225,8 +229,7 @@ class Load:
         report.requests += 1
         report.kinds[kind.name] = report.kinds.get(kind.name, 0) + 1
         if version:
-            versions = report.versions.setdefault(edge.name, collections.defaultdict(Seen))
-            seen = versions[version]
+            seen = report.versions.setdefault(edge.name, {}).setdefault(version, Seen())
             seen.first = seen.first if seen.count else self._now()
             seen.count, seen.last = seen.count + 1, self._now()
         if what:

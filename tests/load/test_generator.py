@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ async def failures(
     report = await load.run(rate=20, seconds=len(answers) / 20)
     server.close()
     assert report.requests == len(answers)
+    assert json.loads(json.dumps(dataclasses.asdict(report)))["requests"] == report.requests
     return [str(failure["what"]) for failure in report.failures]
 
 

@@ -1,8 +1,7 @@
 """Takes requests and jobs, and ends as programs should: what was begun is finished.
 
-    web           answers HTTP/1.1 on port 8000
-    worker        takes jobs from Redis, one after the other
-    check ROLE    the health check of either
+    web       answers HTTP/1.1 on port 8000
+    worker    takes jobs from Redis, one after the other
 
 On SIGTERM the web service takes no new connection, finishes the requests in flight and exits; the
 worker finishes its job and exits. A worker keeps no note of the job in its hands: one that is not
@@ -21,7 +20,6 @@ import socket
 import sys
 import threading
 import time
-import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -214,12 +212,4 @@ def worker():
     return 0
 
 
-def check(role):
-    if role == "worker":
-        return 0 if time.time() - ALIVE.stat().st_mtime < 10 else 1
-    urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=2).read()
-    return 0
-
-
-verbs = {"web": web, "worker": worker, "check": check}
-sys.exit(verbs[sys.argv[1]](*sys.argv[2:]))
+sys.exit({"web": web, "worker": worker}[sys.argv[1]]())
