@@ -134,8 +134,7 @@ def test_an_image_that_is_gone_keeps_all_hosts_from_going_back(second: Counter) 
     image = json.loads(lab.ssh("staging-2", f"cat {path}"))["services"]["web"]["image"]
     before = [lab.footprint("staging-1", "counter")]
     lab.ssh("staging-2", f"docker image rm {image}")
-    run = rollback(second).failed("staging-2", "not on the host any more", image)
-    assert "staging-1:" not in run.out.partition("not on the host")[0].rpartition("fatal")[2][:40]
+    rollback(second).failed("staging-2", "not on the host any more", image)
     assert [lab.footprint("staging-1", "counter")] == before
     # A deploy brings the image back.
     second.deploy("-e", "version=v1").ok()
