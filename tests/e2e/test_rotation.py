@@ -127,11 +127,15 @@ def test_a_rotation_that_fails_leaves_the_old_values_everywhere(
     lab.playbook("deploy.yml", "-l", "staging", *words).ok()
     before = path.read_bytes()
     serving = {host: lab.manifest(host, "counter")["id"] for host in lab.STAGING}
-    lab.ssh("staging-2", "chattr +i /opt/maestro/counter/secrets/app_token")
+    directory = "/opt/maestro/counter/secrets/app_token"
+    lab.ssh(
+        "staging-2",
+        f"mount --bind {directory} {directory} && mount -o remount,bind,ro {directory}",
+    )
     try:
         lab.playbook(PLAYBOOK, "-l", "staging", *words).failed("staging-2")
     finally:
-        lab.ssh("staging-2", "chattr -i /opt/maestro/counter/secrets/app_token")
+        lab.ssh("staging-2", f"umount {directory}")
     assert path.read_bytes() == before
     for host in lab.STAGING:
         assert lab.manifest(host, "counter")["id"] == serving[host]
