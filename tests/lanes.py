@@ -46,14 +46,18 @@ def lane(item: pytest.Item) -> str:
     return NONE
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests in the order of their lanes, and tell xdist which belong together."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[Any]:
+    """Put the tests in the order of their lanes, and tell xdist which belong together.
+
+    A wrapper: xdist itself looks at them first of all others, too.
+    """
     order = list(LANES)
     for item in items:
         if name := lane(item):
             item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=lambda item: (order.index(lane(item)), bool(item.get_closest_marker("alone"))))
+    return (yield)
 
 
 @contextlib.contextmanager
