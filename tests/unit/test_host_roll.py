@@ -221,6 +221,34 @@ def exchange(replicas: int, live: str, old: str) -> roll._Exchange:
     return roll._Exchange(Rules(order=START_FIRST), replicas, list(live), list(old))
 
 
+@pytest.mark.parametrize(
+    ("states", "labels", "beside"),
+    [
+        (["running", "running"], ["old", "old"], True),
+        (["running", "exited"], ["old", "old"], True),
+        (["running", "exited"], ["new", "new"], False),  # it is only started again
+        (["running", "running"], ["new", "new"], True),  # nothing to do in either way
+        (["exited", "exited"], ["old", "old"], False),  # nothing there to take over from
+    ],
+)
+def test_what_starts_beside_what_runs(
+    states: list[str],
+    labels: list[str],
+    beside: bool,
+    client: Engine,
+    fake: Fake,
+    layout: Layout,
+) -> None:
+    found = [summary(Id=f"web-{number}", State=states[number]) for number in range(len(states))]
+    for item, label in zip(found, labels, strict=True):
+        item["Labels"] = {**item["Labels"], state.HASH_LABEL: label}
+    fake.say("GET /containers/json", found)
+    wanted = {"hash": "new", "replicas": 2, "exchange": {"update": {"order": START_FIRST}}}
+    name = found[0]["Labels"]["com.docker.compose.service"]
+    aim = roll.Aim("r1", {name: wanted})
+    assert roll.Roll(layout, aim, 1, engine=client).starts_beside(name) is beside
+
+
 def test_an_old_container_goes_when_its_place_is_taken() -> None:
     way = exchange(2, "", "ab")
     assert (way.left, way.retired()) == (2, [])

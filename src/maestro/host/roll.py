@@ -89,8 +89,11 @@ class Roll:
     def starts_beside(self, name: str) -> bool:
         """Whether the service starts first and has a running container to start beside."""
         there = of_service(self.engine, self.layout.stack, name)
-        running = any(item["State"] == "running" for item in there)
-        return self._rules(name).order == START_FIRST and running
+        running = [item for item in there if item["State"] == "running"]
+        # What is right and merely stopped is started again, as the plan says.
+        complete = len(there) == self._replicas(name) and all(map(self._wanted, there))
+        stopped = complete and len(running) < len(there)
+        return self._rules(name).order == START_FIRST and bool(running) and not stopped
 
     def remove(self, services: Iterable[str]) -> list[str]:
         """Stop and remove the containers of services; the names of those that had any."""
