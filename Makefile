@@ -97,7 +97,7 @@ PYTEST_OPTIONS ?=
 WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
 test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, coverage
 	@rm -rf .cache/coverage; mkdir -p .cache/coverage
-	@$(BIN)/pytest --full -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)
+	@$(BIN)/pytest --full -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)
 
 .PHONY: test-long
 # The end-to-end tests that have a long form, and what has only that.

@@ -13,12 +13,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from e2e import lab
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
@@ -36,28 +38,37 @@ LANES: dict[str, tuple[str, ...]] = {
 ON_HOSTS = ("e2e", "load", "faults")
 
 
-def lane(item: pytest.Item) -> str:
+def lane(nodeid: str) -> str:
     """The lane of a test; nothing when it may run beside any other."""
-    directory = item.path.parent.name
-    if directory in ON_HOSTS:
-        return next((name for name in LANES if item.path.name in LANES[name]), STAGING)
-    if directory == "molecule" and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-        return f"molecule-{SCENARIOS.index(item.callspec.params['name']) % 2}"
+    path = Path(nodeid.partition("::")[0])
+    if path.parent.name in ON_HOSTS:
+        return next((name for name in LANES if path.name in LANES[name]), STAGING)
+    named = re.search(r"\[(.+)\]$", nodeid)
+    if path.parent.name == "molecule" and named and named[1] in SCENARIOS:
+        return f"molecule-{SCENARIOS.index(named[1]) % 2}"
     return NONE
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[Any]:
-    """Put the tests in the order of their lanes, and tell xdist which belong together.
-
-    A wrapper: xdist itself looks at them first of all others, too.
-    """
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests in the order of their lanes, those that are to be alone at the end of each."""
     order = list(LANES)
-    for item in items:
-        if name := lane(item):
-            item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: (order.index(lane(item)), bool(item.get_closest_marker("alone"))))
-    return (yield)
+    items.sort(
+        key=lambda item: (order.index(lane(item.nodeid)), bool(item.get_closest_marker("alone")))
+    )
+
+
+class Lanes(LoadScopeScheduling):
+    """Gives each lane to one process, and every other test to whichever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return lane(nodeid) or nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    """Let the lanes say what belongs together."""
+    return Lanes(config, log)
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ FAILS_BEFORE = FIXTURE.format(" assert 0") + USES
 FAILS_AFTER = FIXTURE.format(" yield; assert 0") + USES
 
 
-@pytest.mark.parametrize("words", [[], ["-n2", "--dist=loadgroup"]])
+@pytest.mark.parametrize("words", [[], ["-n2", "--dist=loadscope"]])
 def test_a_full_run_agrees_when_the_claims_are_what_passed(
     project: pytest.Pytester, words: list[str]
 ) -> None:
