@@ -226,7 +226,7 @@ def test_an_edge_that_cannot_start_leaves_the_old_one_alone(demo: lab.Run) -> No
     lab.playbook(*provision, "edge_image=registry.test:5000/none:1").failed(
         "the edge's image cannot be pulled", "registry.test:5000/none:1"
     )
-    lab.playbook(*provision, "edge_image=registry.test:5000/postgres:17-1").failed(
+    lab.playbook(*provision, "edge_image=registry.test:5000/postgres:17-2").failed(
         "the edge does not come up: it ended with exit code"
     )
     assert lab.inspect(HOST, "maestro-edge")["Id"] == before
@@ -240,12 +240,12 @@ def test_a_container_with_another_address_keeps_its_requests(demo: lab.Run) -> N
     before = lab.inspect(HOST, container)["NetworkSettings"]["Networks"]
     squatter = (
         "docker run -d --rm --name squatter --network jessy-network --entrypoint /bin/sleep "
-        "registry.test:5000/postgres:17-1"
+        "registry.test:5000/postgres:17-2"
     )
     try:
         lab.ssh(
             HOST,
-            f"docker pull -q registry.test:5000/postgres:17-1; docker stop -t 5 {container}; "
+            f"docker pull -q registry.test:5000/postgres:17-2; docker stop -t 5 {container}; "
             f"{squatter} 300; docker start {container}",
         )
         after = lab.inspect(HOST, container)["NetworkSettings"]["Networks"]
