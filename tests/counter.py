@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from e2e import lab
 
-VERSIONS = ("v1", "v2", "v3", "unhealthy-1", "crash-1", "badsmoke-1", "badmigration-1")
+VERSIONS = ("v1", "v2", "v3", "v4", "unhealthy-1", "crash-1", "badsmoke-1", "badmigration-1")
 
 
 @pytest.fixture(scope="session")
