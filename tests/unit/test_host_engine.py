@@ -15,7 +15,7 @@ from fake_engine import NAME, Fake, detail, frame, summary
 from real_servers import Answer
 
 from maestro.errors import MaestroError
-from maestro.host import images, release, state
+from maestro.host import containers, images, release, state
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout, write_atomically
 from maestro.host.registry import Login
@@ -223,7 +223,7 @@ def test_what_the_state_tells_of_a_container(
 ) -> None:
     fake.say("GET /containers/json", [summary(), summary("migrate", oneoff="True")])
     fake.say("GET /containers/web/json", detail(**changes))
-    (found,) = state.of_stack(client, "shop")
+    (found,) = containers.of_stack(client, "shop")
     assert state.container_facts(client, found) == {
         "id": "web",
         "name": "shop-web-1",

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import lease, secrets
+from .containers import of_stack
 from .engine import Engine
 from .layout import AGENT, Layout
 from .release import committed
-from .state import checksum, container_facts, of_stack
+from .state import checksum, container_facts
 
 
 def read(

@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import MaestroError
 from . import compose, edge, lease, secrets
-from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from .containers import of_stack
+from .engine import PROJECT, SERVICE, Engine
 from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
 
@@ -161,12 +162,6 @@ def _resolve(
 
 def _owns(login: Login | None, host: str) -> bool:
     return login is not None and login.registry == host
-
-
-def of_stack(engine: Engine, stack: str) -> list[dict[str, Any]]:
-    """The stack's containers, as the Engine lists them; without those of a single run."""
-    found = engine.containers(f"{PROJECT}={stack}")
-    return [item for item in found if item["Labels"].get(ONE_OFF, "False") != "True"]
 
 
 def container_facts(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any]:
