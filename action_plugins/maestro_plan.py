@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-
-from maestro import controller, deploy, plan
-from maestro.errors import MaestroError
+from maestro import deploy
+from maestro.action import DecisionAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(DecisionAction):
     """The one place where a deploy is decided; it runs once, on the controller."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Answer the task."""
-        result = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        args = self._task.args
-        hostvars = task_vars["hostvars"]
-        try:
-            found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
-            states = controller.reached(found)
-            decision = deploy.decide(
-                deploy.Inputs(
-                    request=args["request"],
-                    states=states,
-                    resolver=str(args["resolver"]),
-                    root=str(args["root"]),
-                    profiles=frozenset(args["profiles"] or []),
-                    waves=tuple(map(str, args["waves"])),
-                )
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> deploy.Decision:
+        """The decision, from the states of the hosts that were reached."""
+        return deploy.decide(
+            deploy.Inputs(
+                request=args["request"],
+                states=states,
+                resolver=str(args["resolver"]),
+                root=str(args["root"]),
+                profiles=frozenset(args["profiles"] or []),
+                waves=tuple(map(str, args["waves"])),
             )
-            controller.check_approval(str(args["approved_plan"]), decision.digest)
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
-        lost = [host for host in found if host not in states]
-        Display().display(plan.describe(decision.plans, decision.digest, lost))
-        result.update(decision.answer())
-        return result
+        )

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-
-from maestro import controller, plan, rotation
-from maestro.errors import MaestroError
+from maestro import deploy, rotation
+from maestro.action import DecisionAction
 
 
-class ActionModule(ActionBase):
-    """The answer has the shape of a deploy's plan: the same steps carry it out."""
+class ActionModule(DecisionAction):
+    """What runs, with other versions of the secrets that are new."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Answer the task."""
-        result = super().run(tmp, task_vars)
-        args = self._task.args
-        hostvars = (task_vars or {})["hostvars"]
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> deploy.Decision:
+        """The decision, from the states of the hosts that were reached."""
         made = args["made"]
         asked = rotation.Asked(
             stack=str(args["request"]["stack"]),
@@ -33,14 +23,4 @@ class ActionModule(ActionBase):
             approved_by=str(args["request"]["approved_by"]),
             dry=self._task.check_mode,
         )
-        try:
-            found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
-            states = controller.reached(found)
-            decision = rotation.decide(asked, states)
-            controller.check_approval(str(args["approved_plan"]), decision.digest)
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
-        lost = [host for host in found if host not in states]
-        Display().display(plan.describe(decision.plans, decision.digest, lost, decision.notes))
-        result.update(decision.answer())
-        return result
+        return rotation.decide(asked, states)

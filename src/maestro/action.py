@@ -1,13 +1,16 @@
-"""The action plugin behind every module that needs a secret."""
+"""What the action plugins share: modules with secrets, guarded ones, and decisions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
-from . import controller
+from . import controller, plan
+from .deploy import Decision
 from .errors import MaestroError
 from .stack import check_name
 
@@ -67,4 +70,36 @@ class GuardedAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
             raise AnsibleActionFail(str(error)) from error
         result.update(self._execute_module(self._task.action, args, task_vars=task_vars))
         result.pop("invocation", None)
+        return result
+
+
+class DecisionAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+    """Decide what happens on every host, from their ``states``, and show it.
+
+    Runs once, on the controller. All answers have one shape: the same steps carry them out.
+    """
+
+    _requires_connection = False
+
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> Decision:
+        """The decision, from the states of the hosts that were reached."""
+        raise NotImplementedError
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Answer the task; `AnsibleActionFail` with all reasons against it."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        args = self._task.args
+        hostvars = (task_vars or {})["hostvars"]
+        try:
+            found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
+            states = controller.reached(found)
+            decision = self.decide(args, states)
+            controller.check_approval(str(args["approved_plan"]), decision.digest)
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from error
+        lost = [host for host in found if host not in states]
+        Display().display(plan.describe(decision.plans, decision.digest, lost, decision.notes))
+        result.update(decision.answer())
         return result
