@@ -47,6 +47,7 @@ def summary(service: str = "web", stack: str = "shop", **more: Any) -> dict[str,
         "Names": [f"/{stack}-{service}-1"],
         "Labels": labels,
         "State": "running",
+        "HostConfig": {"NetworkMode": f"{stack}_default"},
         **more,
     }
 

@@ -299,8 +299,7 @@ def _ports(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[Mae
             if key in state["ports_of_others"]:
                 problems.append(
                     MaestroError(
-                        f"port {key} of service {name} is taken by the container "
-                        f"{state['ports_of_others'][key]}",
+                        f"port {key} of service {name} is taken by {state['ports_of_others'][key]}",
                         where=plan.host,
                         fix="publish the service on another port",
                     )

@@ -133,6 +133,10 @@ def test_a_busy_port_is_refused_with_what_to_set(clone: Path) -> None:
     done.failed(f"port {port} on 127.0.0.1, for staging-1 http, is in use")
 
 
+# Of this run alone: one that was killed may have left hosts and volumes.
+SECOND = f"second-{os.getpid()}"
+
+
 class Second:
     """A second lab on this machine, of another checkout, with another name and other ports."""
 
@@ -145,7 +149,7 @@ class Second:
 
     def ids(self) -> dict[str, str]:
         """The container of each host."""
-        return {host: docker("inspect", "-f", "{{.Id}}", f"second-{host}") for host in HOSTS}
+        return {host: docker("inspect", "-f", "{{.Id}}", f"{SECOND}-{host}") for host in HOSTS}
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +158,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
     ours = docker("ps", "--no-trunc", "--quiet", "--filter", f"name=^{settings()['name']}-")
     checkout = copy_of_the_project(tmp_path_factory.mktemp("second") / "clone")
     offset = str(settings()["port_offset"] + 50)
-    made = make(checkout, "lab", LAB_NAME="second", LAB_PORT_OFFSET=offset)
+    made = make(checkout, "lab", LAB_NAME=SECOND, LAB_PORT_OFFSET=offset)
     try:
         made.ok()
         yield Second(checkout)
@@ -162,7 +166,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
         down = make(checkout, "lab-down")
     down.ok()
     for kind in ("container", "volume", "network"):
-        assert "second-" not in docker(kind, "ls", *["--all"] * (kind == "container"))
+        assert SECOND not in docker(kind, "ls", *["--all"] * (kind == "container"))
     assert not (checkout / ".lab").exists()
     assert docker("ps", "--no-trunc", "--quiet", "--filter", f"name=^{settings()['name']}-") == ours
 
@@ -178,8 +182,8 @@ def test_what_is_missing_comes_back_and_the_rest_stays(second: Second) -> None:
     pinned = set(second.known_hosts.read_text().splitlines())
     kept = second.ids()
     second.ssh("production-2", "echo kept > /var/lib/docker/of-the-volume").ok()
-    docker("stop", "second-production-1")
-    docker("rm", "-f", "second-production-2")
+    docker("stop", f"{SECOND}-production-1")
+    docker("rm", "-f", f"{SECOND}-production-2")
     second.known_hosts.unlink()
     make(second.checkout, "lab").ok()
     now = second.ids()
@@ -193,7 +197,7 @@ def test_what_is_missing_comes_back_and_the_rest_stays(second: Second) -> None:
 
 def test_everything_survives_a_restart_of_a_host(second: Second) -> None:
     """The host that has an Engine and something to serve: systemd brings both back."""
-    docker("restart", "second-registry")
+    docker("restart", f"{SECOND}-registry")
     ready = (
         "systemctl is-active --quiet docker docker-registry && docker info --format ok && "
         "curl -sS -o /dev/null -w '%{http_code}' https://registry.test:5000/v2/"

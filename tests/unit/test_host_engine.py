@@ -236,18 +236,45 @@ def test_what_the_state_tells_of_a_container(
     }
 
 
-def test_ports_of_other_stacks(client: Engine, fake: Fake) -> None:
+def test_ports_that_a_stack_cannot_have(
+    client: Engine, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     published = [
         {"PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
         {"PrivatePort": 1, "Type": "tcp"},
     ]
-    fake.say(
-        "GET /containers/json",
-        [
-            summary(Ports=published),
-            summary(stack="mail", Ports=[{"PublicPort": 25, "Type": "tcp"}]),
-            {"Names": ["/lone"], "Labels": {}, "Ports": [{"PublicPort": 53, "Type": "udp"}]},
-            {"Names": ["/none"], "Labels": {}},
-        ],
+    others = [
+        summary(stack="mail", Ports=[{"PublicPort": 25, "Type": "tcp"}]),
+        {
+            "Names": ["/lone"],
+            "Labels": {},
+            "Ports": [{"PublicPort": 53, "Type": "udp"}],
+            "HostConfig": {"NetworkMode": "host"},
+        },
+        {"Names": ["/none"], "Labels": {}, "HostConfig": {}},
+    ]
+    monkeypatch.setattr(state, "_listening", lambda: {"22/tcp", "25/tcp", "8080/tcp"})
+    fake.say("GET /containers/json", [summary(Ports=published), *others])
+    taken = {"25/tcp": "the container mail-web-1", "53/udp": "the container lone"}
+    program = {"22/tcp": "a program of the host (see: ss -lntup)"}
+    assert state._ports_of_others(client, "shop") == {**taken, **program}
+    # What listens may be the stack's own.
+    fake.say("GET /containers/json", [summary(HostConfig={"NetworkMode": "host"}), *others])
+    assert state._ports_of_others(client, "shop") == taken
+
+
+SOCKETS = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1
+   1: 0100007F:0051 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1
+   2: 00000000:0052 0200000A:C001 01 00000000:00000000 00:00000000 00000000     0        0 3 1
+"""
+
+
+def test_what_listens_on_all_addresses(tmp_path: Path) -> None:
+    (tmp_path / "tcp").write_text(SOCKETS)
+    (tmp_path / "tcp6").write_text(
+        "head\n0: 00000000000000000000000000000000:01BB 0:0000 0A 0:0 00:0 0 0 0 4 1\n"
     )
-    assert state._ports_of_others(client, "shop") == {"25/tcp": "mail-web-1", "53/udp": "lone"}
+    (tmp_path / "udp").write_text("head\n0: 00000000:0035 00000000:0000 07 0:0 00:0 0 0 0 5 1\n")
+    assert state._listening(tmp_path) == {"80/tcp", "443/tcp", "53/udp"}

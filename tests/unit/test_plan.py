@@ -474,7 +474,7 @@ def test_large_sizes_are_in_gibibytes() -> None:
 
 @pytest.mark.parametrize(
     ("taken", "refuses"),
-    [({"8000/tcp": "other-1"}, True), ({"8000/udp": "other-1", "80/tcp": "edge-1"}, False)],
+    [({"8000/tcp": "the container other-1"}, True), ({"8000/udp": "it", "80/tcp": "it"}, False)],
 )
 def test_a_port_another_container_has(taken: dict[str, str], refuses: bool) -> None:
     model = models.shop()

@@ -181,15 +181,46 @@ def container_facts(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any
 
 
 def _ports_of_others(engine: Engine, stack: str) -> dict[str, str]:
-    """``PORT/PROTOCOL`` published by containers that are not the stack's, with their name."""
+    """``PORT/PROTOCOL`` that the stack cannot publish, with whoever has it."""
+    containers = engine.containers()
+    published: dict[str, set[bool]] = {}
     taken = {}
-    for item in engine.containers():
-        if item["Labels"].get(PROJECT) == stack:
-            continue
+    for item in containers:
+        ours = item["Labels"].get(PROJECT) == stack
         for port in item.get("Ports", []):
             if port.get("PublicPort"):
-                taken[f"{port['PublicPort']}/{port['Type']}"] = item["Names"][0].lstrip("/")
+                key = f"{port['PublicPort']}/{port['Type']}"
+                published.setdefault(key, set()).add(ours)
+                if not ours:
+                    taken[key] = f"the container {item['Names'][0].lstrip('/')}"
+    # A service of ours on the host's network may listen there, and publish from now on.
+    if not any(
+        item["Labels"].get(PROJECT) == stack and item["HostConfig"].get("NetworkMode") == "host"
+        for item in containers
+    ):
+        for key in _listening() - set(published):
+            taken[key] = "a program of the host (see: ss -lntup)"
     return taken
+
+
+# Kind of socket to the state in which it waits for whoever comes (Linux, include/net/tcp_states.h).
+SOCKETS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
+
+
+def _listening(proc: Path = Path("/proc/net")) -> set[str]:
+    """``PORT/PROTOCOL`` at which something on the host listens on all its addresses."""
+    found = set()
+    for kind, waiting in SOCKETS.items():
+        try:
+            lines = (proc / kind).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            _, local, _, socket_state, *_ = line.split()
+            address, port = local.split(":")
+            if socket_state == waiting and not address.strip("0"):
+                found.add(f"{int(port, 16)}/{kind[:3]}")
+    return found
 
 
 def checksum(path: Path) -> str:
