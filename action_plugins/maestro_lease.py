@@ -13,28 +13,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from maestro.action import StepAction
 from maestro.host.layout import AGENT
 
 BEATS = 4  # beats within the limit of a lease
 
 
-class ActionModule(ActionBase):
-    """Runs the module of the same name; after taking a lease a small process keeps it alive."""
+class ActionModule(StepAction):
+    """Takes the step `maestro_lease`; after taking a lease a small process keeps it alive."""
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Answer the task."""
-        result = super().run(tmp, task_vars)
-        args = dict(self._task.args)
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers."""
         if args["state"] == "acquired":
-            # Ansible runs a module anew when its connection breaks: it asks for the same lease.
+            # Ansible takes a step anew when its connection breaks: it asks for the same lease.
             args["claim"] = {**args["claim"], "token": secrets.token_hex(8)}
-        result.update(self._execute_module(module_args=args, task_vars=task_vars))
-        result.pop("invocation", None)
+        result = super().step(args, task_vars)
         if args["state"] == "acquired" and not result.get("failed"):
             words = ["python3", str(AGENT), "--root", str(args["root"]), "beat"]
             command = shlex.join([*words, str(args["stack"]), str(result["token"])])

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from maestro.action import StepAction
 
-class ActionModule(ActionBase):
-    """Calls the module of the same name; changes nothing."""
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Answer the task."""
-        result = super().run(tmp, task_vars)
-        result |= self._execute_module(module_args=self._task.args, task_vars=task_vars)
+class ActionModule(StepAction):
+    """Takes the step `maestro_logs`; changes nothing."""
+
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers."""
+        result = super().step(args, task_vars)
         if "text" in result:
             host = (task_vars or {})["inventory_hostname"]
             Display().display(f"{host}:\n{result['text'] or '(no lines)'}\n")

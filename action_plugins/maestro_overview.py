@@ -6,4 +6,4 @@ from maestro.action import GuardedAction
 
 
 class ActionModule(GuardedAction):
-    """Runs the module `maestro_overview`."""
+    """Takes the step `maestro_overview`."""

@@ -6,7 +6,7 @@ from maestro.action import SecretAction
 
 
 class ActionModule(SecretAction):
-    """Gives the module `maestro_state` what it needs of the secrets."""
+    """Gives the step `maestro_state` what it needs of the secrets."""
 
     with_secrets = True
     with_login = True

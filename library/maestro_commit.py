@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import lease, release, roll
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_commit
@@ -63,23 +59,5 @@ RETURN = r"""
 removed: {description: Services that were removed., returned: success, type: list}
 """
 
-
-ARGUMENTS = {
-    "release": {"type": "str", "required": True},
-    "manifest": {"type": "dict", "required": True},
-    "remove": {"type": "list", "elements": "str", "required": True},
-    "timeout": {"type": "float", "required": True},
-}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Do it, and say what changed."""
-    release.commit(layout, params["release"], params["manifest"])
-    lease.disarm(layout, params["lease"])
-    aim = roll.Aim(params["release"], params["manifest"]["services"])
-    removed = roll.Roll(layout, aim, params["timeout"]).remove(params["remove"])
-    return {"changed": True, "removed": removed}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run("maestro_commit")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import release
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_finish
@@ -47,15 +43,5 @@ RETURN = r"""
 dropped: {description: Ids of the releases that were dropped., returned: success, type: list}
 """
 
-
-ARGUMENTS = {"keep": {"type": "int", "required": True}}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Do it, and say what changed."""
-    dropped = release.prune(layout, params["keep"])
-    return {"changed": bool(dropped), "dropped": dropped}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work, last=True)
+    maestro_module.run("maestro_finish")

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import history, lease
-from ansible.module_utils.maestro.host.layout import Layout
+from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_history
@@ -54,29 +48,5 @@ releases: {description: What is kept, by id., returned: success, type: dict}
 containers: {description: The stack's containers., returned: success, type: list}
 """
 
-
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "to": {"type": "str", "default": ""},
-            "wait": {"type": "float", "default": 0},
-            "payload": {"type": "str", "default": "", "no_log": True},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
-    layout = Layout(Path(params["root"]), params["stack"])
-    lease.wait(layout, params["wait"])
-    try:
-        found = history.read(layout, params["to"], values=values)
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **found)
-
-
 if __name__ == "__main__":
-    main()
+    maestro_module.run("maestro_history")

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import containers, lease, switch
-from ansible.module_utils.maestro.host.engine import Engine
-from ansible.module_utils.maestro.host.layout import Layout
+from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_lease
@@ -66,55 +60,5 @@ RETURN = r"""
 token: {description: What the following steps show., returned: success, type: str}
 """
 
-
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
-            "claim": {"type": "dict", "default": {}},
-            "expect": {"type": "dict", "default": {}},
-            "token": {"type": "str", "default": "", "no_log": False},
-        }
-    )
-    params = module.params
-    layout = Layout(Path(params["root"]), params["stack"])
-    token = params["token"]
-    try:
-        if params["state"] == "acquired":
-            token = acquire(layout, params["claim"], params["expect"])
-        elif token:
-            lease.release(layout, token)
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"the lease of {layout.stack} cannot be written: {error}")
-    module.exit_json(changed=False, token=token)
-
-
-def acquire(layout: Layout, claim: dict, expect: dict) -> str:
-    """Take the lease if the host still is as the plan was made on."""
-    taken = lease.acquire(layout, claim)
-    try:
-        compare(layout, expect)
-        switch.set_up(layout)
-    except MaestroError:
-        lease.release(layout, taken.token)
-        raise
-    return taken.token
-
-
-def compare(layout: Layout, expect: dict) -> None:
-    """Refuse a plan that was made on another release or on other containers."""
-    found = sorted(str(item["Id"]) for item in containers.of_stack(Engine(), layout.stack))
-    if layout.current_id() != expect["release"] or found != sorted(expect["containers"]):
-        raise MaestroError(
-            f"{layout.stack} changed on this host since the plan was made",
-            fix="deploy again: the new plan is made on what is there now",
-        )
-
-
 if __name__ == "__main__":
-    main()
+    maestro_module.run("maestro_lease")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import logs
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_logs
@@ -53,19 +49,5 @@ RETURN = r"""
 text: {description: The log lines., returned: success, type: str}
 """
 
-
-ARGUMENTS = {
-    "services": {"type": "list", "elements": "str", "required": True},
-    "since": {"type": "str", "required": True},
-    "tail": {"type": "str", "required": True},
-}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Read and answer."""
-    text = logs.read(layout, params["services"], params["since"], params["tail"])
-    return {"changed": False, "text": text}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work, reads=True)
+    maestro_module.run("maestro_logs")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import migrate
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_migrate
@@ -57,21 +53,5 @@ RETURN = r"""
 output: {description: What the migration wrote, redacted., returned: success, type: list}
 """
 
-
-ARGUMENTS = {
-    "release": {"type": "str", "required": True},
-    "services": {"type": "dict", "required": True},
-    "migrations": {"type": "list", "elements": "dict", "required": True},
-}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Do it, and say what changed."""
-    output = migrate.migrate(
-        layout, params["release"], params["services"], params["migrations"], params["check"]
-    )
-    return {"changed": bool(params["migrations"]), "output": output}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run("maestro_migrate")

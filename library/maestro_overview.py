@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import overview
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_overview
@@ -38,11 +34,5 @@ release: {description: The manifest of the release that serves., returned: succe
 containers: {description: The stack's containers and how each is., returned: success, type: list}
 """
 
-
-def work(layout: Layout, _params: dict[str, Any]) -> dict[str, Any]:
-    """Read it."""
-    return {"changed": False, **overview.read(layout)}
-
-
 if __name__ == "__main__":
-    maestro_module.run({}, work, reads=True)
+    maestro_module.run("maestro_overview")

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host.images import pull
-from ansible.module_utils.maestro.host.registry import Login
+from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_pull
@@ -16,6 +11,10 @@ description:
   - Pulls what is missing, several images at once. The registry login is handed to the
     Engine with each request and stored nowhere.
 options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
   request:
     description: The answer of the step that checked the request.
     type: dict
@@ -36,6 +35,7 @@ author: The Maestro authors
 EXAMPLES = r"""
 - name: Pull the images by digest
   maestro_pull:
+    root: /opt/maestro
     request: "{{ __deploy_request['request'] }}"
     images: ["registry.example.com/app@sha256:..."]
 """
@@ -43,23 +43,5 @@ RETURN = r"""
 pulled: {description: The images that were not there., returned: success, type: list}
 """
 
-
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "request": {"type": "dict", "required": True},
-            "images": {"type": "list", "elements": "str", "required": True},
-            "payload": {"type": "str", "required": True, "no_log": True},
-        }
-    )
-    login = json.loads(module.params["payload"])["login"]
-    try:
-        pulled = pull(module.params["images"], Login(**login) if login else None)
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(pulled), pulled=pulled)
-
-
 if __name__ == "__main__":
-    main()
+    maestro_module.run("maestro_pull")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import roll
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_put_back
@@ -57,21 +53,5 @@ serves: {description: Id of the release that serves now., returned: success, typ
 restored: {description: Services that were put back., returned: success, type: list}
 """
 
-
-ARGUMENTS = {
-    "release": {"type": "str", "required": True},
-    "serves": {"type": "str", "required": True},
-    "timeout": {"type": "float", "required": True},
-}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Do it, and say what changed."""
-    done = roll.put_back(
-        layout, params["release"], params["timeout"], params["serves"], params["check"]
-    )
-    return {"changed": bool(done["restored"]), **done}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work, last=True)
+    maestro_module.run("maestro_put_back")

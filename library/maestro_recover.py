@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import switch
-from ansible.module_utils.maestro.host.layout import Layout
+from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_recover
@@ -37,24 +32,5 @@ RETURN = r"""
 serves: {description: Id of the release that serves again., returned: success, type: str}
 """
 
-NEXT = "the next run"
-
-
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-        }
-    )
-    params = module.params
-    try:
-        serves = switch.recover(Layout(Path(params["root"]), params["stack"]), NEXT)
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(serves), serves=serves)
-
-
 if __name__ == "__main__":
-    main()
+    maestro_module.run("maestro_recover")

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import secrets
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_secrets
@@ -57,20 +52,5 @@ RETURN = r"""
 written: {description: Names of the secrets that got a new file., returned: success, type: list}
 """
 
-
-ARGUMENTS = {
-    "request": {"type": "dict", "required": True},
-    "files": {"type": "list", "elements": "dict", "required": True},
-    "payload": {"type": "str", "required": True, "no_log": True},
-}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Do it, and say what changed."""
-    values = json.loads(params["payload"])["secrets"]
-    written = secrets.write(layout, params["files"], values)
-    return {"changed": bool(written), "written": written}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run("maestro_secrets")

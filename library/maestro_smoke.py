@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import smoke
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_smoke
@@ -52,18 +48,5 @@ RETURN = r"""
 passed: {description: Names of the checks that passed., returned: success, type: list}
 """
 
-
-ARGUMENTS = {
-    "release": {"type": "str", "required": True},
-    "checks": {"type": "list", "elements": "dict", "required": True},
-}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Do it, and say what changed."""
-    passed = smoke.check(layout, params["release"], params["checks"])
-    return {"changed": False, "passed": passed}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run("maestro_smoke")

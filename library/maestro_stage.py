@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import release, secrets
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_stage
@@ -61,21 +57,5 @@ RETURN = r"""
 {}
 """
 
-
-ARGUMENTS = {
-    "release": {"type": "str", "required": True},
-    "compose": {"type": "str", "required": True},
-    "configs": {"type": "dict", "required": True},
-    "secrets": {"type": "list", "elements": "dict", "default": []},
-}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Do it, and say what changed."""
-    secrets.complete(layout, params["secrets"])
-    release.stage(layout, params["release"], params["compose"], params["configs"])
-    return {"changed": True}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run("maestro_stage")

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import lease, state
-from ansible.module_utils.maestro.host.layout import Layout
-from ansible.module_utils.maestro.host.registry import Login
+from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_state
@@ -56,38 +49,5 @@ containers: {description: The stack's containers., returned: success, type: list
 resolved: {description: Digest of each image reference., returned: success, type: dict}
 """
 
-
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "request": {"type": "dict", "required": True},
-            "root": {"type": "path", "required": True},
-            "resolve": {"type": "bool", "required": True},
-            "wait": {"type": "float", "default": 0},
-            "payload": {"type": "str", "required": True, "no_log": True},
-        },
-        supports_check_mode=True,
-    )
-    request = module.params["request"]
-    given = json.loads(module.params["payload"])
-    asked = state.Request(
-        stack=request["stack"],
-        root=module.params["root"],
-        files=request["files"],
-        compose_files=request["compose_files"],
-        version=request["version"],
-        variables=request["variables"],
-        resolve=module.params["resolve"],
-        login=Login(**given["login"]) if given["login"] else None,
-        secrets=given["secrets"],
-    )
-    lease.wait(Layout(Path(asked.root), asked.stack), module.params["wait"])
-    try:
-        module.exit_json(changed=False, **state.read(asked))
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-
-
 if __name__ == "__main__":
-    main()
+    maestro_module.run("maestro_state")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils import maestro_module
-from ansible.module_utils.maestro.host import roll
-from ansible.module_utils.maestro.host.layout import Layout
 
 DOCUMENTATION = r"""
 module: maestro_up
@@ -91,37 +87,5 @@ replaced: {description: Services with a new container., returned: success, type:
 removed: {description: Services that are gone., returned: success, type: list}
 """
 
-
-ARGUMENTS = {
-    "release": {"type": "str", "required": True},
-    "services": {"type": "dict", "required": True},
-    "routes": {"type": "list", "elements": "dict", "required": True},
-    "kind": {"type": "str", "default": "update", "choices": ["update", "rollback"]},
-    "levels": {"type": "list", "elements": "list", "required": True},
-    "recreate": {"type": "list", "elements": "str", "required": True},
-    "remove_first": {"type": "list", "elements": "str", "required": True},
-    "canary": {"type": "bool", "default": False},
-    "timeout": {"type": "float", "required": True},
-}
-
-
-def work(layout: Layout, params: dict[str, Any]) -> dict[str, Any]:
-    """Do it, and say what changed."""
-    aim = roll.Aim(params["release"], params["services"], params["routes"], params["kind"])
-    way = roll.Roll(
-        layout,
-        aim,
-        params["timeout"],
-        recreate=frozenset(params["recreate"]),
-        with_canary=params["canary"],
-        check=params["check"],
-    )
-    levels = params["levels"]
-    if params["kind"] == "rollback":
-        levels = roll.together(way, levels)
-    done = roll.up(way, levels, params["remove_first"])
-    return {"changed": any(done.values()), **done}
-
-
 if __name__ == "__main__":
-    maestro_module.run(ARGUMENTS, work)
+    maestro_module.run("maestro_up")

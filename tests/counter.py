@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import lanes
 import pytest
 from e2e import lab
 
@@ -21,23 +24,70 @@ def demo_again(demo: lab.Run) -> lab.Run:
 
 @dataclass
 class Counter:
-    """The second stack: known to no role and no playbook, deployed by its files and variables."""
+    """The second stack: known to no role and no playbook, deployed by its files and variables.
+
+    Drives it on the hosts of one environment.
+    """
 
     secrets: Path
     token: str
+    environment: str = "staging"
 
-    def arguments(self, *extra: str, port: str = "8000") -> list[str]:
-        """What is said on the command line to deploy it."""
-        variables = {
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of the environment."""
+        return lab.ENVIRONMENTS[self.environment]
+
+    @property
+    def token_file(self) -> Path:
+        """Where its secret stands."""
+        return self.secrets / self.environment / "counter" / "app_token"
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other lanes away from the hosts; a test of production has the fixture instead."""
+        ours = self.environment == "production"
+        return lanes.locked("production") if ours else contextlib.nullcontext()
+
+    def variables(self, port: str = "8000") -> dict[str, Any]:
+        """What differs from the project's own settings."""
+        found: dict[str, Any] = {
             "maestro_stacks_dir": "tests/stacks",
             "maestro_stack_variables": {"counter": {"WEB_PORT": port}},
             "maestro_secrets": {"source": "directory", "path": str(self.secrets)},
         }
-        return ["-e", "stack=counter", "-e", json.dumps(variables), *extra]
+        if self.environment == "production":
+            found |= {"approved_by": "tests", "maestro_waves": ["100%"]}
+        return found
 
-    def deploy(self, *extra: str, limit: str = "staging", port: str = "8000") -> lab.Run:
+    def arguments(self, *extra: str, port: str = "8000") -> list[str]:
+        """What is said on the command line to deploy it."""
+        return ["-e", "stack=counter", "-e", json.dumps(self.variables(port)), *extra]
+
+    def deploy(self, *extra: str, limit: str = "", port: str = "8000") -> lab.Run:
         """Run deploy.yml for it."""
-        return lab.playbook("deploy.yml", "-l", limit, *self.arguments(*extra, port=port))
+        return self.play("deploy.yml", *self.arguments(*extra, port=port), limit=limit)
+
+    def play(self, name: str, *words: str, limit: str = "") -> lab.Run:
+        """Run a playbook on the environment's hosts."""
+        return lab.playbook(name, "-l", limit or self.environment, *words)
+
+    def serve(self, *versions: str) -> None:
+        """Let the last of these versions serve on every host, over the one before it."""
+        if any(self.served(host)[-len(versions) :] != list(versions) for host in self.hosts):
+            for version in versions:
+                self.deploy("-e", f"version={version}").ok()
+
+    def served(self, host: str) -> list[str]:
+        """The version before, if there was one, and the version that serves."""
+        if "release.json" not in lab.ssh(host, "ls /opt/maestro/counter/current/", check=False):
+            return []
+        current = lab.manifest(host, "counter")
+        found = [current["version"]]
+        if current["previous"]:
+            path = f"/opt/maestro/counter/releases/{current['previous']}/release.json"
+            with contextlib.suppress(ValueError):
+                found.insert(0, json.loads(lab.ssh(host, f"cat {path}", check=False))["version"])
+        return found
 
     def answer(self, host: str, path: str = "/", *options: str) -> dict:
         """What its web service answers through the port the host publishes."""
@@ -46,18 +96,36 @@ class Counter:
 
 
 @pytest.fixture(scope="session")
-def counter(compose_release: str, tmp_path_factory: pytest.TempPathFactory) -> Counter:
-    """The second stack with its images built and its secrets in a directory of files."""
-    home = tmp_path_factory.mktemp("secrets")
-    token = f"sentinel-{secrets.token_hex(16)}"
-    found = Counter(home, token)
-    for environment in ("staging", "production"):
-        write_secret(home / environment / "counter" / "app_token", token)
-        write_secret(home / environment / "common" / "registry_password", registry_password())
-    lab.run("make", "images", "VERSION=v1", "STACK=counter", "STACKS_DIR=tests/stacks").ok()
-    build_variants()
-    for host in (*lab.STAGING, *lab.PRODUCTION):
-        lab.ssh(host, REMOVE)
+def counters() -> dict[str, Counter]:
+    """The stack in each environment, once it is prepared there."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def counter(request: pytest.FixtureRequest, counters: dict[str, Counter]) -> Counter:
+    """The second stack for the environment of the test's lane, ready to be deployed."""
+    environment = lanes.environment(request.path)
+    if environment not in counters:
+        counters[environment] = prepared(environment, request)
+    return counters[environment]
+
+
+def prepared(environment: str, request: pytest.FixtureRequest) -> Counter:
+    """The stack's images in the lab's registry, secrets of its own, hosts that never had it."""
+    request.getfixturevalue("compose_release")
+    if environment == "production":
+        request.getfixturevalue("production_hosts")
+    home = request.getfixturevalue("tmp_path_factory").mktemp("secrets")
+    found = Counter(home, f"sentinel-{secrets.token_hex(16)}", environment)
+    write_secret(found.token_file, found.token)
+    write_secret(home / environment / "common" / "registry_password", registry_password())
+    with request.getfixturevalue("once")("counter-images") as first:
+        if first:
+            lab.run("make", "images", "VERSION=v1", "STACK=counter", "STACKS_DIR=tests/stacks").ok()
+            build_variants()
+    with found.alone():
+        for host in found.hosts:
+            lab.ssh(host, REMOVE)
     return found
 
 
@@ -100,8 +168,9 @@ def registry_password() -> str:
     return (lab.PROJECT / ".lab" / "registry_password").read_text().strip()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deployed(counter: Counter) -> Counter:
-    """The second stack in version v1 on both staging hosts."""
-    counter.deploy("-e", "version=v1").ok()
+    """The second stack in version v1 on every host."""
+    with counter.alone():
+        counter.serve("v1")
     return counter

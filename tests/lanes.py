@@ -14,7 +14,7 @@ import contextlib
 import fcntl
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,23 @@ from xdist.scheduler import LoadScopeScheduling
 ROOT = Path(__file__).parents[1]
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 
-STAGING, NONE = "staging", ""
+STAGING, PRODUCTION, NONE = "staging", "production", ""
 # In the order in which a free process takes them; a lane's files in the order in which they run.
 LANES: dict[str, tuple[str, ...]] = {
     STAGING: (),  # every file of the directories below that is not named here
     NONE: (),  # tests/lint, tests/unit
+    PRODUCTION: (
+        "test_first_deploy.py",
+        "test_docker_engine.py",
+        "test_lease.py",
+        "test_rollback.py",
+        "test_rotation.py",
+        "test_secrecy.py",
+        "test_lab.py",
+    ),
     "molecule-0": (),  # scenarios by turns
     "molecule-1": (),
     "build host": ("test_jessy_images.py",),
-    "production": ("test_docker_engine.py", "test_lab.py"),
 }
 ON_HOSTS = ("e2e", "load", "faults")
 
@@ -53,9 +61,18 @@ def lane(nodeid: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests in the order of their lanes, those that are to be alone at the end of each."""
     order = list(LANES)
-    items.sort(
-        key=lambda item: (order.index(lane(item.nodeid)), bool(item.get_closest_marker("alone")))
-    )
+
+    def place(item: pytest.Item) -> tuple[int, bool, int]:
+        mine = lane(item.nodeid)
+        alone = bool(item.get_closest_marker("alone"))
+        return order.index(mine), alone, [*LANES[mine], item.path.name].index(item.path.name)
+
+    items.sort(key=place)
+
+
+def environment(path: Path) -> str:
+    """The environment whose hosts the tests of a file change."""
+    return PRODUCTION if path.name in LANES[PRODUCTION] else STAGING
 
 
 class Lanes(LoadScopeScheduling):
@@ -98,8 +115,33 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
 @pytest.fixture
 def production() -> Iterator[None]:
     """The production hosts for this test alone: tests of two lanes use them."""
-    with locked("production"):
+    with locked(PRODUCTION):
         yield
+
+
+@pytest.fixture(scope="session")
+def once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str], contextlib.AbstractContextManager[bool]]:
+    """Whether nobody did what has this name yet; who asks next waits until it is done."""
+    base = tmp_path_factory.getbasetemp()
+    notes = base if worker_id == "master" else base.parent
+
+    @contextlib.contextmanager
+    def first(name: str) -> Iterator[bool]:
+        with locked(name):
+            note = notes / f"{name}.done"
+            yield not note.exists()
+            note.touch()
+
+    return first
+
+
+@pytest.fixture(scope="session")
+def production_hosts(demo: lab.Run) -> None:
+    """The production hosts with the Engine and everything else, which the demo leaves bare."""
+    with locked(PRODUCTION):
+        lab.playbook("playbooks/provision.yml", "-l", PRODUCTION).ok()
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,101 @@
-"""What the action plugins share: modules with secrets, guarded ones, and decisions."""
+"""What the action plugins share: steps on a host, with secrets or guarded, and decisions."""
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from . import controller, plan
+from . import agent_archive, controller, plan
 from .deploy import Decision
 from .errors import MaestroError
+from .host import steps
+from .host.agent import OTHER_PROGRAM
+from .host.layout import AGENT
 from .stack import check_name
 
+NO_PROGRAM = (2, 127)  # exit codes: Python finds no such file; the shell finds no Python
 
-class SecretAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
-    """Run the module of the task's name with a ``payload`` of secrets.
+
+class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+    """Take the step of the task's name on the host, see `maestro.host.steps`.
+
+    The host's own program takes it where it is the one of this checkout: then only the
+    parameters travel. Where it is not, the module of that name goes to the host with them.
+    """
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Take the step; `AnsibleActionFail` when its parameters are wrong."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        result.update(self.step(dict(self._task.args), task_vars))
+        return result
+
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers."""
+        name = str(self._task.action)
+        step = steps.STEPS[name]
+        if self._is_pipelining_enabled("new") and (step.reads or not self._task.check_mode):
+            checked = ArgumentSpecValidator(step.specification()).validate(args)
+            if checked.error_messages:
+                raise AnsibleActionFail("; ".join(checked.error_messages))
+            answer = self._by_the_hosts_program(name, checked.validated_parameters)
+            if answer is not None:
+                return answer
+        found: dict[str, Any] = self._execute_module(name, args, task_vars=task_vars)
+        found.pop("invocation", None)
+        return found
+
+    def _by_the_hosts_program(self, name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        words = ["python3", str(AGENT), "step", name, agent_archive.identity()]
+        said = self._low_level_execute_command(
+            shlex.join(words), in_data=json.dumps(_plain(params)).encode()
+        )
+        if said["rc"] == 0:
+            answer: dict[str, Any] = json.loads(said["stdout"])
+            return answer
+        if said["rc"] in (OTHER_PROGRAM, *NO_PROGRAM):
+            return None
+        raise AnsibleActionFail(
+            str(
+                MaestroError(
+                    f"the host's program ended with exit code {said['rc']}:\n{said['stderr']}",
+                    where=str(AGENT),
+                    fix="playbooks/provision.yml installs it anew",
+                )
+            )
+        )
+
+
+def _plain(value: Any) -> Any:
+    """The value without what Ansible knows of it, as JSON has it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+class SecretAction(StepAction):
+    """Take the step of the task's name with a ``payload`` of secrets.
 
     The task's own arguments and its result never hold a value: they are read here, on the
-    controller, and travel to the module as standard input. The task names the deploy's
+    controller, and travel to the host as standard input. The task names the deploy's
     ``request``, which says where the secrets are.
     """
 
     with_secrets: ClassVar[bool] = False
     with_login: ClassVar[bool] = False
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Run the module; `AnsibleActionFail` when a secret cannot be read."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        args = dict(self._task.args)
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers; `AnsibleActionFail` when a secret cannot be read."""
         request = args["request"]
         names = list(request["secret_names"]) if self.with_secrets else []
         try:
@@ -41,24 +105,18 @@ class SecretAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
         args["payload"] = controller.payload(values, names, request)
-        result.update(self._execute_module(self._task.action, args, task_vars=task_vars))
-        result.pop("invocation", None)
-        return result
+        return super().step(args, task_vars)
 
 
-class GuardedAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
-    """Run the module of the task's name for a run that is allowed; one step instead of two.
+class GuardedAction(StepAction):
+    """Take the step of the task's name for a run that is allowed; one task instead of two.
 
-    ``guard`` is what `controller.guard_play` takes. With a ``request`` the module gets the
+    ``guard`` is what `controller.guard_play` takes. With a ``request`` the step gets the
     values of its secrets as ``payload``.
     """
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Run the module; `AnsibleActionFail` when the run is refused."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        args = dict(self._task.args)
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers; `AnsibleActionFail` when the run is refused."""
         guard, request = args.pop("guard"), args.pop("request", {})
         try:
             controller.guard_play(guard, task_vars or {}, check_mode=self._task.check_mode)
@@ -68,9 +126,7 @@ class GuardedAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
                 args["payload"] = controller.payload(values, request["secret_names"], request)
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
-        result.update(self._execute_module(self._task.action, args, task_vars=task_vars))
-        result.pop("invocation", None)
-        return result
+        return super().step(args, task_vars)
 
 
 class DecisionAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 _PARTS = ("__init__.py", "errors.py", "host/*.py", "redaction/*.py")
-_MAIN = "import sys\n\nfrom maestro.host.agent import main\n\nsys.exit(main())\n"
+_MAIN = "import sys\n\nfrom maestro.host.agent import main\n\nsys.exit(main(program={program!r}))\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day a zip file knows
 
 
@@ -20,11 +20,7 @@ def build() -> bytes:
 
     Format: https://docs.python.org/3/library/zipapp.html
     """
-    found = {"__main__.py": _MAIN}
-    for pattern in _PARTS:
-        for path in PACKAGE.glob(pattern):
-            name = f"maestro/{path.relative_to(PACKAGE).as_posix()}"
-            found[name] = path.read_text(encoding="utf-8")
+    found = {"__main__.py": _MAIN.format(program=identity()), **_sources()}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, text in sorted(found.items()):
@@ -38,3 +34,20 @@ def build() -> bytes:
 def checksum() -> str:
     """SHA-256 of the archive, in hex."""
     return hashlib.sha256(build()).hexdigest()
+
+
+@functools.cache
+def identity() -> str:
+    """What tells one build from another, in hex; quicker to have than the archive."""
+    digest = hashlib.sha256(_MAIN.encode())
+    for name, text in sorted(_sources().items()):
+        digest.update(f"{name} {len(text)}\n{text}".encode())
+    return digest.hexdigest()
+
+
+def _sources() -> dict[str, str]:
+    return {
+        f"maestro/{path.relative_to(PACKAGE).as_posix()}": path.read_text(encoding="utf-8")
+        for pattern in _PARTS
+        for path in PACKAGE.glob(pattern)
+    }

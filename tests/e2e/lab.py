@@ -16,6 +16,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 STAGING = ("staging-1", "staging-2")
 PRODUCTION = ("production-1", "production-2")
+ENVIRONMENTS = {"staging": STAGING, "production": PRODUCTION}
 
 
 @dataclass(frozen=True)

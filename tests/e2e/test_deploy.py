@@ -87,7 +87,7 @@ def test_a_new_version_replaces_what_changed_and_keeps_the_rest(deployed: Counte
 
 def test_a_changed_value_replaces_only_its_readers(deployed: Counter) -> None:
     before = {host: lab.containers(host, "counter") for host in lab.STAGING}
-    token = deployed.secrets / "staging" / "counter" / "app_token"
+    token = deployed.token_file
     write_secret(token, "another-sentinel-0123456789")
     try:
         run = deployed.deploy().ok()

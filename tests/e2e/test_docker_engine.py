@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import lanes
 import pytest
 from e2e import lab
 
@@ -28,10 +27,8 @@ def state() -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def provisioned(demo: lab.Run) -> None:
+def provisioned(production_hosts: None) -> None:
     """The host has the Engine and everything else."""
-    with lanes.locked("production"):
-        provision().ok()
 
 
 def test_a_second_run_changes_nothing() -> None:

@@ -29,7 +29,7 @@ def copy(tmp_path):
 
 
 def test_one_missing_secret(untouched: Counter) -> None:
-    path = untouched.secrets / "staging" / "counter" / "app_token"
+    path = untouched.token_file
     path.rename(path.with_suffix(".away"))
     try:
         run = untouched.deploy().failed("missing secret: app_token", "app_token")
@@ -46,7 +46,7 @@ def test_three_missing_secrets_are_named_at_once(untouched: Counter, copy) -> No
         "secrets:\n  app_token:", "secrets:\n  alpha: {file: a}\n  beta: {file: b}\n  app_token:"
     )
     compose.write_text(text)
-    path = untouched.secrets / "staging" / "counter" / "app_token"
+    path = untouched.token_file
     path.rename(path.with_suffix(".away"))
     try:
         untouched.deploy(*stacks).failed("missing secrets: alpha, app_token, beta")

@@ -11,12 +11,14 @@ from counter import Counter, write_secret
 from e2e import lab
 from e2e.test_secrecy import PLACES, forms, search
 
+pytestmark = pytest.mark.usefixtures("production")
+
 PLAYBOOK = "playbooks/rotate_secrets.yml"
 
 
 def rotate(stack: Counter, *extra: str) -> lab.Run:
     """Run rotate_secrets.yml for the second stack."""
-    return lab.playbook(PLAYBOOK, "-l", "staging", *stack.arguments(*extra))
+    return stack.play(PLAYBOOK, *stack.arguments(*extra))
 
 
 def holders(host: str, value: str) -> list[str]:
@@ -29,7 +31,7 @@ def holders(host: str, value: str) -> list[str]:
 @pytest.fixture
 def token(deployed: Counter):
     """Where the stack's secret stands; what served before serves again afterwards."""
-    path = deployed.secrets / "staging" / "counter" / "app_token"
+    path = deployed.token_file
     yield path
     write_secret(path, deployed.token)
     deployed.deploy("-e", "version=v1").ok()
@@ -38,15 +40,15 @@ def token(deployed: Counter):
 def test_the_new_value_reaches_its_readers_and_no_other_service(
     deployed: Counter, token: Path
 ) -> None:
-    before = {host: lab.containers(host, "counter") for host in lab.STAGING}
-    old = {host: lab.manifest(host, "counter") for host in lab.STAGING}
+    before = {host: lab.containers(host, "counter") for host in deployed.hosts}
+    old = {host: lab.manifest(host, "counter") for host in deployed.hosts}
     value = f"rotated-{secrets.token_hex(12)}"
     write_secret(token, value)
     planned = rotate(deployed, "--check").ok()
-    assert planned.changed(*lab.STAGING) == [1, 1]
-    assert [lab.manifest(host, "counter") for host in lab.STAGING] == list(old.values())
+    assert planned.changed(*deployed.hosts) == [1, 1]
+    assert [lab.manifest(host, "counter") for host in deployed.hosts] == list(old.values())
     run = rotate(deployed, "-e", "secret=app_token", "-vvv", "--diff").ok()
-    for host in lab.STAGING:
+    for host in deployed.hosts:
         after = lab.containers(host, "counter")
         assert after["redis"] == before[host]["redis"]
         assert after["web"] != before[host]["web"]
@@ -63,17 +65,17 @@ def test_the_new_value_reaches_its_readers_and_no_other_service(
     for sentinel in (value, deployed.token):
         assert not [form for form in forms(sentinel) if form in run.out]
     same = rotate(deployed).ok()
-    assert same.changed(*lab.STAGING) == [0, 0]
+    assert same.changed(*deployed.hosts) == [0, 0]
     rotate(deployed, "-e", "secret=app_token").failed("app_token has no new value")
     # The release before needs the value that was destroyed: it comes back with the newest.
-    back = lab.playbook("playbooks/rollback.yml", "-l", "staging", "-e", "stack=counter").ok()
+    back = deployed.play("playbooks/rollback.yml", *deployed.arguments()).ok()
     assert "the old one was destroyed when it was rotated" in back.out
-    for host in lab.STAGING:
+    for host in deployed.hosts:
         manifest = lab.manifest(host, "counter")
         assert manifest["rolled_back_to"] == old[host]["id"]
         assert deployed.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}
     settled = deployed.deploy().ok()
-    assert settled.changed(*lab.STAGING) == [0, 0]
+    assert settled.changed(*deployed.hosts) == [0, 0]
 
 
 def test_a_name_that_is_no_secret_of_the_stack(deployed: Counter) -> None:
@@ -84,10 +86,13 @@ def test_a_name_that_is_no_secret_of_the_stack(deployed: Counter) -> None:
 def vault(deployed: Counter) -> tuple[list[str], Path]:
     """The arguments for the same stack with a vault, which holds the value that runs."""
     home = deployed.secrets / "vault"
-    variables = json.loads(deployed.arguments()[3])
-    variables["maestro_secrets"] = {"source": "vault", "path": str(home)}
+    variables = {
+        **deployed.variables(),
+        "maestro_secrets": {"source": "vault", "path": str(home)},
+    }
     words = ["-e", "stack=counter", "-e", json.dumps(variables)]
-    command = [".venv/bin/maestro-secrets", "set", "--path", str(home), "--environment", "staging"]
+    command = [".venv/bin/maestro-secrets", "set", "--path", str(home), "--environment"]
+    command.append(deployed.environment)
     registry = (lab.PROJECT / ".lab" / "registry_password").read_text().strip()
     made = secrets.token_hex(32)
     for name, value, stack in (
@@ -96,7 +101,7 @@ def vault(deployed: Counter) -> tuple[list[str], Path]:
     ):
         words_ = [*command, name, "--stack", stack]
         lab.run("bash", "-c", f'printf %s "$VALUE" | {" ".join(words_)}', env={"VALUE": value}).ok()
-    return words, home / "staging" / "counter.yml"
+    return words, home / deployed.environment / "counter.yml"
 
 
 def shown(path: Path) -> str:
@@ -105,18 +110,18 @@ def shown(path: Path) -> str:
 
 def test_all_of_a_vault_is_rotated_at_once(deployed: Counter, token: Path) -> None:
     words, path = vault(deployed)
-    lab.playbook("deploy.yml", "-l", "staging", *words).ok()
+    deployed.play("deploy.yml", *words).ok()
     before, old = path.read_bytes(), shown(path)
-    planned = lab.playbook(PLAYBOOK, "-l", "staging", *words, "--check").ok()
-    assert planned.changed(*lab.STAGING) == [1, 1]
+    planned = deployed.play(PLAYBOOK, *words, "--check").ok()
+    assert planned.changed(*deployed.hosts) == [1, 1]
     assert path.read_bytes() == before
-    run = lab.playbook(PLAYBOOK, "-l", "staging", *words, "-vvv").ok()
+    run = deployed.play(PLAYBOOK, *words, "-vvv").ok()
     new = shown(path)
     assert new != old
     assert [file.name for file in path.parent.iterdir() if file.name.startswith(".")] == []
     values = [text.split(": ")[1].strip().strip('"') for text in (old, new)]
     assert not [form for value in values for form in forms(value) if form in run.out]
-    for host in lab.STAGING:
+    for host in deployed.hosts:
         assert deployed.answer(host, "/token", "-H", f"X-Token: {values[1]}") == {"same": True}
 
 
@@ -124,20 +129,21 @@ def test_a_rotation_that_fails_leaves_the_old_values_everywhere(
     deployed: Counter, token: Path
 ) -> None:
     words, path = vault(deployed)
-    lab.playbook("deploy.yml", "-l", "staging", *words).ok()
+    deployed.play("deploy.yml", *words).ok()
     before = path.read_bytes()
-    serving = {host: lab.manifest(host, "counter")["id"] for host in lab.STAGING}
+    serving = {host: lab.manifest(host, "counter")["id"] for host in deployed.hosts}
     directory = "/opt/maestro/counter/secrets/app_token"
+    other = deployed.hosts[1]
     lab.ssh(
-        "staging-2",
+        other,
         f"mount --bind {directory} {directory} && mount -o remount,bind,ro {directory}",
     )
     try:
-        lab.playbook(PLAYBOOK, "-l", "staging", *words).failed("staging-2")
+        deployed.play(PLAYBOOK, *words).failed(other)
     finally:
-        lab.ssh("staging-2", f"umount {directory}")
+        lab.ssh(other, f"umount {directory}")
     assert path.read_bytes() == before
-    for host in lab.STAGING:
+    for host in deployed.hosts:
         assert lab.manifest(host, "counter")["id"] == serving[host]
         value = shown(path).split(": ")[1].strip().strip('"')
         assert deployed.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}

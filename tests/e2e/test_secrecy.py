@@ -15,6 +15,8 @@ import pytest
 from counter import Counter, write_secret
 from e2e import lab
 
+pytestmark = pytest.mark.usefixtures("production")
+
 
 def forms(value: str) -> list[str]:
     """The value as it is and as programs like to write it."""
@@ -99,22 +101,22 @@ def left_on_the_controller(value: str, allowed: Path) -> list[Path]:
 @pytest.mark.requirement("C4", "T7.5", "D54")
 def test_a_new_value_shows_nowhere(deployed: Counter) -> None:
     value = f"canary+{secrets.token_hex(12)}/%&\"'x"
-    path = deployed.secrets / "staging" / "counter" / "app_token"
-    watches = [Watch(host, value) for host in lab.STAGING]
+    path = deployed.token_file
+    watches = [Watch(host, value) for host in deployed.hosts]
     for watch in watches:
         watch.start()
     try:
         write_secret(path, value)
         good = deployed.deploy("-vvv", "--diff").ok()
         bad = deployed.deploy("-e", "version=unhealthy-1", "-vvv", "--diff").failed("web")
-        for host in lab.STAGING:
+        for host in deployed.hosts:
             lab.ssh(host, "touch /dev/shm/stop")
         for watch in watches:
             watch.join(60)
             assert watch.found == "", watch.host
         for run in (good, bad):
             assert not [form for form in forms(value) if form in run.out]
-        for host in lab.STAGING:
+        for host in deployed.hosts:
             token = search(
                 host,
                 value,
@@ -127,7 +129,7 @@ def test_a_new_value_shows_nowhere(deployed: Counter) -> None:
                 assert search(host, value, command) == "", f"{place} on {host}"
         assert not left_on_the_controller(value, deployed.secrets)
     finally:
-        for host in lab.STAGING:
+        for host in deployed.hosts:
             lab.ssh(host, "rm -f /dev/shm/stop /dev/shm/w")
         write_secret(path, deployed.token)
         deployed.deploy().ok()
@@ -135,7 +137,7 @@ def test_a_new_value_shows_nowhere(deployed: Counter) -> None:
 
 def test_the_search_would_find_a_leak(deployed: Counter) -> None:
     """The places are really looked at: a value that is there is found."""
-    host = "staging-1"
+    host = deployed.hosts[0]
     value = f"planted-{secrets.token_hex(8)}"
     command = f"PLANTED={value} sleep 20 & echo {value} > /tmp/planted; sleep 0.5"
     subprocess.Popen(
@@ -157,7 +159,7 @@ def test_the_search_would_find_a_leak(deployed: Counter) -> None:
 @pytest.mark.requirement("C9")
 def test_the_logs_are_shown_without_what_a_service_let_slip(deployed: Counter) -> None:
     """The value goes into the service's own log as it is and in base64."""
-    host = "staging-1"
+    host = deployed.hosts[0]
     web = lab.containers(host, "counter")["web"]
     token = "/run/secrets/app_token"
     lab.ssh(

@@ -1,5 +1,6 @@
-"""The program on every host: it follows containers, and puts abandoned releases back.
+"""The program on every host: it takes a play's steps, follows containers, and guards leases.
 
+agent.pyz step NAME PROGRAM     take a step of a play (see `steps`): JSON in, JSON out
 agent.pyz watch                 routes follow containers (maestro-agent.service)
 agent.pyz switch                put back what nobody finishes (maestro-switch.timer)
 agent.pyz beat STACK TOKEN      say that the deploy with this lease lives
@@ -8,6 +9,7 @@ agent.pyz beat STACK TOKEN      say that the deploy with this lease lives
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,19 +19,28 @@ from . import lease
 from .layout import Layout
 
 ROOT = Path("/opt/maestro")
+OTHER_PROGRAM = 64  # exit code: this is not the program whose step was asked for
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0; 1 when the lease is no longer the caller's, or a release could not go back."""
+def main(argv: Sequence[str] | None = None, program: str = "") -> int:
+    """Exit code 0; 1 when the lease is no longer the caller's, or a release could not go back.
+
+    ``program`` says which build this is, see `maestro.agent_archive.identity`.
+    """
     parser = argparse.ArgumentParser(prog="agent.pyz", description="Maestro on this host.")
     parser.add_argument("--root", type=Path, default=ROOT, help="directory of the stacks")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("watch", help="let routes follow containers")
     commands.add_parser("switch", help="put back what nobody finishes")
+    step = commands.add_parser("step", help="take a step of a play")
+    step.add_argument("name")
+    step.add_argument("program")
     beat = commands.add_parser("beat", help="say that the deploy with a lease lives")
     beat.add_argument("stack")
     beat.add_argument("token")
     given = parser.parse_args(argv)
+    if given.command == "step":
+        return _step(given.name) if given.program == program else OTHER_PROGRAM
     # What a command does not need is not loaded: the timer calls every few seconds.
     if given.command == "watch":
         from . import watch  # noqa: PLC0415
@@ -45,4 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MaestroError as problem:
         print(problem, file=sys.stderr)  # noqa: T201 -- what a program says
         return 1
+    return 0
+
+
+def _step(name: str) -> int:
+    from . import steps  # noqa: PLC0415 -- the timer needs none of it
+
+    json.dump(steps.take(name, json.load(sys.stdin)), sys.stdout)
     return 0

@@ -1,0 +1,9 @@
+"""Put the release back that served."""
+
+from __future__ import annotations
+
+from maestro.action import StepAction
+
+
+class ActionModule(StepAction):
+    """Takes the step `maestro_put_back`."""

@@ -1,0 +1,9 @@
+"""Make the smoke checks."""
+
+from __future__ import annotations
+
+from maestro.action import StepAction
+
+
+class ActionModule(StepAction):
+    """Takes the step `maestro_smoke`."""

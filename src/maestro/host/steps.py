@@ -1,0 +1,318 @@
+"""The steps of a play on a host: what each of Maestro's modules does there.
+
+A module runs one of them, and so does the host's own program (`agent`), which needs nothing
+sent but the parameters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import MaestroError
+from . import (
+    containers,
+    history,
+    images,
+    lease,
+    logs,
+    migrate,
+    overview,
+    release,
+    roll,
+    secrets,
+    smoke,
+    state,
+    switch,
+)
+from .engine import Engine
+from .layout import Layout
+from .registry import Login
+
+Answer = dict[str, Any]
+NEXT_RUN = "the next run"
+
+
+@dataclass(frozen=True)
+class Step:
+    """``arguments`` are an Ansible argument spec.
+
+    A ``leased`` step keeps the lease for as long as it works, with ``check`` among its
+    parameters, which raises when the lease was lost; after the ``last`` it is given back.
+    A step that only ``reads`` runs in check mode too.
+    """
+
+    work: Callable[[Layout, dict[str, Any]], Answer]
+    arguments: Mapping[str, Mapping[str, Any]]
+    leased: bool = False
+    last: bool = False
+    reads: bool = False
+
+    def specification(self) -> dict[str, dict[str, Any]]:
+        """All its parameters."""
+        shared = {"root": {"type": "path", "required": True}}
+        if "request" not in self.arguments or self.leased:
+            shared["stack"] = {"type": "str", "required": True}
+        if self.leased:
+            shared["lease"] = {"type": "str", "required": True}
+        return {**shared, **{name: dict(given) for name, given in self.arguments.items()}}
+
+
+def take(name: str, params: dict[str, Any]) -> Answer:
+    """Do a step with checked parameters; one that fails answers ``failed`` and ``msg``."""
+    step = STEPS[name]
+    stack = params["stack"] if "stack" in params else params["request"]["stack"]
+    layout = Layout(Path(params["root"]), stack)
+    try:
+        if step.leased:
+            with lease.kept(layout, params["lease"]) as check:
+                answer = step.work(layout, {**params, "check": check})
+        else:
+            answer = step.work(layout, params)
+        if step.last:
+            lease.release(layout, params["lease"])
+    except MaestroError as error:
+        return {"failed": True, "msg": str(error)}
+    except OSError as error:
+        problem = MaestroError(
+            f"{error.strerror}: {error.filename}" if error.strerror else str(error),
+            fix="look at the disk and the rights of this path on the host",
+        )
+        return {"failed": True, "msg": str(problem)}
+    return answer
+
+
+# Looking
+
+
+def _state(layout: Layout, params: dict[str, Any]) -> Answer:
+    request, given = params["request"], json.loads(params["payload"])
+    asked = state.Request(
+        stack=request["stack"],
+        root=params["root"],
+        files=request["files"],
+        compose_files=request["compose_files"],
+        version=request["version"],
+        variables=request["variables"],
+        resolve=params["resolve"],
+        login=Login(**given["login"]) if given["login"] else None,
+        secrets=given["secrets"],
+    )
+    lease.wait(layout, params["wait"])
+    return {"changed": False, **state.read(asked)}
+
+
+def _history(layout: Layout, params: dict[str, Any]) -> Answer:
+    values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
+    lease.wait(layout, params["wait"])
+    return {"changed": False, **history.read(layout, params["to"], values=values)}
+
+
+def _overview(layout: Layout, _params: dict[str, Any]) -> Answer:
+    return {"changed": False, **overview.read(layout)}
+
+
+def _logs(layout: Layout, params: dict[str, Any]) -> Answer:
+    text = logs.read(layout, params["services"], params["since"], params["tail"])
+    return {"changed": False, "text": text}
+
+
+# The lease
+
+
+def _lease(layout: Layout, params: dict[str, Any]) -> Answer:
+    token = params["token"]
+    if params["state"] == "acquired":
+        token = _acquire(layout, params["claim"], params["expect"])
+    elif token:
+        lease.release(layout, token)
+    return {"changed": False, "token": token}
+
+
+def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]) -> str:
+    """Take the lease if the host still is as the plan was made on."""
+    taken = lease.acquire(layout, claim)
+    try:
+        _compare(layout, expect)
+        switch.set_up(layout)
+    except MaestroError:
+        lease.release(layout, taken.token)
+        raise
+    return taken.token
+
+
+def _compare(layout: Layout, expect: Mapping[str, Any]) -> None:
+    """Refuse a plan that was made on another release or on other containers."""
+    found = sorted(str(item["Id"]) for item in containers.of_stack(Engine(), layout.stack))
+    if layout.current_id() != expect["release"] or found != sorted(expect["containers"]):
+        raise MaestroError(
+            f"{layout.stack} changed on this host since the plan was made",
+            fix="deploy again: the new plan is made on what is there now",
+        )
+
+
+def _recover(layout: Layout, _params: dict[str, Any]) -> Answer:
+    serves = switch.recover(layout, NEXT_RUN)
+    return {"changed": bool(serves), "serves": serves}
+
+
+# Bringing a release in
+
+
+def _pull(_layout: Layout, params: dict[str, Any]) -> Answer:
+    login = json.loads(params["payload"])["login"]
+    pulled = images.pull(params["images"], Login(**login) if login else None)
+    return {"changed": bool(pulled), "pulled": pulled}
+
+
+def _stage(layout: Layout, params: dict[str, Any]) -> Answer:
+    secrets.complete(layout, params["secrets"])
+    release.stage(layout, params["release"], params["compose"], params["configs"])
+    return {"changed": True}
+
+
+def _secrets(layout: Layout, params: dict[str, Any]) -> Answer:
+    written = secrets.write(layout, params["files"], json.loads(params["payload"])["secrets"])
+    return {"changed": bool(written), "written": written}
+
+
+def _migrate(layout: Layout, params: dict[str, Any]) -> Answer:
+    output = migrate.migrate(
+        layout, params["release"], params["services"], params["migrations"], params["check"]
+    )
+    return {"changed": bool(params["migrations"]), "output": output}
+
+
+def _up(layout: Layout, params: dict[str, Any]) -> Answer:
+    aim = roll.Aim(params["release"], params["services"], params["routes"], params["kind"])
+    way = roll.Roll(
+        layout,
+        aim,
+        params["timeout"],
+        recreate=frozenset(params["recreate"]),
+        with_canary=params["canary"],
+        check=params["check"],
+    )
+    levels = params["levels"]
+    if params["kind"] == "rollback":
+        levels = roll.together(way, levels)
+    done = roll.up(way, levels, params["remove_first"])
+    return {"changed": any(done.values()), **done}
+
+
+def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
+    passed = smoke.check(layout, params["release"], params["checks"])
+    return {"changed": False, "passed": passed}
+
+
+def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
+    release.commit(layout, params["release"], params["manifest"])
+    lease.disarm(layout, params["lease"])
+    aim = roll.Aim(params["release"], params["manifest"]["services"])
+    removed = roll.Roll(layout, aim, params["timeout"]).remove(params["remove"])
+    return {"changed": True, "removed": removed}
+
+
+def _finish(layout: Layout, params: dict[str, Any]) -> Answer:
+    dropped = release.prune(layout, params["keep"])
+    return {"changed": bool(dropped), "dropped": dropped}
+
+
+def _put_back(layout: Layout, params: dict[str, Any]) -> Answer:
+    done = roll.put_back(
+        layout, params["release"], params["timeout"], params["serves"], params["check"]
+    )
+    return {"changed": bool(done["restored"]), **done}
+
+
+_TEXT = {"type": "str", "required": True}
+_TEXTS = {"type": "list", "elements": "str", "required": True}
+_FACTS = {"type": "dict", "required": True}
+_ITEMS = {"type": "list", "elements": "dict", "required": True}
+_SECONDS = {"type": "float", "required": True}
+_WAIT = {"type": "float", "default": 0}
+_PAYLOAD = {"type": "str", "required": True, "no_log": True}
+
+STEPS: dict[str, Step] = {
+    "maestro_state": Step(
+        _state,
+        {
+            "request": _FACTS,
+            "resolve": {"type": "bool", "required": True},
+            "wait": _WAIT,
+            "payload": _PAYLOAD,
+        },
+        reads=True,
+    ),
+    "maestro_history": Step(
+        _history,
+        {
+            "to": {"type": "str", "default": ""},
+            "wait": _WAIT,
+            "payload": {"type": "str", "default": "", "no_log": True},
+        },
+        reads=True,
+    ),
+    "maestro_overview": Step(_overview, {}, reads=True),
+    "maestro_logs": Step(_logs, {"services": _TEXTS, "since": _TEXT, "tail": _TEXT}, reads=True),
+    "maestro_lease": Step(
+        _lease,
+        {
+            "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
+            "claim": {"type": "dict", "default": {}},
+            "expect": {"type": "dict", "default": {}},
+            "token": {"type": "str", "default": "", "no_log": False},
+        },
+    ),
+    "maestro_recover": Step(_recover, {}),
+    "maestro_pull": Step(_pull, {"request": _FACTS, "images": _TEXTS, "payload": _PAYLOAD}),
+    "maestro_stage": Step(
+        _stage,
+        {
+            "release": _TEXT,
+            "compose": _TEXT,
+            "configs": _FACTS,
+            "secrets": {"type": "list", "elements": "dict", "default": []},
+        },
+        leased=True,
+    ),
+    "maestro_secrets": Step(
+        _secrets, {"request": _FACTS, "files": _ITEMS, "payload": _PAYLOAD}, leased=True
+    ),
+    "maestro_migrate": Step(
+        _migrate, {"release": _TEXT, "services": _FACTS, "migrations": _ITEMS}, leased=True
+    ),
+    "maestro_up": Step(
+        _up,
+        {
+            "release": _TEXT,
+            "services": _FACTS,
+            "routes": _ITEMS,
+            "kind": {"type": "str", "default": "update", "choices": ["update", "rollback"]},
+            "levels": {"type": "list", "elements": "list", "required": True},
+            "recreate": _TEXTS,
+            "remove_first": _TEXTS,
+            "canary": {"type": "bool", "default": False},
+            "timeout": _SECONDS,
+        },
+        leased=True,
+    ),
+    "maestro_smoke": Step(_smoke, {"release": _TEXT, "checks": _ITEMS}, leased=True),
+    "maestro_commit": Step(
+        _commit,
+        {"release": _TEXT, "manifest": _FACTS, "remove": _TEXTS, "timeout": _SECONDS},
+        leased=True,
+    ),
+    "maestro_finish": Step(
+        _finish, {"keep": {"type": "int", "required": True}}, leased=True, last=True
+    ),
+    "maestro_put_back": Step(
+        _put_back,
+        {"release": _TEXT, "serves": _TEXT, "timeout": _SECONDS},
+        leased=True,
+        last=True,
+    ),
+}
