@@ -271,6 +271,15 @@ def test_only_the_last_releases_stay_with_what_they_need(layout: Layout) -> None
     assert layout.current_id() == "r5"
 
 
+def test_what_was_replaced_stays_however_old_it_is(layout: Layout) -> None:
+    """After going back, the release before is not the newest of the others."""
+    for name in ("r1", "r2", "r3"):
+        release.commit(layout, name, stage(layout, name, name))
+    point(layout.current, layout.release("r1"))
+    release.commit(layout, "r4", {**stage(layout, "r4", "r4"), "previous": "r1"})
+    assert sorted(release.prune(layout, keep=2)) == ["r2", "r3"]
+
+
 @pytest.mark.parametrize("keep", [0, 1])
 def test_the_current_release_always_stays(layout: Layout, keep: int) -> None:
     for name in ("r1", "r2"):

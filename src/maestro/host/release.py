@@ -63,13 +63,16 @@ def sweep(layout: Layout) -> None:
 
 
 def prune(layout: Layout, keep: int) -> list[str]:
-    """Keep the current release and the ``keep`` - 1 newest others, with all they need.
+    """Keep the current release and ``keep`` - 1 others, with all they need.
 
-    Returns the ids of the releases that were dropped.
+    The one it replaced comes first, however old it is, then the newest. Returns the ids of the
+    releases that were dropped.
     """
     current = layout.current_id()
-    newest_first = sorted(committed(layout), reverse=True)
-    others = [release for release in newest_first if release != current]
+    there = committed(layout)
+    before = there.get(current, {}).get("previous")
+    others = [release for release in there if release != current]
+    others.sort(key=lambda release: (release == before, release), reverse=True)
     dropped = others[max(keep - 1, 0) :]
     gone = {digest for release in dropped for digest in _digests(layout.manifest(release))}
     for release in dropped:

@@ -240,10 +240,15 @@ class Roll:
     def _start(self, more: Mapping[str, int]) -> dict[str, str]:
         """Start so many more containers of each service beside those it has: id to service."""
         before = ids(self.engine, self.layout.stack)
-        scale = []
-        for name, count in more.items():
-            scale += ["--scale", f"{name}={len(before.get(name, ())) + count}"]
-        self._compose(list(more), "--no-recreate", *scale)
+
+        def start(name: str) -> None:
+            count = len(before.get(name, ())) + more[name]
+            self._compose([name], "--no-recreate", "--scale", f"{name}={count}")
+
+        # One after the other, Compose would let each wait until those it depends on are healthy:
+        # they run already, in the release before.
+        with ThreadPoolExecutor(len(more)) as pool:
+            list(pool.map(start, more))
         after = ids(self.engine, self.layout.stack)
         return {
             container: name
