@@ -13,7 +13,7 @@ from .containers import of_service
 from .engine import Engine
 from .layout import Layout
 
-POLL = 0.15  # seconds between two looks at a container
+POLL = 0.1  # seconds between two looks at a container
 SETTLED = 1.0  # seconds a container without a health check must run
 RESTARTS = 2  # a container that was restarted more often while we waited has failed
 LOG_LINES = 20

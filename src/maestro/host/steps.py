@@ -13,24 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import (
-    containers,
-    history,
-    images,
-    lease,
-    logs,
-    migrate,
-    overview,
-    release,
-    roll,
-    secrets,
-    smoke,
-    state,
-    switch,
-)
-from .engine import Engine
+from . import lease
 from .layout import Layout
-from .registry import Login
+
+# A step loads what it needs when it is taken: what the others need would cost more time than
+# most of them take.
 
 Answer = dict[str, Any]
 NEXT_RUN = "the next run"
@@ -89,6 +76,9 @@ def take(name: str, params: dict[str, Any]) -> Answer:
 
 
 def _state(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import state
+    from .registry import Login
+
     request, given = params["request"], json.loads(params["payload"])
     asked = state.Request(
         stack=request["stack"],
@@ -106,16 +96,22 @@ def _state(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _history(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import history
+
     values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
     lease.wait(layout, params["wait"])
     return {"changed": False, **history.read(layout, params["to"], values=values)}
 
 
 def _overview(layout: Layout, _params: dict[str, Any]) -> Answer:
+    from . import overview
+
     return {"changed": False, **overview.read(layout)}
 
 
 def _logs(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import logs
+
     text = logs.read(layout, params["services"], params["since"], params["tail"])
     return {"changed": False, "text": text}
 
@@ -134,6 +130,8 @@ def _lease(layout: Layout, params: dict[str, Any]) -> Answer:
 
 def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]) -> str:
     """Take the lease if the host still is as the plan was made on."""
+    from . import switch
+
     taken = lease.acquire(layout, claim)
     try:
         _compare(layout, expect)
@@ -146,7 +144,10 @@ def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]
 
 def _compare(layout: Layout, expect: Mapping[str, Any]) -> None:
     """Refuse a plan that was made on another release or on other containers."""
-    found = sorted(str(item["Id"]) for item in containers.of_stack(Engine(), layout.stack))
+    from .containers import of_stack
+    from .engine import Engine
+
+    found = sorted(str(item["Id"]) for item in of_stack(Engine(), layout.stack))
     if layout.current_id() != expect["release"] or found != sorted(expect["containers"]):
         raise MaestroError(
             f"{layout.stack} changed on this host since the plan was made",
@@ -155,6 +156,8 @@ def _compare(layout: Layout, expect: Mapping[str, Any]) -> None:
 
 
 def _recover(layout: Layout, _params: dict[str, Any]) -> Answer:
+    from . import switch
+
     serves = switch.recover(layout, NEXT_RUN)
     return {"changed": bool(serves), "serves": serves}
 
@@ -163,23 +166,32 @@ def _recover(layout: Layout, _params: dict[str, Any]) -> Answer:
 
 
 def _pull(_layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import images
+    from .registry import Login
+
     login = json.loads(params["payload"])["login"]
     pulled = images.pull(params["images"], Login(**login) if login else None)
     return {"changed": bool(pulled), "pulled": pulled}
 
 
 def _stage(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import release, secrets
+
     secrets.complete(layout, params["secrets"])
     release.stage(layout, params["release"], params["compose"], params["configs"])
     return {"changed": True}
 
 
 def _secrets(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import secrets
+
     written = secrets.write(layout, params["files"], json.loads(params["payload"])["secrets"])
     return {"changed": bool(written), "written": written}
 
 
 def _migrate(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import migrate
+
     output = migrate.migrate(
         layout, params["release"], params["services"], params["migrations"], params["check"]
     )
@@ -187,6 +199,8 @@ def _migrate(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _up(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import roll
+
     aim = roll.Aim(params["release"], params["services"], params["routes"], params["kind"])
     way = roll.Roll(
         layout,
@@ -204,11 +218,15 @@ def _up(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import smoke
+
     passed = smoke.check(layout, params["release"], params["checks"])
     return {"changed": False, "passed": passed}
 
 
 def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import release, roll
+
     release.commit(layout, params["release"], params["manifest"])
     lease.disarm(layout, params["lease"])
     aim = roll.Aim(params["release"], params["manifest"]["services"])
@@ -217,11 +235,15 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _finish(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import release
+
     dropped = release.prune(layout, params["keep"])
     return {"changed": bool(dropped), "dropped": dropped}
 
 
 def _put_back(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import roll
+
     done = roll.put_back(
         layout, params["release"], params["timeout"], params["serves"], params["check"]
     )

@@ -1,0 +1,161 @@
+"""The steps of a play: the same by a module and by the host's own program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from maestro import agent_archive
+from maestro.errors import MaestroError
+from maestro.host import agent, lease, steps, switch
+from maestro.host.layout import Layout
+
+ROOT = Path(__file__).parents[2]
+CLAIM = {
+    "token": "t1",
+    "by": "somebody",
+    "purpose": "a test",
+    "release": "",
+    "serves": "",
+    "limit": 60,
+    "timeout": 60,
+    "armed": False,
+}
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    layout = Layout(tmp_path / "maestro", "shop")
+    lease.acquire(layout, CLAIM)
+    return layout
+
+
+def said(layout: Layout, **more: object) -> dict[str, object]:
+    return {"root": str(layout.root), "stack": "shop", "lease": "t1", **more}
+
+
+@pytest.mark.parametrize("name", sorted(steps.STEPS))
+def test_the_page_of_a_module_names_what_its_step_takes(name: str) -> None:
+    text = (ROOT / "library" / f"{name}.py").read_text(encoding="utf-8")
+    page = yaml.safe_load(text.split('DOCUMENTATION = r"""')[1].split('"""')[0])
+    documented = {
+        option: (facts["type"], facts.get("required", False), facts.get("default"))
+        for option, facts in page["options"].items()
+        if option != "guard"  # for the controller alone
+    }
+    taken = {
+        option: (facts["type"], facts.get("required", False), facts.get("default"))
+        for option, facts in steps.STEPS[name].specification().items()
+    }
+    for facts in (documented, taken):
+        facts.pop("payload", None)
+        facts.pop("request", None)
+    assert documented == taken
+    assert (ROOT / "action_plugins" / f"{name}.py").exists()
+
+
+def test_a_step_works_under_the_lease_and_the_last_gives_it_back(layout: Layout) -> None:
+    assert steps.take("maestro_finish", said(layout, keep=5)) == {"changed": False, "dropped": []}
+    assert lease.read(layout) is None
+
+
+def test_a_step_of_a_run_that_lost_its_lease_does_nothing(layout: Layout) -> None:
+    answer = steps.take("maestro_finish", said(layout, keep=5, lease="another"))
+    assert answer["failed"]
+    assert "is no longer this run's" in answer["msg"]
+    assert lease.read(layout) is not None
+
+
+def test_a_problem_with_a_file_says_which(layout: Layout) -> None:
+    """A link that leads nowhere, where the releases are."""
+    layout.releases.symlink_to(layout.home / "nowhere")
+    given = {"release": "r1", "compose": "services: {}", "configs": {}, "secrets": []}
+    answer = steps.take("maestro_stage", said(layout, **given))
+    assert answer["failed"]
+    assert str(layout.releases) in answer["msg"]
+    assert "look at the disk" in answer["msg"]
+
+
+def test_secrets_are_written_once_and_a_release_is_committed(layout: Layout) -> None:
+    file = {"name": "token", "version": "r1", "uid": 0, "gid": 0, "mode": "0400"}
+    payload = json.dumps({"secrets": {"token": "value"}, "login": None})
+    given = {"request": {}, "files": [file], "payload": payload}
+    checked = ArgumentSpecValidator(steps.STEPS["maestro_secrets"].specification()).validate(
+        said(layout, **given)
+    )
+    assert checked.error_messages == []
+    assert steps.take("maestro_secrets", checked.validated_parameters)["written"] == ["token"]
+    assert steps.take("maestro_secrets", checked.validated_parameters)["written"] == []
+    layout.release("r1").mkdir(parents=True)
+    manifest = {"services": {}, "secrets": {"token": "r1"}}
+    commit = {"release": "r1", "manifest": manifest, "remove": [], "timeout": 1}
+    assert steps.take("maestro_commit", said(layout, **commit))["changed"]
+    assert layout.current_id() == "r1"
+
+
+def test_a_lease_is_taken_for_the_plan_that_was_made(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maestro.host.containers.of_stack", lambda *_: [{"Id": "c1"}])
+    given = said(layout, state="acquired", claim=CLAIM, token="t1")
+    answer = steps.take("maestro_lease", {**given, "expect": {"release": "", "containers": []}})
+    assert "changed on this host since the plan was made" in answer["msg"]
+    assert lease.read(layout) is None, "it is given back"
+    monkeypatch.setattr(switch, "set_up", lambda _: None)
+    expect = {"release": "", "containers": ["c1"]}
+    assert steps.take("maestro_lease", {**given, "expect": expect})["token"] == "t1"
+    assert lease.read(layout) is not None
+    steps.take("maestro_lease", {**given, "state": "released"})
+    assert lease.read(layout) is None
+
+
+def test_a_switch_that_cannot_be_set_gives_the_lease_back(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Layout) -> None:
+        raise MaestroError("no timer")
+
+    monkeypatch.setattr("maestro.host.containers.of_stack", lambda *_: [])
+    monkeypatch.setattr(switch, "set_up", broken)
+    expect = {"release": "", "containers": []}
+    given = said(layout, state="acquired", claim=CLAIM, token="", expect=expect)
+    assert steps.take("maestro_lease", given)["msg"] == "no timer"
+    assert lease.read(layout) is None
+
+
+def test_nothing_abandoned_is_nothing_to_recover(layout: Layout) -> None:
+    assert steps.take("maestro_recover", said(layout)) == {"changed": False, "serves": ""}
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> list[str]:
+    """The host's program, as a host runs it: Python's own library, nothing of this project."""
+    path = tmp_path / "agent.pyz"
+    path.write_bytes(agent_archive.build())
+    return [sys.executable, "-I", "-S", str(path), "step"]
+
+
+def test_the_hosts_program_takes_a_step(program: list[str], layout: Layout) -> None:
+    done = subprocess.run(
+        [*program, "maestro_finish", agent_archive.identity()],
+        input=json.dumps(said(layout, keep=5)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == {"changed": False, "dropped": []}
+    assert lease.read(layout) is None
+
+
+def test_another_program_takes_none(program: list[str], layout: Layout) -> None:
+    done = subprocess.run(
+        [*program, "maestro_finish", "of-another-checkout"], input="", text=True, check=False
+    )
+    assert done.returncode == agent.OTHER_PROGRAM
+    assert lease.read(layout) is not None
