@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,6 +130,15 @@ class Playing:
         """End the playbook's own process at once, if it runs; what it began on hosts goes on."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+    @contextlib.contextmanager
+    def suspended(self) -> Iterator[None]:
+        """The playbook's own process stands still meanwhile, as after Ctrl-Z."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def end(self, timeout: float = 300) -> Run:
         """Wait for its end."""
