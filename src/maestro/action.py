@@ -56,17 +56,21 @@ class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
     def _by_the_hosts_program(self, name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
         words = ["python3", str(AGENT), "step", name, agent_archive.identity()]
         said = self._low_level_execute_command(
-            shlex.join(words), in_data=json.dumps(_plain(params)).encode()
+            f"{self._compute_environment_string()} {shlex.join(words)}".strip(),
+            in_data=json.dumps(_plain(params)).encode(),
         )
-        if said["rc"] == 0:
-            answer: dict[str, Any] = json.loads(said["stdout"])
+        # A shell may greet before it does what it is told.
+        answers = [line for line in said["stdout"].splitlines() if line.startswith("{")]
+        if said["rc"] == 0 and answers:
+            answer: dict[str, Any] = json.loads(answers[-1])
             return answer
         if said["rc"] in (OTHER_PROGRAM, *NO_PROGRAM):
             return None
         raise AnsibleActionFail(
             str(
                 MaestroError(
-                    f"the host's program ended with exit code {said['rc']}:\n{said['stderr']}",
+                    f"the host's program ended with exit code {said['rc']} and no answer:\n"
+                    f"{said['stderr']}",
                     where=str(AGENT),
                     fix="playbooks/provision.yml installs it anew",
                 )

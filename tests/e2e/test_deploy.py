@@ -118,9 +118,12 @@ def test_a_setting_replaces_only_what_uses_it(deployed: Counter) -> None:
 
 
 def test_a_stopped_container_is_started_again(deployed: Counter) -> None:
+    """Even where the host lost its own program: the modules go there, and bring a new one."""
     web = lab.containers("staging-2", "counter")["web"]
-    lab.ssh("staging-2", f"docker stop -t 1 {web}")
+    program = "/usr/local/lib/maestro/agent.pyz"
+    lab.ssh("staging-2", f"docker stop -t 1 {web}; rm {program}")
     run = deployed.deploy().ok()
+    lab.ssh("staging-2", f"python3 {program} --help")
     assert "web  is exited" in re.sub(r" +", " ", run.out).replace("web is", "web  is")
     assert run.changed("staging-1") == [0]
     assert lab.containers("staging-2", "counter")["web"] == web
