@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -154,9 +155,16 @@ def playbook(*arguments: str, env: dict[str, str] | None = None) -> Run:
     return run(".venv/bin/ansible-playbook", *arguments, env=env)
 
 
+# One connection per host for the many short commands of the tests; one that is dead is noticed.
+SHARED = (
+    *("-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o", "ServerAliveInterval=2"),
+    *("-o", f"ControlPath={tempfile.gettempdir()}/maestro-tests-{os.getpid()}-%C"),
+)
+
+
 def ssh(host: str, command: str, *, check: bool = True) -> str:
     """Run a shell command on a lab host and return what it wrote."""
-    done = run("ssh", "-F", ".lab/ssh_config", host, command)
+    done = run("ssh", "-F", ".lab/ssh_config", *SHARED, host, command)
     if check:
         done.ok()
     return done.out
