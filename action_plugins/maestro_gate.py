@@ -11,7 +11,10 @@ from maestro.errors import MaestroError
 
 
 class ActionModule(ActionBase):
-    """Fail unless the registered result ``step`` is a success on all ``hosts``."""
+    """Fail unless the registered results ``steps`` are successes on all ``hosts``.
+
+    A skipped step counts as one: the host had nothing to do in it.
+    """
 
     _requires_connection = False
 
@@ -24,7 +27,7 @@ class ActionModule(ActionBase):
         missing = [
             host
             for host in self._task.args["hosts"]
-            if not _passed(hostvars[host].get(self._task.args["step"]))
+            if not all(_passed(hostvars[host].get(step)) for step in self._task.args["steps"])
         ]
         if missing:
             error = MaestroError(
