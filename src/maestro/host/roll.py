@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -241,14 +242,17 @@ class Roll:
         """Start so many more containers of each service beside those it has: id to service."""
         before = ids(self.engine, self.layout.stack)
 
-        def start(name: str) -> None:
-            count = len(before.get(name, ())) + more[name]
-            self._compose([name], "--no-recreate", "--scale", f"{name}={count}")
+        def start(names: Sequence[str]) -> None:
+            scale = [f"{name}={len(before.get(name, ())) + more[name]}" for name in names]
+            options = itertools.chain.from_iterable(("--scale", item) for item in scale)
+            self._compose(names, "--no-recreate", *options)
 
-        # One after the other, Compose would let each wait until those it depends on are healthy:
-        # they run already, in the release before.
-        with ThreadPoolExecutor(len(more)) as pool:
-            list(pool.map(start, more))
+        # In one call Compose lets each wait until those it depends on are healthy. In a release
+        # that served before they are, and its networks are there: no two calls make the same one.
+        apart = self.aim.kind == ROLLBACK
+        calls = [[name] for name in more] if apart else [list(more)]
+        with ThreadPoolExecutor(len(calls)) as pool:
+            list(pool.map(start, calls))
         after = ids(self.engine, self.layout.stack)
         return {
             container: name
