@@ -54,6 +54,8 @@ def _handler(reply: Reply, asked: list[Asked]) -> type[http.server.BaseHTTPReque
 
         def answer(self) -> None:
             headers = {key.lower(): value for key, value in self.headers.items()}
+            # A client that still sends when the answer comes would take it for a broken pipe.
+            self.rfile.read(int(headers.get("content-length", 0)))
             asked.append(Asked(self.command, self.path, headers))
             found = reply(asked[-1])
             self.close_connection = True
