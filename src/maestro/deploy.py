@@ -67,7 +67,7 @@ class Decision:
             "fetches": any(self.hosts[host]["staged"] for host in changing),
             "migrates": any(work["migrations"] for work in self.hosts.values()),
             "changing": changing,
-            "agent": agent_archive.checksum() if changing else "",
+            "agent": agent_archive.identity() if changing else "",
         }
 
 

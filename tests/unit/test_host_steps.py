@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +153,41 @@ def test_the_hosts_program_takes_a_step(program: list[str], layout: Layout) -> N
     )
     assert json.loads(done.stdout) == {"changed": False, "dropped": []}
     assert lease.read(layout) is None
+
+
+def test_an_unpacked_program_takes_a_step(program: list[str], layout: Layout) -> None:
+    """From compiled modules; the archive still says which build it is."""
+    archive, identity = Path(program[3]), agent_archive.identity()
+    older, before = archive.with_name("a" * 64), archive.with_name("b" * 64)
+    for build in (older, before):
+        build.mkdir()
+        (build / "module.py").touch()
+    os.utime(older, (1, 1))
+    agent.unpack(archive, identity)
+    unpacked = archive.with_name(identity)
+    assert not older.exists()
+    assert before.is_dir(), "a step of the build before may be under way"
+    assert list(unpacked.glob("maestro/host/__pycache__/agent.*.pyc"))
+    agent.unpack(archive, identity)
+    done = subprocess.run(
+        [*program[:3], "-v", *program[3:], "maestro_finish", identity],
+        input=json.dumps(said(layout, keep=5)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == {"changed": False, "dropped": []}
+    assert re.search(rf"{unpacked}/maestro/host/__pycache__/agent\..* matches", done.stderr)
+
+
+def test_a_program_that_cannot_be_unpacked_takes_steps_all_the_same(
+    program: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = Path(program[3])
+    archive.with_name(f".{agent_archive.identity()}").write_text("in the way")
+    agent.unpack(archive, agent_archive.identity())
+    assert "Not a directory" in capsys.readouterr().err
+    assert not archive.with_name(agent_archive.identity()).exists()
 
 
 def test_another_program_takes_none(program: list[str], layout: Layout) -> None:

@@ -25,7 +25,7 @@ OTHER_PROGRAM = 64  # exit code: this is not the program whose step was asked fo
 def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     """Exit code 0; 1 when the lease is no longer the caller's, or a release could not go back.
 
-    ``program`` says which build this is, see `maestro.agent_archive.identity`.
+    ``program`` is the identity of this build, see `maestro.agent_archive.identity`.
     """
     parser = argparse.ArgumentParser(prog="agent.pyz", description="Maestro on this host.")
     parser.add_argument("--root", type=Path, default=ROOT, help="directory of the stacks")
@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     if given.command == "watch":
         from . import watch  # noqa: PLC0415
 
+        unpack(Path(sys.argv[0]), program)
         watch.main(given.root)
         return 0
     if given.command == "switch":
@@ -64,3 +65,30 @@ def _step(name: str) -> int:
 
     json.dump(steps.take(name, json.load(sys.stdin)), sys.stdout)
     return 0
+
+
+def unpack(archive: Path, identity: str) -> None:
+    """Put the program's modules beside it, compiled: its steps then begin in half the time.
+
+    What the build before has there stays: a step of it may be under way.
+    """
+    import compileall  # noqa: PLC0415 -- once in the life of a build
+    import shutil  # noqa: PLC0415
+    import zipfile  # noqa: PLC0415
+
+    home = archive.with_name(identity)
+    others = {*archive.parent.glob("[0-9a-f]" * len(identity))} - {home}
+    for other in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
+        shutil.rmtree(other)
+    if home.is_dir():
+        return
+    new = archive.with_name(f".{identity}")
+    try:
+        with zipfile.ZipFile(archive) as modules:
+            modules.extractall(new)
+        compileall.compile_dir(new, quiet=2)
+        new.rename(home)
+    except OSError as problem:
+        # It works without; the next start tries again.
+        print(f"{home}: {problem}", file=sys.stderr)  # noqa: T201 -- for the journal
+        shutil.rmtree(new, ignore_errors=True)
