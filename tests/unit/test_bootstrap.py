@@ -37,8 +37,10 @@ def bare(project_copy: Path) -> Path:
 
 
 def test_a_bare_clone_gets_the_locked_toolkit_and_nothing_is_done_twice(bare: Path) -> None:
-    done = make(bare, "venv")
+    done = make(bare, "venv", PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 0, done.stdout + done.stderr
+    compiled = "lib/python3*/site-packages/ansible/cli/__pycache__/playbook.*.pyc"
+    assert list((bare / ".venv").glob(compiled)), "each command would compile Ansible anew"
     versions = subprocess.run(
         [bare / ".venv/bin/pip", "list", "--format=freeze"],
         capture_output=True,
