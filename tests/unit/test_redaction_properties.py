@@ -115,6 +115,8 @@ def test_no_secret_survives_in_a_derived_form(secret: str, before: str, after: s
 @example("00000>01", "hard wrapped", "", "")
 @example("00000 01", "hard wrapped", "", "")
 @example("000000²1", "base64 of a url", "", "")
+@example("0000  0001", "hard wrapped", "", "")
+@example("000000 0 1", "wrapped at its blank", "", "")
 def test_no_form_of_a_secret_survives(secret: str, form: str, before: str, after: str) -> None:
     shown = FORMS[form](secret)
     redacted = Redactor([secret], unknown=False).text(f"{before}{shown} {after}")
@@ -138,6 +140,8 @@ def test_mangled_cases(mangled_case: tuple[list[str], str], size: int) -> None:
 
 
 @given(st.lists(st.sampled_from(LINES), min_size=1, max_size=12), st.sampled_from(["\n", "\r\n"]))
+@example(["docker login registry.test:5000", "password expired"], "\n")
+@example(["az login", 'FATAL: password authentication failed for user "app"'], "\n")
 def test_harmless_lines_stay_in_any_order(lines: list[str], end: str) -> None:
     text = end.join(lines) + end
     assert Redactor(["an-unrelated-Secret-1"]).text(text) == text

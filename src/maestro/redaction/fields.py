@@ -42,7 +42,8 @@ _SQL = re.compile(
 _PROSE = re.compile(r" {1,2}(?:is|was|set to|now|are)(?: now)?:? {1,2}([\"'`]?)([^\s\"'`]{6,200})")
 _SPACED = re.compile(r"[ \t]{1,8}(\"[^\"\n]+\"|'[^'\n]+'|[^\s#]+)")
 _NETRC = re.compile(
-    r"(?:\b(?:login|account|machine[ \t]+\S{1,200}[ \t\r\n]+user)[ \t\r\n]+\S{1,200}[ \t\r\n]+(?:account[ \t]+\S{1,200}\s+)?)\Z"
+    r"(?:(?:\bmachine[ \t\r\n]+\S{1,200}|\bdefault)(?:[ \t\r\n]+(?:login|user|account)[ \t\r\n]+\S{1,200}){1,2}"
+    r"|(?:\A|\n)[ \t]*(?:login|account)[ \t]+\S{1,200}(?:[ \t]+account[ \t]+\S{1,200})?)[ \t\r\n]+\Z"
 )
 _NETRC_AFTER = re.compile(r"[ \t]+\S{1,200}[ \t\r\n]+login[ \t]")
 _LINE_START = re.compile(

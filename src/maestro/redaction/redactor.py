@@ -143,6 +143,7 @@ class Redactor:
                     # In the first view lines are joined only: a short word there may be made of two.
                     words = view.pattern is not views.JOINT or view.parent is not None
                     spans.extend(view.back(span) for span in index.find(view.text, words=words)[0])
+            spans.extend(self._find_squeezed(text))
         spans = merge(spans)
         if not self.unknown:
             return spans
@@ -158,3 +159,14 @@ class Redactor:
                 break
             spans = found
         return spans
+
+    def _find_squeezed(self, text: str) -> Iterator[Span]:
+        """Yield the spans of secrets with blanks that were wrapped at these."""
+        index = self._registry.squeezed
+        if not index or "\n" not in text or not index.find(views.squeeze(text))[0]:
+            return
+        view = views.squeezed(text)
+        for span in index.find(view.text)[0]:
+            start, end = view.back(span)
+            if "\n" in text[start:end]:
+                yield start, end

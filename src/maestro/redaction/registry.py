@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote, unquote_plus
 
-from . import forms, keys
+from . import forms, keys, views
 from .index import Index
 
 SHORTEST = 4
@@ -220,6 +220,9 @@ class Registry:
 
     def __init__(self, mask: str) -> None:
         self.index = Index()
+        # Secrets with blanks, without them: at one where a line ends, a program may leave it, take
+        # it or add another.
+        self.squeezed = Index()
         self.longest = 0
         self._mask = mask
         self._seen: set[str] = set()
@@ -273,6 +276,9 @@ class Registry:
         for spelling in forms.spellings(value):
             if len(spelling) >= SHORTEST and not is_stop_word(spelling):
                 self.index.add([(spelling, 0, 0)], whole=whole or len(spelling) < FREE)
+            squeezed = views.squeeze(spelling)
+            if len(spelling) > len(squeezed) >= FREE and not is_stop_word(squeezed):
+                self.squeezed.add([(squeezed, 0, 0)])
         self.index.add(forms.encodings(value))
 
     def report(self) -> dict[str, str]:

@@ -24,6 +24,9 @@ _INVISIBLE_MARKS = ("\x1b", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\
 JOINT = re.compile(
     r"\\?\r?\n[ \t]{0,200}(?:(?:[#>|]|[A-Za-z0-9][\w.-]{0,60} {1,40}\|)[ \t]{0,40})?"
 )
+# What may be gone or doubled where a value with blanks was wrapped.
+_BLANKS = str.maketrans("", "", " \t#>|")
+_SQUEEZED = re.compile(JOINT.pattern + r"|[ \t#>|]+")
 
 
 def _utf8(lead: str, digits: tuple[str, str, str, str, str]) -> str:
@@ -134,6 +137,16 @@ def lines(text: str) -> list[str]:
     if "|" in text or "\n>" in text or "\n#" in text or "\\\n" in text:
         return JOINT.split(text)
     return [line.strip() for line in text.split("\n")]
+
+
+def squeeze(text: str) -> str:
+    """Return the text without its line breaks, what surrounds them, and blanks."""
+    return join(text).translate(_BLANKS)
+
+
+def squeezed(text: str) -> View:
+    """Return the view of `squeeze`."""
+    return View(text, _SQUEEZED, "")
 
 
 def unescape(text: str) -> str:
