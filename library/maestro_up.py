@@ -40,6 +40,10 @@ options:
     choices: [update, rollback]
     default: update
     type: str
+  together:
+    description: Whether levels that start beside what runs are brought up at the same time.
+    default: false
+    type: bool
   levels:
     description: Services to bring up, in levels.
     type: list

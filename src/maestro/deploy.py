@@ -52,6 +52,8 @@ class Decision:
     # Hosts in the order they are rolled: a wave begins when the one before serves.
     waves: list[list[str]] = field(default_factory=list)
     kind: str = UPDATE
+    # What services need of each other is there already: nobody has to wait for another's new one.
+    together: bool = False
     # What an operator must know besides the plan.
     notes: list[str] = field(default_factory=list)
 
@@ -61,6 +63,7 @@ class Decision:
         return {
             "release": self.release,
             "kind": self.kind,
+            "together": self.together,
             "waves": self.waves,
             "plan": self.digest,
             "hosts": self.hosts,

@@ -89,7 +89,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
         )
     decision.waves = deploy.waves([plan.host for plan in plans if plan.changes], ["100%"])
     decision.notes = _notes(ways)
-    decision.kind = ROLLBACK
+    decision.kind, decision.together = ROLLBACK, True
     return decision
 
 

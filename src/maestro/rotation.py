@@ -152,7 +152,9 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
     ``states`` maps hosts to the answers of `host.history.read` with the values of today.
     """
     new = deploy.new_id()
-    decision = deploy.Decision(new, [], "", {}, kind=UPDATE, notes=list(asked.choice.notes))
+    # Those that share a secret get the new one at the same time.
+    decision = deploy.Decision(new, [], "", {}, kind=UPDATE, together=True)
+    decision.notes = list(asked.choice.notes)
     problems: list[MaestroError] = []
     found: dict[str, tuple[planning.Plan, Rendered, list[str]]] = {}
     for host, state in states.items():

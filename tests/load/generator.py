@@ -1,7 +1,7 @@
-"""Asks the stack relay through the edges of several hosts, at a fixed rate, and counts failures.
+"""Asks the stack relay, or Jessy, through the edges of hosts at a fixed rate; counts failures.
 
     python tests/load/generator.py --edge NAME,http://127.0.0.1:8081,https://127.0.0.1:8441 \
-        [--edge ...] --ca .lab/ca.crt [--rate 200] [--seconds 600] [--report FILE]
+        [--edge ...] --ca .lab/ca.crt [--stack jessy] [--rate 200] [--seconds 600] [--report FILE]
 
 Requests are sent when they are due, whether or not earlier ones were answered, so that a slow
 answer takes no request away. Kept and new connections, https and http, answers that take 3 s and
@@ -48,9 +48,10 @@ class Kind:
     status: int = 200
     lasts: float = 0.0
     upload: bool = False
+    note: bool = False  # a body to be written to the database
 
 
-KINDS = (
+RELAY = (
     Kind("page", 48, "/"),
     Kind("page, new connection", 10, "/version", kept=False),
     Kind("health by http", 20, "/health", scheme="http"),
@@ -61,6 +62,19 @@ KINDS = (
     Kind("upload", 1, "/upload", lasts=PIECES * PAUSE, upload=True),
     Kind("upload, new connection", 1, "/upload", kept=False, lasts=PIECES * PAUSE, upload=True),
 )
+JESSY = (
+    Kind("notes", 30, "/api/notes?limit=1"),
+    Kind("notes, new connection", 10, "/api/notes?limit=1", kept=False),
+    Kind("a new note", 8, "/api/notes", status=201, note=True),
+    Kind("a new note, new connection", 2, "/api/notes", kept=False, status=201, note=True),
+    Kind("counters", 20, "/api/counters"),
+    Kind("health by http", 15, "/api/health", scheme="http"),
+    Kind("health by http, new connection", 6, "/api/health", scheme="http", kept=False),
+    Kind("redirect to https", 4, "/api/notes", scheme="http", status=301),
+    Kind("slow answer", 3, f"/api/slow?seconds={SLOW}", lasts=SLOW),
+    Kind("slow answer, new connection", 2, f"/api/slow?seconds={SLOW}", kept=False, lasts=SLOW),
+)
+STACKS = {"relay": RELAY, "jessy": JESSY}
 
 
 @dataclass(frozen=True)
@@ -119,9 +133,9 @@ class Report:
         return "\n".join(lines)
 
 
-def schedule() -> list[Kind]:
-    """A hundred requests in the shares of `KINDS`, well mixed, the same in every run."""
-    mixed = [kind for kind in KINDS for _ in range(kind.share)]
+def schedule(kinds: tuple[Kind, ...]) -> list[Kind]:
+    """A hundred requests in the shares of ``kinds``, well mixed, the same in every run."""
+    mixed = [kind for kind in kinds for _ in range(kind.share)]
     random.Random(7).shuffle(mixed)
     return mixed
 
@@ -138,9 +152,11 @@ async def slowly() -> AsyncIterator[bytes]:
 class Load:
     """The requests of one run."""
 
-    def __init__(self, edges: list[Edge], host: str, authority: Path) -> None:
+    def __init__(
+        self, edges: list[Edge], host: str, authority: Path, kinds: tuple[Kind, ...] = RELAY
+    ) -> None:
         self.report = Report(started=time.strftime("%H:%M:%S", time.gmtime()))
-        self._edges, self._host = edges, host
+        self._edges, self._host, self._kinds = edges, host, kinds
         self._trust = ssl.create_default_context(cafile=str(authority))
         self._stop = asyncio.Event()
         self._started = time.monotonic()
@@ -156,7 +172,7 @@ class Load:
         async with kept, new:
             self._started = time.monotonic()
             pending: set[asyncio.Task[None]] = set()
-            mixed = schedule()
+            mixed = schedule(self._kinds)
             for number in range(int(rate * min(seconds, LONGEST))):
                 due = self._started + number / rate
                 if (early := due - time.monotonic()) > 0:
@@ -205,11 +221,12 @@ class Load:
         version = ""
         try:
             async with session.request(
-                "POST" if kind.upload else "GET",
+                "POST" if kind.upload or kind.note else "GET",
                 (edge.https if kind.scheme == "https" else edge.http) + kind.path,
                 ssl=self._trust,
                 allow_redirects=False,
                 data=slowly() if kind.upload else None,
+                json={"text": "written under load"} if kind.note else None,
                 headers={"Content-Length": str(UPLOAD)} if kind.upload else None,
                 trace_request_ctx=context,
             ) as answer:
@@ -268,13 +285,14 @@ async def main() -> int:
     """Run, print, and exit with 1 when a request failed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--edge", type=edge_of, action="append", required=True)
-    parser.add_argument("--host", default="relay.test")
+    parser.add_argument("--stack", choices=STACKS, default="relay")
+    parser.add_argument("--host", help="the Host header; STACK.test without it")
     parser.add_argument("--ca", type=Path, required=True)
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--report", type=Path)
     said = parser.parse_args()
-    load = Load(said.edge, said.host, said.ca)
+    load = Load(said.edge, said.host or f"{said.stack}.test", said.ca, STACKS[said.stack])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, load.stop)

@@ -40,9 +40,9 @@ def steps(*, long: bool) -> list[str]:
 
 
 @contextmanager
-def load(report: Path) -> Iterator[Callable[[], dict]]:
+def load(report: Path, stack: str = "relay") -> Iterator[Callable[[], dict]]:
     """Requests from the generator, which runs in a process of its own until it is told to end."""
-    argv = [sys.executable, "tests/load/generator.py", "--ca", ".lab/ca.crt"]
+    argv = [sys.executable, "tests/load/generator.py", "--ca", ".lab/ca.crt", "--stack", stack]
     for edge in edges(*lab.STAGING):
         argv += ["--edge", edge]
     argv += ["--rate", str(RATE), "--seconds", str(LONGEST), "--report", str(report)]

@@ -33,6 +33,7 @@ def refused(states: dict[str, dict[str, Any]], **asked: Any) -> MaestroError:
 def test_the_release_before_comes_back() -> None:
     decision = decide({"a": two(), "b": two()})
     assert decision.kind == ROLLBACK
+    assert decision.answer()["together"]
     assert decision.waves == [["a", "b"]]
     for name in ("a", "b"):
         work = decision.hosts[name]

@@ -150,6 +150,7 @@ def test_exactly_the_readers_are_replaced() -> None:
     decision = decide(states, ["db_password"])
     assert decision.answer()["changing"] == ["a"]
     assert decision.answer()["fetches"] is True
+    assert decision.answer()["together"] is True, "who shares a secret gets it at the same time"
     work = decision.hosts["a"]
     assert work["levels"] == [["db"], ["web"]]
     assert work["release"] == work["staged"] == decision.release

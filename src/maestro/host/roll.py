@@ -63,7 +63,11 @@ class _Exchange:
 
 @dataclass
 class Roll:
-    """Brings the services of one stack to one release, level by level."""
+    """Brings the services of one stack to one release, level by level.
+
+    ``apart`` starts each service by a call of its own: where a release with the same networks
+    serves, and what a service needs is there already.
+    """
 
     layout: Layout
     aim: Aim
@@ -72,6 +76,7 @@ class Roll:
     with_canary: bool = False
     check: Callable[[], None] = lambda: None
     engine: Engine = field(default_factory=Engine)
+    apart: bool = False
 
     def __post_init__(self) -> None:
         self.traffic = Traffic(self.layout, self.engine, self.aim.routes)
@@ -247,10 +252,9 @@ class Roll:
             options = itertools.chain.from_iterable(("--scale", item) for item in scale)
             self._compose(names, "--no-recreate", *options)
 
-        # In one call Compose lets each wait until those it depends on are healthy. In a release
-        # that served before they are, and its networks are there: no two calls make the same one.
-        apart = self.aim.kind == ROLLBACK
-        calls = [[name] for name in more] if apart else [list(more)]
+        # In one call Compose lets each wait until those it depends on are healthy; two calls would
+        # race for a network that is not there yet.
+        calls = [[name] for name in more] if self.apart else [list(more)]
         with ThreadPoolExecutor(len(calls)) as pool:
             list(pool.map(start, calls))
         after = ids(self.engine, self.layout.stack)
@@ -341,7 +345,7 @@ def put_back(
     manifest = layout.manifest(old)
     services: Mapping[str, Any] = manifest["services"]
     aim = Aim(old, services, manifest.get("routes") or [], ROLLBACK)
-    roll = Roll(layout, aim, timeout, check=check, engine=engine)
+    roll = Roll(layout, aim, timeout, check=check, engine=engine, apart=True)
     check()
     if layout.current_id() != old:
         point(layout.current, layout.release(old))

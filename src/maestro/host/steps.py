@@ -209,10 +209,9 @@ def _up(layout: Layout, params: dict[str, Any]) -> Answer:
         recreate=frozenset(params["recreate"]),
         with_canary=params["canary"],
         check=params["check"],
+        apart=params["together"],
     )
-    levels = params["levels"]
-    if params["kind"] == "rollback":
-        levels = roll.together(way, levels)
+    levels = roll.together(way, params["levels"]) if params["together"] else params["levels"]
     done = roll.up(way, levels, params["remove_first"])
     return {"changed": any(done.values()), **done}
 
@@ -314,6 +313,7 @@ STEPS: dict[str, Step] = {
             "services": _FACTS,
             "routes": _ITEMS,
             "kind": {"type": "str", "default": "update", "choices": ["update", "rollback"]},
+            "together": {"type": "bool", "default": False},
             "levels": {"type": "list", "elements": "list", "required": True},
             "recreate": _TEXTS,
             "remove_first": _TEXTS,

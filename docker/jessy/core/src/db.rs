@@ -53,6 +53,11 @@ pub async fn ping(pool: &Pool) -> Result<(), String> {
         .unwrap_or_else(|_| Err(format!("no answer within {} ms", PING_TIMEOUT.as_millis())))
 }
 
+/// Whether the server ended the query because it stops or starts (class 57P), which undoes it.
+pub fn is_stopping(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|state| state.code().starts_with("57P"))
+}
+
 /// The server's own words and code where it gave any, else the error and its causes.
 pub fn describe(error: &tokio_postgres::Error) -> String {
     if let Some(error) = error.as_db_error() {

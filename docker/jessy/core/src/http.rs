@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Pool, PoolError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::{debug, error, info, warn};
@@ -131,36 +131,74 @@ async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Res
 pub struct Failure {
     status: StatusCode,
     message: String,
+    /// Nothing was done: the same request may be sent again.
+    untouched: bool,
 }
 
 impl Failure {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), untouched: false }
+    }
+
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     pub fn unauthorized() -> Self {
-        let message = "a valid token is needed: Authorization: Bearer TOKEN".into();
-        Self { status: StatusCode::UNAUTHORIZED, message }
+        let message = "a valid token is needed: Authorization: Bearer TOKEN";
+        Self::new(StatusCode::UNAUTHORIZED, message)
     }
 
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, message: message.into() }
+        Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    pub fn database(reason: String) -> Self {
-        error!(reason, "a query failed");
-        let message = "the database did not answer as expected".into();
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, message }
+    /// There is no connection to the database.
+    pub fn connection(error: &PoolError) -> Self {
+        error!(reason = db::describe_pool(error), "no connection to the database");
+        let message = "the database cannot be reached";
+        Self { untouched: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
+    }
+
+    /// A query failed; a server that is stopped says so and undoes it.
+    pub fn query(error: &tokio_postgres::Error) -> Self {
+        error!(reason = db::describe(error), "a query failed");
+        let message = "the database did not answer as expected";
+        let untouched = db::is_stopping(error);
+        Self { untouched, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
     }
 
     pub fn internal(reason: String) -> Self {
         error!(reason, "a request failed");
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: "internal error".into() }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({"error": self.message}))).into_response()
+        let body = Json(json!({"error": self.message}));
+        if self.untouched {
+            return (self.status, [(header::RETRY_AFTER, "1")], body).into_response();
+        }
+        (self.status, body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_did_nothing_may_be_sent_again() {
+        let failures = [
+            (Failure::connection(&PoolError::Closed), 503, true),
+            (Failure::unauthorized(), 401, false),
+            (Failure::internal("a reason".into()), 500, false),
+        ];
+        for (failure, status, untouched) in failures {
+            let response = failure.into_response();
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), untouched);
+        }
     }
 }

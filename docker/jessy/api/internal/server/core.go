@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"context"
-	"io"
+	"crypto/tls"
+	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -10,26 +13,66 @@ import (
 	"jessy-api/internal/config"
 )
 
+const (
+	// Longer than it takes to exchange the database or the core, shorter than this service's own
+	// requests may take after it was asked to stop.
+	patience   = 12 * time.Second
+	firstPause = 50 * time.Millisecond
+	mostPause  = time.Second
+)
+
 // core is the client of the core service.
 type core struct {
-	base   *url.URL
-	token  config.Secret
-	client http.Client
+	base     *url.URL
+	token    config.Secret
+	patience time.Duration
+	// The first asks over a connection that is there, the other over a new one, so that it may
+	// reach another instance.
+	first, other http.Client
 }
 
 func newCore(base *url.URL, token config.Secret) *core {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	// Shorter than the core goes on answering after it was asked to stop.
 	transport.IdleConnTimeout = time.Second
-	return &core{base: base, token: token, client: http.Client{Timeout: 10 * time.Second, Transport: transport}}
+	alone := transport.Clone()
+	alone.DisableKeepAlives = true
+	return &core{
+		base: base, token: token, patience: patience,
+		first: http.Client{Timeout: 10 * time.Second, Transport: transport},
+		other: http.Client{Timeout: 10 * time.Second, Transport: alone},
+	}
 }
 
 // do sends a request; the caller closes the answer's body. The trace context
 // of the incoming request goes along, so that one trace spans both services.
-func (c *core) do(ctx context.Context, method, path, query string, incoming http.Header, body io.Reader) (*http.Response, error) {
+//
+// While the core, its database or the token both know is exchanged, an instance may be unable to
+// take a request. It has done nothing then, and the request is sent again, for as long as patience.
+func (c *core) do(ctx context.Context, method, path, query string, incoming http.Header, body []byte) (*http.Response, error) {
+	deadline := time.Now().Add(c.patience)
+	client := &c.first
+	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+		response, err := c.try(ctx, client, method, path, query, incoming, body)
+		if !untouched(method, response, err) || time.Now().Add(pause).After(deadline) {
+			return response, err
+		}
+		if response != nil {
+			_ = response.Body.Close()
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		client = &c.other
+	}
+}
+
+func (c *core) try(ctx context.Context, client *http.Client, method, path, query string, incoming http.Header, body []byte) (*http.Response, error) {
 	target := c.base.JoinPath(path)
 	target.RawQuery = query
-	request, err := http.NewRequestWithContext(ctx, method, target.String(), body)
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -39,5 +82,22 @@ func (c *core) do(ctx context.Context, method, path, query string, incoming http
 		}
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token.Expose())
-	return c.client.Do(request)
+	return client.Do(request)
+}
+
+// untouched tells whether a request failed in a way that changed nothing.
+func untouched(method string, response *http.Response, err error) bool {
+	reading := method == http.MethodGet
+	if err != nil {
+		var broken *net.OpError
+		var stranger *tls.CertificateVerificationError
+		return !errors.As(err, &stranger) && (reading || errors.As(err, &broken) && broken.Op == "dial")
+	}
+	switch response.StatusCode {
+	case http.StatusUnauthorized:
+		return true
+	case http.StatusServiceUnavailable:
+		return reading || response.Header.Get("Retry-After") != ""
+	}
+	return false
 }

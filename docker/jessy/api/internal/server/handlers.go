@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,7 +58,15 @@ func (a *api) health(w http.ResponseWriter, _ *http.Request) {
 // forward passes the request to the core and its answer back.
 func (a *api) forward(path string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body := http.MaxBytesReader(w, r.Body, bodyMax)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMax))
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			a.fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a body has at most %d bytes", bodyMax))
+			return
+		} else if err != nil {
+			a.fail(w, http.StatusBadRequest, "the body broke off")
+			return
+		}
 		response, err := a.core.do(r.Context(), r.Method, path, r.URL.RawQuery, r.Header, body)
 		if err != nil {
 			a.log.Error("the core does not answer", zap.Error(err))

@@ -28,10 +28,12 @@ func newAPI(t *testing.T, coreURL string) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
+	impatient := newCore(base, config.NewSecret(token))
+	impatient.patience = 0
 	return &api{
 		settings: config.Config{MmapDir: t.TempDir(), Drain: 5 * time.Second},
 		version:  "v1", instance: "here",
-		core: newCore(base, config.NewSecret(token)), metrics: newMetrics("v1"), log: zap.NewNop(),
+		core: impatient, metrics: newMetrics("v1"), log: zap.NewNop(),
 	}
 }
 
@@ -100,6 +102,99 @@ func TestNotesGoToTheCoreWithTokenAndTrace(t *testing.T) {
 	if got.URL.String() != "/notes?limit=3" || got.Header.Get("Authorization") != "Bearer "+token ||
 		got.Header.Get("Traceparent") == "" {
 		t.Error(got.URL, got.Header)
+	}
+}
+
+// An upstream that gives its answers one after the other, each for one request.
+func answering(t *testing.T, answers ...func(http.ResponseWriter)) (*httptest.Server, *[]string) {
+	t.Helper()
+	var bodies []string
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, string(body))
+		answers[min(len(bodies), len(answers))-1](w)
+	}))
+	t.Cleanup(upstream.Close)
+	return upstream, &bodies
+}
+
+func status(code int, headers ...string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		for at := 0; at < len(headers); at += 2 {
+			w.Header().Set(headers[at], headers[at+1])
+		}
+		w.WriteHeader(code)
+	}
+}
+
+func TestARequestThatChangedNothingIsSentAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		method   string
+		answer   func(http.ResponseWriter)
+		expected int
+	}{
+		"another token":                  {http.MethodPost, status(401), 201},
+		"no connection to the database":  {http.MethodPost, status(503, "Retry-After", "1"), 201},
+		"a query that failed, reading":   {http.MethodGet, status(503), 201},
+		"a query that failed, writing":   {http.MethodPost, status(503), 503},
+		"a request that cannot be right": {http.MethodPost, status(400), 400},
+	} {
+		upstream, bodies := answering(t, c.answer, c.answer, status(201))
+		a := newAPI(t, upstream.URL)
+		a.core.patience = 5 * time.Second
+		recorder := httptest.NewRecorder()
+		a.routes().ServeHTTP(recorder, httptest.NewRequest(c.method, "/api/notes", strings.NewReader("hello")))
+		if recorder.Code != c.expected {
+			t.Errorf("%s: expected %d, got %d", name, c.expected, recorder.Code)
+		}
+		for _, body := range *bodies {
+			if body != "hello" {
+				t.Errorf("%s: the body was %q", name, body)
+			}
+		}
+	}
+}
+
+func TestACoreThatIsNotThereYetIsWaitedFor(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	time.AfterFunc(300*time.Millisecond, func() {
+		later, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = http.Serve(later, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }))
+	})
+	a := newAPI(t, "http://"+address)
+	a.core.patience = 5 * time.Second
+	recorder := httptest.NewRecorder()
+	a.routes().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/api/notes", strings.NewReader("hello")))
+	if recorder.Code != http.StatusCreated {
+		t.Error(recorder.Code, recorder.Body)
+	}
+}
+
+func TestPatienceEnds(t *testing.T) {
+	upstream, bodies := answering(t, status(401))
+	a := newAPI(t, upstream.URL)
+	a.core.patience = 400 * time.Millisecond
+	if code := get(t, a, "/api/notes").Code; code != 401 || len(*bodies) < 2 || len(*bodies) > 4 {
+		t.Error(code, len(*bodies))
+	}
+}
+
+func TestABodyThatIsTooLarge(t *testing.T) {
+	upstream, bodies := answering(t, status(201))
+	recorder := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodPost, "/api/notes", strings.NewReader(strings.Repeat("x", bodyMax+1)))
+	newAPI(t, upstream.URL).routes().ServeHTTP(recorder, request)
+	if recorder.Code != http.StatusRequestEntityTooLarge || len(*bodies) != 0 {
+		t.Error(recorder.Code, *bodies)
 	}
 }
 
