@@ -1,14 +1,18 @@
 //! Connections to Postgres.
 
-use std::time::Duration;
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use tokio_postgres::NoTls;
 
 use crate::config::Database;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const POOL_SIZE: usize = 8;
+const PAUSE: Duration = Duration::from_millis(200);
 /// Health answers have to come within a second, whatever the database does.
 const PING_TIMEOUT: Duration = Duration::from_millis(700);
 
@@ -25,7 +29,7 @@ pub fn settings(database: &Database) -> tokio_postgres::Config {
     settings
 }
 
-pub fn pool(database: &Database) -> Result<Pool, String> {
+fn pool(database: &Database) -> Result<Pool, String> {
     let mut settings = settings(database);
     settings.options("-c statement_timeout=5s");
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Verified };
@@ -41,16 +45,52 @@ pub fn pool(database: &Database) -> Result<Pool, String> {
         .map_err(|error| format!("the connection pool cannot be made: {error}"))
 }
 
-/// Whether the database answers a query now; the reason is for the log.
-pub async fn ping(pool: &Pool) -> Result<(), String> {
-    let query = async {
-        let client = pool.get().await.map_err(|error| describe_pool(&error))?;
-        client.simple_query("SELECT 1").await.map_err(|error| describe(&error))?;
-        Ok(())
-    };
-    tokio::time::timeout(PING_TIMEOUT, query)
-        .await
-        .unwrap_or_else(|_| Err(format!("no answer within {} ms", PING_TIMEOUT.as_millis())))
+/// The connections of the pool, and a pause after one that could not be had: a database that starts
+/// has no time for those who knock on its door.
+pub struct Connections {
+    pool: Pool,
+    closed: Mutex<Option<(Instant, String)>>,
+}
+
+impl Connections {
+    pub fn new(database: &Database) -> Result<Self, String> {
+        Ok(Self { pool: pool(database)?, closed: Mutex::new(None) })
+    }
+
+    /// A connection, or the reason why there is none.
+    pub async fn get(&self) -> Result<Object, String> {
+        if let Some(reason) = self.refusal() {
+            return Err(reason);
+        }
+        let found = self.pool.get().await.map_err(|error| describe_pool(&error));
+        if let Err(reason) = &found {
+            let until = Instant::now() + PAUSE;
+            *self.closed.lock().expect("nothing panics with it") = Some((until, reason.clone()));
+        }
+        found
+    }
+
+    /// Whether the database answers a query now; the reason is for the log.
+    pub async fn ping(&self) -> Result<(), String> {
+        let query = async {
+            let client = self.pool.get().await.map_err(|error| describe_pool(&error))?;
+            client.simple_query("SELECT 1").await.map_err(|error| describe(&error))?;
+            Ok(())
+        };
+        tokio::time::timeout(PING_TIMEOUT, query)
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {} ms", PING_TIMEOUT.as_millis())))
+    }
+
+    /// How many there are.
+    pub fn size(&self) -> usize {
+        self.pool.status().size
+    }
+
+    fn refusal(&self) -> Option<String> {
+        let closed = self.closed.lock().expect("nothing panics with it");
+        closed.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, why)| why.clone())
+    }
 }
 
 /// Whether the server ended the query because it stops or starts (class 57P), which undoes it.
@@ -66,7 +106,7 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     with_causes(error)
 }
 
-pub fn describe_pool(error: &deadpool_postgres::PoolError) -> String {
+fn describe_pool(error: &deadpool_postgres::PoolError) -> String {
     match error {
         deadpool_postgres::PoolError::Backend(error) => describe(error),
         other => with_causes(other),
@@ -79,4 +119,28 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         let cause = cause.to_string();
         if text.contains(&cause) { text } else { format!("{text}: {cause}") }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[tokio::test]
+    async fn a_database_that_refused_is_left_alone_for_a_moment() {
+        let database = Database {
+            host: "127.0.0.1".into(),
+            port: 1,
+            user: "u".into(),
+            name: "n".into(),
+            password: Secret::new("not-a-real-one"),
+        };
+        let connections = Connections::new(&database).unwrap();
+        assert!(connections.refusal().is_none());
+        let reason = connections.get().await.err().unwrap();
+        assert_eq!(connections.refusal(), Some(reason.clone()));
+        assert_eq!(connections.get().await.err(), Some(reason));
+        tokio::time::sleep(PAUSE).await;
+        assert!(connections.refusal().is_none());
+    }
 }

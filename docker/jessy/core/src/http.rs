@@ -16,7 +16,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use deadpool_postgres::{Pool, PoolError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::{debug, error, info, warn};
@@ -36,7 +35,7 @@ const SLOW_MAX: f64 = 10.0;
 pub struct App {
     pub version: &'static str,
     pub instance: HeaderValue,
-    pub pool: Pool,
+    pub connections: db::Connections,
     pub token: Secret,
     pub counters: Counters,
     pub metrics: Metrics,
@@ -61,7 +60,7 @@ pub fn router(app: Shared) -> Router {
 }
 
 async fn health(State(app): State<Shared>) -> Response {
-    let database = db::ping(&app.pool).await;
+    let database = app.connections.ping().await;
     if let Err(reason) = &database {
         warn!(reason, "the database does not answer");
     }
@@ -80,7 +79,7 @@ async fn health(State(app): State<Shared>) -> Response {
 }
 
 async fn render_metrics(State(app): State<Shared>) -> Result<impl IntoResponse, Failure> {
-    app.metrics.connections.set(i64::try_from(app.pool.status().size).unwrap_or(i64::MAX));
+    app.metrics.connections.set(i64::try_from(app.connections.size()).unwrap_or(i64::MAX));
     let text = app.metrics.render().map_err(|error| Failure::internal(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }
@@ -154,8 +153,8 @@ impl Failure {
     }
 
     /// There is no connection to the database.
-    pub fn connection(error: &PoolError) -> Self {
-        error!(reason = db::describe_pool(error), "no connection to the database");
+    pub fn connection(reason: String) -> Self {
+        error!(reason, "no connection to the database");
         let message = "the database cannot be reached";
         Self { untouched: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
     }
@@ -191,7 +190,7 @@ mod tests {
     #[test]
     fn only_what_did_nothing_may_be_sent_again() {
         let failures = [
-            (Failure::connection(&PoolError::Closed), 503, true),
+            (Failure::connection("a reason".into()), 503, true),
             (Failure::unauthorized(), 401, false),
             (Failure::internal("a reason".into()), 500, false),
         ];

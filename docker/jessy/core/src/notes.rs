@@ -54,12 +54,10 @@ pub async fn create(
         let found = format!("text has to have 1 to {TEXT_MAX} characters, found {length}");
         return Err(Failure::bad_request(found));
     }
-    let client = state.pool.get().await.map_err(|error| Failure::connection(&error))?;
+    let client = state.connections.get().await.map_err(Failure::connection)?;
     let statement = "INSERT INTO notes (text) VALUES ($1) RETURNING id, text, created_at";
-    let row = client
-        .query_one(statement, &[&note.text])
-        .await
-        .map_err(|error| Failure::query(&error))?;
+    let row =
+        client.query_one(statement, &[&note.text]).await.map_err(|error| Failure::query(&error))?;
     let note = Note::from(&row);
     state.counters.note_written(note.id);
     state.metrics.notes.inc();
@@ -72,22 +70,16 @@ pub async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<Vec<Note>>, Failure> {
     let limit = page.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_MAX);
-    let client = state.pool.get().await.map_err(|error| Failure::connection(&error))?;
+    let client = state.connections.get().await.map_err(Failure::connection)?;
     let statement = "SELECT id, text, created_at FROM notes ORDER BY id DESC LIMIT $1";
-    let rows = client
-        .query(statement, &[&limit])
-        .await
-        .map_err(|error| Failure::query(&error))?;
+    let rows = client.query(statement, &[&limit]).await.map_err(|error| Failure::query(&error))?;
     Ok(Json(rows.iter().map(Note::from).collect()))
 }
 
 pub async fn show(State(state): State<Shared>, Path(id): Path<i64>) -> Result<Json<Note>, Failure> {
-    let client = state.pool.get().await.map_err(|error| Failure::connection(&error))?;
+    let client = state.connections.get().await.map_err(Failure::connection)?;
     let statement = "SELECT id, text, created_at FROM notes WHERE id = $1";
-    let row = client
-        .query_opt(statement, &[&id])
-        .await
-        .map_err(|error| Failure::query(&error))?;
+    let row = client.query_opt(statement, &[&id]).await.map_err(|error| Failure::query(&error))?;
     row.map(|row| Json(Note::from(&row))).ok_or_else(|| Failure::not_found(format!("no note {id}")))
 }
 

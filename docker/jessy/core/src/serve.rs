@@ -32,7 +32,7 @@ pub async fn run(config: Config, version: &'static str) -> Result<(), String> {
     let app = Arc::new(App {
         version,
         instance: instance(),
-        pool: db::pool(&config.database)?,
+        connections: db::Connections::new(&config.database)?,
         token: config.api_token.ok_or("API_TOKEN is missing")?,
         counters,
         metrics: Metrics::new(version).map_err(|error| error.to_string())?,
