@@ -134,6 +134,7 @@ mod tests {
             user: "u".into(),
             name: "n".into(),
             password: Secret::new("not-a-real-one"),
+            wait: Duration::ZERO,
         };
         let connections = Connections::new(&database).unwrap();
         assert!(connections.refusal().is_none());
