@@ -31,7 +31,7 @@ class Counter:
 
     secrets: Path
     token: str
-    environment: str = "staging"
+    environment: str = lanes.STAGING
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -45,8 +45,8 @@ class Counter:
 
     def alone(self) -> contextlib.AbstractContextManager[None]:
         """Keep other lanes away from the hosts; a test of production has the fixture instead."""
-        ours = self.environment == "production"
-        return lanes.locked("production") if ours else contextlib.nullcontext()
+        ours = self.environment == lanes.PRODUCTION
+        return lanes.locked(lanes.PRODUCTION) if ours else contextlib.nullcontext()
 
     def variables(self, port: str = "8000") -> dict[str, Any]:
         """What differs from the project's own settings."""
@@ -55,7 +55,7 @@ class Counter:
             "maestro_stack_variables": {"counter": {"WEB_PORT": port}},
             "maestro_secrets": {"source": "directory", "path": str(self.secrets)},
         }
-        if self.environment == "production":
+        if self.environment == lanes.PRODUCTION:
             found |= {"approved_by": "tests", "maestro_waves": ["100%"]}
         return found
 
@@ -113,7 +113,7 @@ def counter(request: pytest.FixtureRequest, counters: dict[str, Counter]) -> Cou
 def prepared(environment: str, request: pytest.FixtureRequest) -> Counter:
     """The stack's images in the lab's registry, secrets of its own, hosts that never had it."""
     request.getfixturevalue("compose_release")
-    if environment == "production":
+    if environment == lanes.PRODUCTION:
         request.getfixturevalue("production_hosts")
     home = request.getfixturevalue("tmp_path_factory").mktemp("secrets")
     found = Counter(home, f"sentinel-{secrets.token_hex(16)}", environment)

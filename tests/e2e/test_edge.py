@@ -217,7 +217,6 @@ def test_a_new_edge_takes_over_under_requests(demo: lab.Run) -> None:
             thread.join()
     assert set(seen) == {200}
     assert seen[200] > 50
-    assert lab.playbook("playbooks/provision.yml", "-l", HOST).ok().changed(HOST) == [0]
 
 
 def test_an_edge_that_cannot_start_leaves_the_old_one_alone(demo: lab.Run) -> None:
