@@ -53,12 +53,14 @@ def make(home: Path, name: str, days: int) -> None:
             "old",
             ["shop: the key", "old.key does not belong to the certificate", "set edge"],
         ),
+        ("good", "torn", ["shop: the key", "torn.key cannot be read: it must be PEM"]),
         ("old", "old", ["shop: the certificate", "old.crt ended at 20", "set edge_certificate to"]),
     ],
 )
 def test_given_certificates(tmp_path: Path, certificate: str, key: str, words: list[str]) -> None:
     make(tmp_path, "good", 30)
     make(tmp_path, "old", -1)
+    (tmp_path / "torn.key").write_bytes((tmp_path / "good.key").read_bytes()[:80])
     (tmp_path / "play.yml").write_text(PLAY)
     said = {
         "edge_tls": "files",
