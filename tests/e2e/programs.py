@@ -23,9 +23,9 @@ def running(
     """
     name = package.partition("=")[0]
     home, unit = f"{HOME}/{name}", f"maestro-tests-{name}"
-    remove = f"systemctl stop {unit} 2>/dev/null; rm -rf {home}"
+    remove = f"systemctl stop {unit} 2>/dev/null; rm -rf {home}; rmdir {HOME} 2>/dev/null || :"
     fetch = (
-        f"{remove}; mkdir -p {home} && cd {home} && chmod 755 . && apt-get -qq update && "
+        f"{remove}; set -e; mkdir -p {home} && cd {home} && chmod 755 . && apt-get -qq update && "
         f"apt-get -qq -o APT::Sandbox::User=root download '{package}' && "
         f"dpkg-deb -x {name}_*.deb . && rm {name}_*.deb"
     )
