@@ -37,6 +37,9 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_rollback.py",
         "test_rotation.py",
         "test_secrecy.py",
+        "test_waves.py",
+        "test_canary.py",
+        "test_edge_tls.py",
         "test_lab.py",
     ),
     "molecule-0": (),  # scenarios by turns

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import lanes
 import pytest
 import yaml
 from counter import registry_password, write_secret
@@ -27,24 +31,27 @@ class Relay:
     secrets: Path
     key: str
     stacks: str = "tests/stacks"
+    environment: str = "staging"
     jobs: dict[str, int] = field(default_factory=dict)
 
     def arguments(self, *extra: str, **variables: str) -> list[str]:
         """What is said on the command line; ``variables`` are the stack's."""
-        said = {
+        said: dict[str, Any] = {
             "maestro_stacks_dir": self.stacks,
             "maestro_stack_variables": {STACK: variables},
             "maestro_secrets": {"source": "directory", "path": str(self.secrets)},
         }
+        if self.environment == "production":
+            said["approved_by"] = "tests"
         return ["-e", f"stack={STACK}", "-e", json.dumps(said), *extra]
 
-    def play(self, name: str, *extra: str, limit: str = "staging", **variables: str) -> lab.Run:
-        """Run a playbook for the stack."""
-        return lab.playbook(name, "-l", limit, *self.arguments(*extra, **variables))
+    def play(self, name: str, *extra: str, limit: str = "", **variables: str) -> lab.Run:
+        """Run a playbook for the stack, on all hosts of its environment unless it is told."""
+        return lab.playbook(
+            name, "-l", limit or self.environment, *self.arguments(*extra, **variables)
+        )
 
-    def deploy(
-        self, version: str = "", *extra: str, limit: str = "staging", **variables: str
-    ) -> lab.Run:
+    def deploy(self, version: str = "", *extra: str, limit: str = "", **variables: str) -> lab.Run:
         """Run deploy.yml; without a version, for the one that runs."""
         said = ("-e", f"version={version}") if version else ()
         return self.play("deploy.yml", *said, *extra, limit=limit, **variables)
@@ -123,18 +130,42 @@ def build(versions: tuple[str, ...] = VERSIONS[1:]) -> None:
 
 
 @pytest.fixture(scope="session")
-def relay(compose_release: str, tmp_path_factory: pytest.TempPathFactory) -> Relay:
-    """The stack with its images built; on no host yet."""
-    found = Relay(tmp_path_factory.mktemp("relay-secrets"), "")
+def relay_images(
+    compose_release: str, once: Callable[[str], contextlib.AbstractContextManager[bool]]
+) -> None:
+    """The stack's images in the lab's registry, built once for all processes."""
+    with once("relay-images") as first:
+        if first:
+            lab.run(
+                *("make", "images", "VERSION=v1", f"STACK={STACK}", "STACKS_DIR=tests/stacks")
+            ).ok()
+            build()
+
+
+def prepared(environment: str, home: Path) -> Relay:
+    """The stack with secrets of its own, on no host of an environment yet."""
+    found = Relay(home, "", environment=environment)
     found.new_key()
-    for environment in ("staging", "production"):
-        common = found.secrets / environment / "common"
-        write_secret(common / "registry_password", registry_password())
-    lab.run("make", "images", "VERSION=v1", f"STACK={STACK}", "STACKS_DIR=tests/stacks").ok()
-    build()
-    for host in (*lab.STAGING, *lab.PRODUCTION):
+    for name in ("staging", "production"):
+        write_secret(home / name / "common" / "registry_password", registry_password())
+    for host in lab.ENVIRONMENTS[environment]:
         lab.ssh(host, REMOVE)
     return found
+
+
+@pytest.fixture(scope="session")
+def relay(relay_images: None, tmp_path_factory: pytest.TempPathFactory) -> Relay:
+    """The stack with its images built; on no staging host yet."""
+    return prepared("staging", tmp_path_factory.mktemp("relay-secrets"))
+
+
+@pytest.fixture(scope="session")
+def relay_in_production(
+    production_hosts: None, relay_images: None, tmp_path_factory: pytest.TempPathFactory
+) -> Relay:
+    """The same for the production hosts."""
+    with lanes.locked("production"):
+        return prepared("production", tmp_path_factory.mktemp("relay-secrets"))
 
 
 @pytest.fixture(scope="session")

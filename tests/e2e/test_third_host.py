@@ -24,6 +24,7 @@ def three(relay: Relay) -> Iterator[Relay]:
     ways[THIRD] = dict(ways["staging-1"])
     INVENTORY.parent.mkdir(parents=True, exist_ok=True)
     INVENTORY.write_text(yaml.safe_dump(known))
+    lab.ssh(THIRD, REMOVE)
     lab.playbook("-i", str(INVENTORY), "playbooks/provision.yml", "-l", THIRD).ok()
     play(relay, "v1").ok()
     yield relay

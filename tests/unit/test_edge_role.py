@@ -15,17 +15,27 @@ ROLE = ROOT / "roles/edge"
 TEMPLATES = ROLE / "templates/etc/maestro/edge"
 
 
-def render(template: str, **variables: Any) -> Any:
-    known = {
-        **yaml.safe_load((ROLE / "defaults/main.yml").read_text()),
-        **yaml.safe_load((ROLE / "vars/main.yml").read_text()),
+def known(**variables: Any) -> dict[str, Any]:
+    """What the templates know."""
+    loader = DataLoader()
+    return {
+        **loader.load_from_file(str(ROLE / "defaults/main.yml"), trusted_as_template=True),
+        **loader.load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True),
         "ansible_managed": "managed",
         "__edge_certificate_file": {"stat": {"checksum": "c1"}},
         **variables,
     }
-    templar = Templar(loader=DataLoader(), variables=known)
-    text = (TEMPLATES / template).read_text()
-    return yaml.safe_load(templar.template(trust_as_template(text)))
+
+
+def text_of(template: str, **variables: Any) -> str:
+    """A template as it comes to a host."""
+    templar = Templar(loader=DataLoader(), variables=known(**variables))
+    return str(templar.template(trust_as_template((TEMPLATES / template).read_text())))
+
+
+def render(template: str, **variables: Any) -> Any:
+    """The same, read."""
+    return yaml.safe_load(text_of(template, **variables))
 
 
 def test_what_the_edge_logs_holds_no_secret() -> None:
@@ -54,7 +64,51 @@ def test_acme(server: str) -> None:
     assert acme["email"] == "ops@shop.test"
     assert acme["httpChallenge"] == {"entryPoint": "web"}
     assert acme.get("caServer", "") == server
-    assert "stores" not in render("dynamic/edge.yml.j2", **said)["tls"]
+    assert "caCertificates" not in acme
+
+
+def test_what_one_acme_server_issued_is_not_shown_for_another() -> None:
+    stored = {
+        render("traefik.yml.j2", edge_tls="acme", edge_acme_server=server)["certificatesResolvers"][
+            "acme"
+        ]["acme"]["storage"]
+        for server in ("", "https://acme.test/directory", "https://staging.acme.test/directory")
+    }
+    assert len(stored) == 3
+    assert "/etc/maestro/edge/acme/acme.json" in stored
+
+
+def test_acme_asks_for_the_names_of_the_edge() -> None:
+    said = {"edge_tls": "acme", "edge_hosts": ["shop.test", "www.shop.test"]}
+    assert render("dynamic/edge.yml.j2", **said)["tls"]["stores"]["default"] == {
+        "defaultGeneratedCert": {
+            "resolver": "acme",
+            "domain": {"main": "shop.test", "sans": ["www.shop.test"]},
+        }
+    }
+
+
+def test_an_acme_server_of_ones_own() -> None:
+    said = {"edge_tls": "acme", "edge_acme_ca": "-----BEGIN"}
+    acme = render("traefik.yml.j2", **said)["certificatesResolvers"]["acme"]["acme"]
+    assert acme["caCertificates"] == ["/etc/maestro/edge/certs/acme-ca.crt"]
+    assert text_of("traefik.yml.j2", **said) != text_of(
+        "traefik.yml.j2", **said | {"edge_acme_ca": "another"}
+    ), "the edge reads it once, when it starts"
+
+
+@pytest.mark.parametrize(
+    ("said", "authority"),
+    [
+        ({}, "/etc/maestro/edge/certs/ca.crt"),
+        ({"edge_tls": "files"}, ""),
+        ({"edge_tls": "acme"}, ""),
+        ({"edge_tls": "acme", "edge_acme_ca": "-----"}, "/etc/maestro/edge/certs/acme-ca.crt"),
+    ],
+)
+def test_whom_the_smoke_checks_believe(said: dict[str, str], authority: str) -> None:
+    templar = Templar(loader=DataLoader(), variables=known(**said))
+    assert templar.template(trust_as_template("{{ __edge_settings['authority'] }}")) == authority
 
 
 @pytest.mark.parametrize("kind", ["internal", "files"])
