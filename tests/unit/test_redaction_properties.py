@@ -126,6 +126,7 @@ def test_no_form_of_a_secret_survives(secret: str, form: str, before: str, after
 
 
 @given(mangled(), st.integers(1, 9))
+@example((["0000000@"], "\x1b[34mpassword\x1b[0000000@m=\x1b[32mhunter2\x1b[0m"), 1)
 def test_mangled_cases(mangled_case: tuple[list[str], str], size: int) -> None:
     """No input withholds a text, nothing changes the second time, a stream gives the same."""
     known, text = mangled_case

@@ -118,7 +118,7 @@ class Redactor:
             return self.mask
         return self.mask + "".join(match.group() for match in INVISIBLE.finditer(text))
 
-    def _find(self, text: str) -> list[Span]:
+    def _find(self, text: str, rounds: int = _ROUNDS) -> list[Span]:
         """Return the spans to mask; on any error that is everything."""
         try:
             plain = views.visible(text)
@@ -127,7 +127,14 @@ class Redactor:
                 return spans
             # A secret may hold such characters itself.
             whole, _ = self._registry.index.find(text)
-            return merge([*(plain.back(span) for span in spans), *whole])
+            seen = merge(plain.back(span) for span in spans)
+            found = merge([*seen, *whole])
+            if found == seen or not rounds:
+                return found
+            # Masked in the middle, such a sequence is none any more: more of the line is visible.
+            masked = Masked(text, found, self.mask)
+            more = self._find(masked.text, rounds - 1)
+            return merge([*found, *(masked.back(span) for span in more)])
         except Exception:  # noqa: BLE001
             return [(0, len(text))]
 
