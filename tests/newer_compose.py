@@ -2,7 +2,7 @@
 
 Debian's next release has it as a package that needs nothing else. Its plugin goes where the
 Engine's command looks first, so that the installed package stays as it is, and is taken away
-when the run ends.
+when the run ends. A mirror may lag behind: the signature counts, not the date.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ mirror=$(sed -n 's/^URIs: *//p; s/^deb \\(\\S*\\) .*/\\1/p' /etc/apt/sources.lis
 /etc/apt/sources.list 2>/dev/null | head -1)
 echo "deb $mirror {SUITE} main" > sources.list
 apt="-qq -o Dir::Etc::sourcelist=$home/sources.list -o Dir::Etc::sourceparts=- \
--o Dir::State::lists=$home/lists -o Dir::Cache=$home/cache -o APT::Sandbox::User=root"
+-o Dir::State::lists=$home/lists -o Dir::Cache=$home/cache -o APT::Sandbox::User=root \
+-o Acquire::Check-Valid-Until=false"
 apt-get $apt update >&2
 apt-get $apt download docker-compose >&2
 dpkg-deb --fsys-tarfile docker-compose_*.deb |
