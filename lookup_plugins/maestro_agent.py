@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
@@ -43,5 +44,8 @@ class LookupModule(LookupBase):
         built = agent_archive.build()
         if not path.exists() or path.read_bytes() != built:
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(built)
+            # In one step: another play may be reading it.
+            new = path.with_name(f".agent-{os.getpid()}.pyz")
+            new.write_bytes(built)
+            new.replace(path)
         return [str(path)]

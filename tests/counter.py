@@ -112,9 +112,9 @@ def counter(request: pytest.FixtureRequest, counters: dict[str, Counter]) -> Cou
 
 def prepared(environment: str, request: pytest.FixtureRequest) -> Counter:
     """The stack's images in the lab's registry, secrets of its own, hosts that never had it."""
-    request.getfixturevalue("compose_release")
     if environment == lanes.PRODUCTION:
         request.getfixturevalue("production_hosts")
+    request.getfixturevalue("compose_release")
     home = request.getfixturevalue("tmp_path_factory").mktemp("secrets")
     found = Counter(home, f"sentinel-{secrets.token_hex(16)}", environment)
     write_secret(found.token_file, found.token)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import re
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,20 +142,59 @@ def once(
 
 
 @pytest.fixture(scope="session")
-def production_hosts(demo: lab.Run) -> None:
+def production_hosts(lab_made: None) -> None:
     """The production hosts with the Engine and everything else, which the demo leaves bare."""
     with locked(PRODUCTION):
         lab.playbook("playbooks/provision.yml", "-l", PRODUCTION).ok()
 
 
+class Demo:
+    """`make demo`, run once for all processes of the tests; ``notes`` is a directory of all."""
+
+    def __init__(self, notes: Path) -> None:
+        self.said, self.ended = notes / "demo.txt", notes / "demo.rc"
+
+    def run(self) -> lab.Run:
+        """Run it, unless another process did or does."""
+        with locked("demo"):
+            if not self.ended.exists():
+                with self.said.open("w") as said:
+                    done = subprocess.run(
+                        ["make", "demo"],
+                        cwd=ROOT,
+                        env={**lab.surroundings(), "NO_COLOR": "1"},
+                        stdin=subprocess.DEVNULL,
+                        stdout=said,
+                        stderr=subprocess.STDOUT,
+                        timeout=1800,
+                        check=False,
+                    )
+                self.ended.write_text(str(done.returncode))
+        return lab.Run(["make", "demo"], int(self.ended.read_text()), self.said.read_text(), 0)
+
+    def until(self, step: str) -> None:
+        """Wait until it comes to a step, while another process runs it; else run it."""
+        while self.said.exists() and not self.ended.exists():
+            if f"\n== {step}" in self.said.read_text():
+                return
+            time.sleep(1)
+        self.run().ok()
+
+
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> lab.Run:
-    """`make demo`: a staging deployment of Jessy on lab hosts, made once for all processes."""
+def the_demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
+    """The demo, begun or not."""
     base = tmp_path_factory.getbasetemp()
-    note = (base if worker_id == "master" else base.parent) / "demo.json"
-    with locked("demo"):
-        if not note.exists():
-            made = lab.run("make", "demo", env={"NO_COLOR": "1"}, timeout=1800)
-            note.write_text(json.dumps({"rc": made.rc, "out": made.out}))
-    ended = json.loads(note.read_text())
-    return lab.Run(["make", "demo"], ended["rc"], ended["out"], 0).ok()
+    return Demo(base if worker_id == "master" else base.parent)
+
+
+@pytest.fixture(scope="session")
+def demo(the_demo: Demo) -> lab.Run:
+    """`make demo`: a staging deployment of Jessy on lab hosts."""
+    return the_demo.run().ok()
+
+
+@pytest.fixture(scope="session")
+def lab_made(the_demo: Demo) -> None:
+    """The lab with its registry and the secrets of its environments; the demo may go on."""
+    the_demo.until("Provision")

@@ -20,7 +20,7 @@ def scenario(name: str) -> object:
 
 
 @pytest.mark.parametrize("name", [scenario(name) for name in SCENARIOS])
-def test_scenario(name: str, demo: lab.Run) -> None:
+def test_scenario(name: str, lab_made: None) -> None:
     lab.run("make", "molecule", f"SCENARIO={name}", env={"NO_COLOR": "1"}).ok()
 
 
