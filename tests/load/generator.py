@@ -153,7 +153,7 @@ class Load:
     """The requests of one run."""
 
     def __init__(
-        self, edges: list[Edge], host: str, authority: Path, kinds: tuple[Kind, ...] = RELAY
+        self, edges: list[Edge], host: str, authority: Path, kinds: tuple[Kind, ...]
     ) -> None:
         self.report = Report(started=time.strftime("%H:%M:%S", time.gmtime()))
         self._edges, self._host, self._kinds = edges, host, kinds

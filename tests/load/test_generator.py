@@ -34,11 +34,11 @@ async def failures(
                 if answer in (None, CUT):
                     break
 
-    monkeypatch.setattr(generator, "KINDS", (kind,))
     monkeypatch.setattr(generator.ssl, "create_default_context", lambda **_: False)
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    load = generator.Load([generator.Edge("host", url, url)], "relay.test", Path("none"))
+    edges = [generator.Edge("host", url, url)]
+    load = generator.Load(edges, "relay.test", Path("none"), (kind,))
     report = await load.run(rate=20, seconds=len(answers) / 20)
     server.close()
     assert report.requests == len(answers)
@@ -75,7 +75,8 @@ def test_a_late_answer_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_refused_connection_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generator.ssl, "create_default_context", lambda **_: False)
     url = "http://127.0.0.1:1"
-    load = generator.Load([generator.Edge("host", url, url)], "relay.test", Path("none"))
+    edges = [generator.Edge("host", url, url)]
+    load = generator.Load(edges, "relay.test", Path("none"), (PAGE,))
     report = asyncio.run(load.run(rate=20, seconds=0.1))
     assert report.requests == 2
     assert all("Cannot connect" in str(item["what"]) for item in report.failures)
@@ -83,14 +84,16 @@ def test_a_refused_connection_is_counted(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_an_upload_that_does_not_arrive_whole_is_a_failure() -> None:
-    upload = next(kind for kind in generator.KINDS if kind.upload)
+    upload = next(kind for kind in generator.RELAY if kind.upload)
     whole = json.dumps({"received": generator.UPLOAD}).encode()
     assert generator.wrong(upload, 200, whole) == ""
     assert "did not arrive whole" in generator.wrong(upload, 200, b'{"received": 3}')
 
 
-def test_the_mix_is_the_same_each_time_and_has_all_kinds() -> None:
-    mixed = generator.schedule()
-    assert mixed == generator.schedule()
+@pytest.mark.parametrize("stack", generator.STACKS)
+def test_the_mix_is_the_same_each_time_and_has_all_kinds(stack: str) -> None:
+    kinds = generator.STACKS[stack]
+    mixed = generator.schedule(kinds)
+    assert mixed == generator.schedule(kinds)
     assert len(mixed) == 100
-    assert set(mixed) == set(generator.KINDS)
+    assert set(mixed) == set(kinds)
