@@ -115,12 +115,14 @@ def test_of_many_at_once_one_gets_it(layout: Layout, expired: bool) -> None:
 
 
 def test_a_lease_that_does_not_beat_expires(layout: Layout) -> None:
-    first = lease.acquire(layout, {**CLAIM, "limit": 0.4, "armed": False})
-    time.sleep(0.2)
+    first = lease.acquire(layout, {**CLAIM, "limit": 20, "armed": False})
+    age(layout, 25)
+    assert not lease.read(layout).held
     lease.beat(layout, first.token)
-    time.sleep(0.3)
     assert lease.read(layout).held
-    time.sleep(0.3)
+    age(layout, 15)
+    assert lease.read(layout).held
+    age(layout, 25)
     assert not lease.read(layout).held
     second = lease.acquire(layout, CI)
     with pytest.raises(lease.Lost, match="no longer this run's: ci"):
