@@ -276,9 +276,10 @@ class Registry:
         for spelling in forms.spellings(value):
             if len(spelling) >= SHORTEST and not is_stop_word(spelling):
                 self.index.add([(spelling, 0, 0)], whole=whole or len(spelling) < FREE)
-            squeezed = views.squeeze(spelling)
-            if len(spelling) > len(squeezed) >= FREE and not is_stop_word(squeezed):
-                self.squeezed.add([(squeezed, 0, 0)])
+            if " " in spelling or "\t" in spelling:
+                squeezed = views.squeeze(spelling)
+                if len(squeezed) >= FREE and not is_stop_word(squeezed):
+                    self.squeezed.add([(squeezed, 0, 0)])
         self.index.add(forms.encodings(value))
 
     def report(self) -> dict[str, str]:
