@@ -16,15 +16,17 @@ import contextlib
 import functools
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
 from ansible import constants
-from ansible._internal._datatag._tags import VaultedValue
+from ansible._internal._datatag._tags import SourceWasEncrypted, VaultedValue
 from ansible.errors import AnsibleError
 from ansible.executor import task_result
+from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.module_utils._internal._datatag import AnsibleTagHelper
 from ansible.parsing.vault import EncryptedString, VaultLib
 from ansible.plugins.loader import action_loader
@@ -127,6 +129,7 @@ def install() -> None:
     if constants.CALLBACKS_ENABLED:
         _wrap_other_callbacks()
     register_secrets(_environment())
+    register_secrets(_decrypted_before())
 
 
 Wrapper = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -262,6 +265,27 @@ def _leaves(value: Any, name: str) -> dict[str, str]:
     return {} if value is None or isinstance(value, bool) else {name: str(value)}
 
 
+def _decrypted_before() -> dict[str, str]:
+    """The secrets in files from a vault that were read before plugins were loaded.
+
+    These are `-e @FILE`, the variables of roles, and the playbook itself; Ansible's loader keeps
+    them. It belongs to who loads the plugins.
+    """
+    frame = sys._getframe()  # noqa: SLF001 -- nobody hands the loader to a callback
+    while frame := frame.f_back:  # type: ignore[assignment]
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, TaskQueueManager):
+            break
+    else:
+        return {}
+    found: dict[str, str] = {}
+    for path, tree in owner._loader._FILE_CACHE.items():  # noqa: SLF001
+        if SourceWasEncrypted.is_tagged_on(tree):
+            held = _in_tree(tree) if isinstance(tree, (Mapping, list)) else _vaulted(str(tree))
+            found.update({f"{path}: {name}": value for name, value in held.items()})
+    return found
+
+
 def _vaulted(text: str) -> dict[str, str]:
     """The secrets in what a vault held: one value, or a file of variables."""
     tree: Any = None
@@ -272,6 +296,10 @@ def _vaulted(text: str) -> dict[str, str]:
             tree = None
     if not isinstance(tree, (Mapping, list)):
         return {} if registry.is_plain(text) else {"a vaulted value": text}
+    return _in_tree(tree)
+
+
+def _in_tree(tree: Any) -> dict[str, str]:
     return {
         name: leaf
         for name, leaf in _leaves(tree, "vault").items()

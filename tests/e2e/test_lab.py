@@ -221,6 +221,8 @@ def test_a_lab_keeps_its_name_until_it_is_removed() -> None:
 
 def test_two_environments_share_no_connection() -> None:
     """A socket belongs to an address and a port, never to a host's name alone."""
-    dump = lab.run(".venv/bin/ansible-config", "dump", "--type", "connection", "--only-changed").ok()
+    dump = lab.run(
+        ".venv/bin/ansible-config", "dump", "--type", "connection", "--only-changed"
+    ).ok()
     assert "control_path" in dump.out
     assert "%C" in dump.out

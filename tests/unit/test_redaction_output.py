@@ -179,3 +179,34 @@ def test_harmless_output_is_changed_in_nothing(tmp_path: Path) -> None:
         assert HARMLESS["audit_second"][:16] in getattr(plain, channel), channel
     assert _normal(redacted.stdout) == _normal(plain.stdout)
     assert _normal(redacted.stderr) == _normal(plain.stderr)
+
+
+@pytest.mark.requirement("T7.4", "C9")
+def test_what_was_decrypted_before_plugins_were_loaded_is_masked(tmp_path: Path) -> None:
+    """Extra variables and those of a role come out of the vault before any plugin is there."""
+    mark = secrets.token_hex(8)
+    files = {
+        "extra.yml": f"in_extra: E1-{mark}-x\nword: production\n",
+        "roles/one/vars/main.yml": f"in_role: R1-{mark}-x\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(_vault(text, tmp_path))
+    tasks = [{"ansible.builtin.debug": {"msg": "{{ in_extra }} {{ in_role }} on {{ word }}"}}]
+    (tmp_path / "roles/one/tasks").mkdir()
+    (tmp_path / "roles/one/tasks/main.yml").write_text(json.dumps(tasks))
+    play = [{"hosts": "localhost", "gather_facts": False, "roles": ["one"]}]
+    (tmp_path / "play.yml").write_text(json.dumps(play))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    done = subprocess.run(
+        [TOOL / "ansible-playbook", tmp_path / "play.yml", "-i", "localhost,", "-c", "local", "-e",
+         f"@{tmp_path}/extra.yml"],
+        env=kept | {
+            "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+            "ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "key"),
+        },
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert mark not in done.stdout
+    # Ansible 2.22 masks the plain word of a vault by itself.
+    assert "*** *** on production" in done.stdout or MASKS_ITSELF
