@@ -31,7 +31,7 @@ class Relay:
     secrets: Path
     key: str
     stacks: str = "tests/stacks"
-    environment: str = "staging"
+    environment: str = lanes.STAGING
     jobs: dict[str, int] = field(default_factory=dict)
 
     def arguments(self, *extra: str, **variables: str) -> list[str]:
@@ -41,7 +41,7 @@ class Relay:
             "maestro_stack_variables": {STACK: variables},
             "maestro_secrets": {"source": "directory", "path": str(self.secrets)},
         }
-        if self.environment == "production":
+        if self.environment == lanes.PRODUCTION:
             said["approved_by"] = "tests"
         return ["-e", f"stack={STACK}", "-e", json.dumps(said), *extra]
 
@@ -146,7 +146,7 @@ def prepared(environment: str, home: Path) -> Relay:
     """The stack with secrets of its own, on no host of an environment yet."""
     found = Relay(home, "", environment=environment)
     found.new_key()
-    for name in ("staging", "production"):
+    for name in (lanes.STAGING, lanes.PRODUCTION):
         write_secret(home / name / "common" / "registry_password", registry_password())
     for host in lab.ENVIRONMENTS[environment]:
         lab.ssh(host, REMOVE)
@@ -156,7 +156,7 @@ def prepared(environment: str, home: Path) -> Relay:
 @pytest.fixture(scope="session")
 def relay(relay_images: None, tmp_path_factory: pytest.TempPathFactory) -> Relay:
     """The stack with its images built; on no staging host yet."""
-    return prepared("staging", tmp_path_factory.mktemp("relay-secrets"))
+    return prepared(lanes.STAGING, tmp_path_factory.mktemp("relay-secrets"))
 
 
 @pytest.fixture(scope="session")
@@ -164,8 +164,8 @@ def relay_in_production(
     production_hosts: None, relay_images: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Relay:
     """The same for the production hosts."""
-    with lanes.locked("production"):
-        return prepared("production", tmp_path_factory.mktemp("relay-secrets"))
+    with lanes.locked(lanes.PRODUCTION):
+        return prepared(lanes.PRODUCTION, tmp_path_factory.mktemp("relay-secrets"))
 
 
 @pytest.fixture(scope="session")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from unit.local_play import local_play
 
-ROOT = Path(__file__).parents[2]
 PLAY = """
 - hosts: shop
   gather_facts: false
@@ -67,17 +64,7 @@ def test_given_certificates(tmp_path: Path, certificate: str, key: str, words: l
         "edge_certificate": str(tmp_path / f"{certificate}.crt"),
         "edge_certificate_key": str(tmp_path / f"{key}.key"),
     }
-    done = subprocess.run(
-        [
-            *(Path(sys.executable).with_name("ansible-playbook"), tmp_path / "play.yml"),
-            *("-i", "shop,", "-e", "ansible_connection=local", "-e", json.dumps(said)),
-        ],
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_COLOR": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = local_play(tmp_path / "play.yml", "shop", "-e", json.dumps(said))
     shown = " ".join((done.stdout + done.stderr).split())
     assert (done.returncode == 0) == (not words), shown
     assert [word for word in words if word not in shown] == [], shown

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from unit.local_play import local_play
+
 # As a wave of the role does it, once for each host: in the first the other has nothing to do.
 PLAY = """
 - hosts: a, b
@@ -36,17 +34,7 @@ def run(home: Path, fails: str) -> str:
     """Play two waves of one host each; ``fails`` does not roll."""
     (home / "play.yml").write_text(PLAY)
     (home / "wave.yml").write_text(WAVE.replace("FAILS", repr(fails)))
-    done = subprocess.run(
-        [
-            *(Path(sys.executable).with_name("ansible-playbook"), home / "play.yml"),
-            *("-i", "a,b,", "-e", "ansible_connection=local"),
-        ],
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_COLOR": "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = local_play(home / "play.yml", "a,b")
     return done.stdout + done.stderr
 
 
