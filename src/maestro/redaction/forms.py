@@ -24,7 +24,8 @@ Form = tuple[str, int, int]
 
 _GAPS = re.compile(r"(?<=\S)(?:[ \t]+[#>|]?|[#>|])[ \t]*(?=\S)")
 _MOST_GAPS = 12
-_LONG_ENOUGH = 8
+# Shorter ones would be found where the secret is not.
+_LONG_ENOUGH = 7
 _TO_URL = str.maketrans("+/", "-_")
 
 
@@ -110,11 +111,14 @@ def spellings(text: str) -> list[str]:
             # Wrapped there, it lacks what is taken for a line's beginning when lines are joined.
             for gap in islice(_GAPS.finditer(spelling), _MOST_GAPS):
                 found[spelling[: gap.start()] + spelling[gap.end() :]] = None
-        # At the beginning of a line, what looks like the line's prefix is gone as well.
+        # At the beginning of a line, what looks like the line's prefix is gone as well; so is the
+        # last character where it came onto the next line alone.
+        bares = []
         if "|" in spelling or spelling[:1] in ("#", ">"):
-            bare = join("\n" + spelling)
-            if len(bare) >= _LONG_ENOUGH:
-                found[bare] = None
+            bares.append(join("\n" + spelling))
+        if spelling[-1:] in ("#", ">", "|"):
+            bares.append(spelling[:-1])
+        found |= dict.fromkeys(bare for bare in bares if len(bare) >= _LONG_ENOUGH)
     return [spelling for spelling in found if spelling]
 
 
