@@ -113,8 +113,9 @@ unit: venv-dev ## Run the tests that need no host
 requirements: venv-dev ## Show which commitments are proven and which are pending
 	@$(BIN)/python tests/traceability.py
 
-bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task
-	@$(BIN)/python benchmarks/noop.py $(LIMIT)
+ROUNDS ?= 5
+bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task: ROUNDS=5
+	@$(BIN)/python benchmarks/noop.py $(LIMIT) --rounds $(ROUNDS)
 
 .PHONY: bench-roll bench-rollback
 bench-roll: venv-dev ## Measure replacing one service against the bare commands that do the same

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,16 @@ class Counter:
     secrets: Path
     token: str
     environment: str = lanes.STAGING
+    only: str = ""  # one of its hosts, where one is enough
+
+    def on(self, host: str) -> Counter:
+        """The same for one host."""
+        return replace(self, only=host)
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """The hosts of the environment."""
-        return lab.ENVIRONMENTS[self.environment]
+        return (self.only,) if self.only else lab.ENVIRONMENTS[self.environment]
 
     @property
     def token_file(self) -> Path:
@@ -69,13 +75,16 @@ class Counter:
 
     def play(self, name: str, *words: str, limit: str = "") -> lab.Run:
         """Run a playbook on the environment's hosts."""
-        return lab.playbook(name, "-l", limit or self.environment, *words)
+        return lab.playbook(name, "-l", limit or self.only or self.environment, *words)
 
     def serve(self, *versions: str) -> None:
         """Let the last of these versions serve on every host, over the one before it."""
-        if any(self.served(host)[-len(versions) :] != list(versions) for host in self.hosts):
-            for version in versions:
-                self.deploy("-e", f"version={version}").ok()
+        serving = [self.served(host) for host in self.hosts]
+        if all(found[-len(versions) :] == list(versions) for found in serving):
+            return
+        there = len(versions) > 1 and all(found[-1:] == [versions[0]] for found in serving)
+        for version in versions[1:] if there else versions:
+            self.deploy("-e", f"version={version}").ok()
 
     def served(self, host: str) -> list[str]:
         """The version before, if there was one, and the version that serves."""
@@ -110,6 +119,17 @@ def counter(request: pytest.FixtureRequest, counters: dict[str, Counter]) -> Cou
     return counters[environment]
 
 
+@pytest.fixture(scope="session")
+def counter_images(
+    lab_made: None, once: Callable[[str], contextlib.AbstractContextManager[bool]]
+) -> None:
+    """Its images in the lab's registry, built once for all processes."""
+    with once("counter-images") as first:
+        if first:
+            lab.run("make", "images", "VERSION=v1", "STACK=counter", "STACKS_DIR=tests/stacks").ok()
+            build_variants()
+
+
 def prepared(environment: str, request: pytest.FixtureRequest) -> Counter:
     """The stack's images in the lab's registry, secrets of its own, hosts that never had it."""
     if environment == lanes.PRODUCTION:
@@ -119,10 +139,7 @@ def prepared(environment: str, request: pytest.FixtureRequest) -> Counter:
     found = Counter(home, f"sentinel-{secrets.token_hex(16)}", environment)
     write_secret(found.token_file, found.token)
     write_secret(home / environment / "common" / "registry_password", registry_password())
-    with request.getfixturevalue("once")("counter-images") as first:
-        if first:
-            lab.run("make", "images", "VERSION=v1", "STACK=counter", "STACKS_DIR=tests/stacks").ok()
-            build_variants()
+    request.getfixturevalue("counter_images")
     with found.alone():
         for host in found.hosts:
             lab.ssh(host, REMOVE)

@@ -86,22 +86,22 @@ def test_a_new_version_replaces_what_changed_and_keeps_the_rest(deployed: Counte
 
 
 def test_a_changed_value_replaces_only_its_readers(deployed: Counter) -> None:
-    before = {host: lab.containers(host, "counter") for host in lab.STAGING}
+    host = lab.STAGING[0]
+    before = lab.containers(host, "counter")
     token = deployed.token_file
     write_secret(token, "another-sentinel-0123456789")
     try:
-        run = deployed.deploy().ok()
+        run = deployed.deploy(limit=host).ok()
         assert "app_token (changed)" in run.out
         assert "another-sentinel" not in run.out
-        for host in lab.STAGING:
-            after = lab.containers(host, "counter")
-            assert after["redis"] == before[host]["redis"]
-            assert after["web"] != before[host]["web"]
-            same = deployed.answer(host, "/token", "-H", "X-Token: another-sentinel-0123456789")
-            assert same == {"same": True}
+        after = lab.containers(host, "counter")
+        assert after["redis"] == before["redis"]
+        assert after["web"] != before["web"]
+        same = deployed.answer(host, "/token", "-H", "X-Token: another-sentinel-0123456789")
+        assert same == {"same": True}
     finally:
         write_secret(token, deployed.token)
-        deployed.deploy().ok()
+        deployed.deploy(limit=host).ok()
 
 
 def test_a_setting_replaces_only_what_uses_it(deployed: Counter) -> None:

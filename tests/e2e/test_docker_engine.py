@@ -13,7 +13,9 @@ HOST = "production-2"
 
 
 def provision(*arguments: str) -> lab.Run:
-    return lab.playbook("playbooks/provision.yml", "-l", HOST, *arguments)
+    return lab.playbook(
+        "playbooks/provision.yml", "-l", HOST, "--tags", "docker_engine", *arguments
+    )
 
 
 def state() -> str:

@@ -17,6 +17,7 @@ import yaml
 from e2e import lab
 
 HOST = "staging-1"
+PROVISION = ("playbooks/provision.yml", "-l", HOST, "--tags", "edge")
 AUTHORITY = lab.PROJECT / ".lab/ca.crt"
 
 
@@ -207,10 +208,10 @@ def test_a_new_edge_takes_over_under_requests(demo: lab.Run) -> None:
     for thread in clients:
         thread.start()
     try:
-        run = lab.playbook("playbooks/provision.yml", "-l", HOST, "-e", "edge_grace=30").ok()
+        run = lab.playbook(*PROVISION, "-e", "edge_grace=30").ok()
         assert run.changed(HOST)[0] > 0
         assert lab.inspect(HOST, "maestro-edge")["Id"] != before
-        lab.playbook("playbooks/provision.yml", "-l", HOST).ok()
+        lab.playbook(*PROVISION).ok()
     finally:
         stop.set()
         for thread in clients:
@@ -221,16 +222,15 @@ def test_a_new_edge_takes_over_under_requests(demo: lab.Run) -> None:
 
 def test_an_edge_that_cannot_start_leaves_the_old_one_alone(demo: lab.Run) -> None:
     before = lab.inspect(HOST, "maestro-edge")["Id"]
-    provision = ["playbooks/provision.yml", "-l", HOST, "-e"]
-    lab.playbook(*provision, "edge_image=registry.test:5000/none:1").failed(
+    lab.playbook(*PROVISION, "-e", "edge_image=registry.test:5000/none:1").failed(
         "the edge's image cannot be pulled", "registry.test:5000/none:1"
     )
-    lab.playbook(*provision, "edge_image=registry.test:5000/postgres:17-2").failed(
+    lab.playbook(*PROVISION, "-e", "edge_image=registry.test:5000/postgres:17-2").failed(
         "the edge does not come up: it ended with exit code"
     )
     assert lab.inspect(HOST, "maestro-edge")["Id"] == before
     assert ask("/api/health")[0] == 200
-    assert lab.playbook("playbooks/provision.yml", "-l", HOST).ok().changed(HOST) == [0]
+    assert lab.playbook(*PROVISION).ok().changed(HOST) == [0]
 
 
 # Takes addresses until one of them is $1: the Engine gives the lowest that is free.

@@ -51,11 +51,12 @@ def settled(deployed: Counter) -> Iterator[None]:
 )
 @pytest.mark.requirement("T3.2", "C7")
 def test_a_broken_version_is_put_back(serves_v1: Counter, version: str, words: list[str]) -> None:
-    before = [lab.containers(host, "counter") for host in lab.STAGING]
-    run = serves_v1.deploy("-e", f"version={version}", "-vvv", "--diff")
+    host = lab.STAGING[0]
+    before = lab.containers(host, "counter")
+    run = serves_v1.deploy("-e", f"version={version}", "-vvv", "--diff", limit=host)
     run.failed(*words, "serves")
     if "no service was replaced" in words:
-        assert [lab.containers(host, "counter") for host in lab.STAGING] == before
+        assert lab.containers(host, "counter") == before
     assert serves_v1.token not in run.out
     assert "***" in run.out or "[redacted" in run.out.lower()
 

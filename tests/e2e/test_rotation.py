@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,54 +29,65 @@ def holders(host: str, value: str) -> list[str]:
     return found.split()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def settled(production_hosts: None, deployed: Counter) -> Iterator[None]:
+    """What served before serves again afterwards."""
+    yield
+    with deployed.alone():
+        deployed.deploy("-e", "version=v1").ok()
+
+
 @pytest.fixture
-def token(deployed: Counter):
-    """Where the stack's secret stands; what served before serves again afterwards."""
+def one(deployed: Counter) -> Counter:
+    """The stack on one host: what holds there holds on the other."""
+    return deployed.on(deployed.hosts[0])
+
+
+@pytest.fixture
+def token(deployed: Counter) -> Iterator[Path]:
+    """Where the stack's secret stands; it holds the same afterwards."""
     path = deployed.token_file
     yield path
     write_secret(path, deployed.token)
-    deployed.deploy("-e", "version=v1").ok()
 
 
-def test_the_new_value_reaches_its_readers_and_no_other_service(
-    deployed: Counter, token: Path
-) -> None:
-    before = {host: lab.containers(host, "counter") for host in deployed.hosts}
-    old = {host: lab.manifest(host, "counter") for host in deployed.hosts}
+def test_the_new_value_reaches_its_readers_and_no_other_service(one: Counter, token: Path) -> None:
+    before = {host: lab.containers(host, "counter") for host in one.hosts}
+    old = {host: lab.manifest(host, "counter") for host in one.hosts}
     value = f"rotated-{secrets.token_hex(12)}"
     write_secret(token, value)
-    planned = rotate(deployed, "--check").ok()
-    assert planned.changed(*deployed.hosts) == [1, 1]
-    assert [lab.manifest(host, "counter") for host in deployed.hosts] == list(old.values())
-    run = rotate(deployed, "-e", "secret=app_token", "-vvv", "--diff").ok()
-    for host in deployed.hosts:
+    planned = rotate(one, "--check").ok()
+    assert planned.changed(*one.hosts) == [1]
+    assert [lab.manifest(host, "counter") for host in one.hosts] == list(old.values())
+    run = rotate(one, "-e", "secret=app_token", "-vvv", "--diff").ok()
+    for host in one.hosts:
         after = lab.containers(host, "counter")
         assert after["redis"] == before[host]["redis"]
         assert after["web"] != before[host]["web"]
-        assert deployed.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}
+        assert one.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}
         manifest = lab.manifest(host, "counter")
         assert manifest["rotated"] == ["app_token"]
         assert manifest["previous"] == old[host]["id"]
         assert manifest["version"] == old[host]["version"]
         assert len(holders(host, value)) == 1
-        assert holders(host, deployed.token) == [], "no version with the old value is left"
+        assert holders(host, one.token) == [], "no version with the old value is left"
         for place, command in PLACES.items():
-            for sentinel in (value, deployed.token):
+            for sentinel in (value, one.token):
                 assert search(host, sentinel, command) == "", f"{place} on {host}"
-    for sentinel in (value, deployed.token):
+    for sentinel in (value, one.token):
         assert not [form for form in forms(sentinel) if form in run.out]
-    same = rotate(deployed).ok()
-    assert same.changed(*deployed.hosts) == [0, 0]
-    rotate(deployed, "-e", "secret=app_token").failed("app_token has no new value")
+    same = rotate(one).ok()
+    assert same.changed(*one.hosts) == [0]
+    rotate(one, "-e", "secret=app_token").failed("app_token has no new value")
     # The release before needs the value that was destroyed: it comes back with the newest.
-    back = deployed.play("playbooks/rollback.yml", *deployed.arguments()).ok()
+    back = one.play("playbooks/rollback.yml", *one.arguments()).ok()
     assert "the old one was destroyed when it was rotated" in back.out
-    for host in deployed.hosts:
+    for host in one.hosts:
         manifest = lab.manifest(host, "counter")
         assert manifest["rolled_back_to"] == old[host]["id"]
-        assert deployed.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}
-    settled = deployed.deploy().ok()
-    assert settled.changed(*deployed.hosts) == [0, 0]
+        assert one.answer(host, "/token", "-H", f"X-Token: {value}") == {"same": True}
+    settled = one.deploy().ok()
+    assert settled.changed(*one.hosts) == [0]
 
 
 def test_a_name_that_is_no_secret_of_the_stack(deployed: Counter) -> None:
@@ -108,21 +120,21 @@ def shown(path: Path) -> str:
     return lab.run(".venv/bin/ansible-vault", "view", str(path)).ok().out
 
 
-def test_all_of_a_vault_is_rotated_at_once(deployed: Counter, token: Path) -> None:
-    words, path = vault(deployed)
-    deployed.play("deploy.yml", *words).ok()
+def test_all_of_a_vault_is_rotated_at_once(one: Counter, token: Path) -> None:
+    words, path = vault(one)
+    one.play("deploy.yml", *words).ok()
     before, old = path.read_bytes(), shown(path)
-    planned = deployed.play(PLAYBOOK, *words, "--check").ok()
-    assert planned.changed(*deployed.hosts) == [1, 1]
+    planned = one.play(PLAYBOOK, *words, "--check").ok()
+    assert planned.changed(*one.hosts) == [1]
     assert path.read_bytes() == before
-    run = deployed.play(PLAYBOOK, *words, "-vvv").ok()
+    run = one.play(PLAYBOOK, *words, "-vvv").ok()
     new = shown(path)
     assert new != old
     assert [file.name for file in path.parent.iterdir() if file.name.startswith(".")] == []
     values = [text.split(": ")[1].strip().strip('"') for text in (old, new)]
     assert not [form for value in values for form in forms(value) if form in run.out]
-    for host in deployed.hosts:
-        assert deployed.answer(host, "/token", "-H", f"X-Token: {values[1]}") == {"same": True}
+    for host in one.hosts:
+        assert one.answer(host, "/token", "-H", f"X-Token: {values[1]}") == {"same": True}
 
 
 def test_a_rotation_that_fails_leaves_the_old_values_everywhere(

@@ -100,23 +100,24 @@ def left_on_the_controller(value: str, allowed: Path) -> list[Path]:
 
 @pytest.mark.requirement("C4", "T7.5", "D54")
 def test_a_new_value_shows_nowhere(deployed: Counter) -> None:
+    one = deployed.on(deployed.hosts[0])
     value = f"canary+{secrets.token_hex(12)}/%&\"'x"
-    path = deployed.token_file
-    watches = [Watch(host, value) for host in deployed.hosts]
+    path = one.token_file
+    watches = [Watch(host, value) for host in one.hosts]
     for watch in watches:
         watch.start()
     try:
         write_secret(path, value)
-        good = deployed.deploy("-vvv", "--diff").ok()
-        bad = deployed.deploy("-e", "version=unhealthy-1", "-vvv", "--diff").failed("web")
-        for host in deployed.hosts:
+        good = one.deploy("-vvv", "--diff").ok()
+        bad = one.deploy("-e", "version=unhealthy-1", "-vvv", "--diff").failed("web")
+        for host in one.hosts:
             lab.ssh(host, "touch /dev/shm/stop")
         for watch in watches:
             watch.join(60)
             assert watch.found == "", watch.host
         for run in (good, bad):
             assert not [form for form in forms(value) if form in run.out]
-        for host in deployed.hosts:
+        for host in one.hosts:
             token = search(
                 host,
                 value,
@@ -127,12 +128,12 @@ def test_a_new_value_shows_nowhere(deployed: Counter) -> None:
             assert token.startswith("/opt/maestro/counter/secrets/app_token/")
             for place, command in PLACES.items():
                 assert search(host, value, command) == "", f"{place} on {host}"
-        assert not left_on_the_controller(value, deployed.secrets)
+        assert not left_on_the_controller(value, one.secrets)
     finally:
-        for host in deployed.hosts:
+        for host in one.hosts:
             lab.ssh(host, "rm -f /dev/shm/stop /dev/shm/w")
-        write_secret(path, deployed.token)
-        deployed.deploy().ok()
+        write_secret(path, one.token)
+        one.deploy().ok()
 
 
 def test_the_search_would_find_a_leak(deployed: Counter) -> None:
