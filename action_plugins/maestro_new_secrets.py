@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,7 @@ from maestro.secrets import VaultSource
 
 
 class ActionModule(ActionBase):
-    """``state: made`` chooses and makes; ``settled`` ends it by how the hosts fared."""
+    """``state`` by turns: ``chosen``, ``made`` for a round, ``settled`` by how the hosts fared."""
 
     _requires_connection = False
 
@@ -31,11 +32,15 @@ class ActionModule(ActionBase):
                 path = source.files[-1]
                 # Ansible's loader has no public way to the passwords it was given.
                 vault = rotation.Vault(path, source.title, self._loader._vault.secrets)  # noqa: SLF001
-            if args["state"] == "made":
+            hostvars = (task_vars or {})["hostvars"]
+            if args["state"] == "chosen":
+                result.update(_choose(args, vault, hostvars))
+            elif args["state"] == "made":
                 result.update(self._make(args, vault))
-            elif vault is not None:
-                keep = rotation.serves(args["plan"], args["hosts"], (task_vars or {})["hostvars"])
-                result["changed"] = vault.settle(keep=keep)
+            else:
+                kept = rotation.serves(args["plan"], args["hosts"], hostvars)
+                result["kept"] = kept
+                result["changed"] = vault is not None and vault.settle(keep=kept)
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
         except AnsibleError as error:
@@ -43,11 +48,23 @@ class ActionModule(ActionBase):
         return result
 
     def _make(self, args: dict[str, Any], vault: rotation.Vault | None) -> dict[str, Any]:
-        named = [name for name in str(args["names"]).replace(",", " ").split() if name]
-        own = vault.values() if vault is not None else None
-        where = vault.where if vault is not None else ""
-        choice = rotation.choose(named, args["request"]["secret_names"], own, where)
-        writes = vault is not None and bool(choice.fresh) and not self._task.check_mode
+        names, chosen = args["names"], args["chosen"]
+        fresh = [name for name in chosen["fresh"] if name in names]
+        writes = vault is not None and bool(fresh) and not self._task.check_mode
         if vault is not None and writes:
-            vault.renew(choice.fresh)
-        return {**asdict(choice), "named": named, "changed": writes}
+            vault.renew(fresh)
+        notes = chosen["notes"] if names == chosen["rounds"][0] else []
+        return {"names": names, "fresh": fresh, "notes": notes, "changed": writes}
+
+
+def _choose(
+    args: dict[str, Any], vault: rotation.Vault | None, hostvars: Mapping[str, Any]
+) -> dict[str, Any]:
+    named = [name for name in str(args["names"]).replace(",", " ").split() if name]
+    own = vault.values() if vault is not None else None
+    where = vault.where if vault is not None else ""
+    choice = rotation.choose(named, args["request"]["secret_names"], own, where)
+    found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
+    rounds = rotation.rounds(choice, named, controller.reached(found))
+    controller.check_one_plan(str(args["approved_plan"]), [", ".join(names) for names in rounds])
+    return {**asdict(choice), "rounds": rounds}

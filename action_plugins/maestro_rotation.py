@@ -19,7 +19,6 @@ class ActionModule(DecisionAction):
             stack=str(args["request"]["stack"]),
             environment=str(args["request"]["environment"]),
             choice=rotation.Choice(made["names"], made["fresh"], made["notes"]),
-            named=made["named"],
             approved_by=str(args["request"]["approved_by"]),
             dry=self._task.check_mode,
         )

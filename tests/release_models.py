@@ -12,8 +12,8 @@ FIRST, SECOND, THIRD = (f"2026010{day}T120000Z-000{day}" for day in (1, 2, 3))
 def release(name: str, version: str, previous: str = "", **changes: Any) -> dict[str, Any]:
     """A release as a host keeps it: its manifest, and its Compose file under ``text``."""
     model = changes.pop("model", None) or models.shop(version)
-    secret = changes.pop("secret", FIRST)
-    rendered = models.rendered(model, secrets={"db_password": secret})
+    secrets = {"db_password": changes.pop("secret", FIRST), **changes.pop("more_secrets", {})}
+    rendered = models.rendered(model, secrets=secrets)
     return {
         "id": name,
         "version": version,

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,17 @@ def reached(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, An
         ]
     )
     return states
+
+
+def check_one_plan(approved: str, rounds: Sequence[str]) -> None:
+    """Refuse an approval of one plan for a rotation in several rounds of these secrets."""
+    if approved and len(rounds) > 1:
+        raise MaestroError(
+            f"the approval is for one plan, and this rotation takes {len(rounds)}, one after the "
+            f"other: {'; '.join(rounds)}",
+            where="-e approved_plan",
+            fix="rotate them one by one (-e secret=NAME), each with the approval of its plan",
+        )
 
 
 def check_approval(approved: str, found: str) -> None:

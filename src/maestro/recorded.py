@@ -100,6 +100,17 @@ def with_secrets(rendered: Rendered, versions: Mapping[str, str]) -> Rendered:
     )
 
 
+def readers(rendered: Rendered) -> dict[str, set[str]]:
+    """Which services read each secret; a migration is none."""
+    files = rendered.compose.get("secrets") or {}
+    found: dict[str, set[str]] = {}
+    for service in rendered.services:
+        for item in rendered.compose["services"][service].get("secrets") or []:
+            name = PurePosixPath(files[item["source"]]["file"]).parts[-3]
+            found.setdefault(name, set()).add(service)
+    return found
+
+
 def without_migrations(rendered: Rendered) -> Rendered:
     """The release for a plan that runs no migration, so that none of their images is needed."""
     return replace(rendered, migrations={})

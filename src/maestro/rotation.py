@@ -1,4 +1,4 @@
-"""Rotating secrets: new values where Maestro keeps them, and a release in which they are new."""
+"""Rotating secrets: new values where Maestro keeps them, and releases in which they are new."""
 
 from __future__ import annotations
 
@@ -77,6 +77,29 @@ def _made(value: object) -> bool:
     return isinstance(value, str) and bool(MADE.match(value))
 
 
+def rounds(
+    choice: Choice, named: Sequence[str], states: Mapping[str, Mapping[str, Any]]
+) -> list[list[str]]:
+    """The names that are new, by the releases that bring them, one release after the other.
+
+    Those that several services share come one by one: for seconds both values of such a secret are
+    in use, and who has the old one finds another service that takes it only as long as that one
+    has all else it needs. ``states`` are as for `decide`; a name without a new value raises
+    `MaestroError`.
+    """
+    serving = [state for state in states.values() if state["release"]]
+    new = sorted({name for state in serving for name in _changed(choice, state)})
+    _nothing_new(named, new)
+    read_by: dict[str, set[str]] = {}
+    for state in serving:
+        text = str(state["compose"].get(state["release"]["id"], ""))
+        for name, services in recorded.readers(recorded.read(state["release"], text)).items():
+            read_by.setdefault(name, set()).update(services)
+    apart = [name for name in new if len(read_by.get(name, ())) > 1][1:]
+    first = [name for name in new if name not in apart]
+    return [first or choice.names, *([name] for name in apart)]
+
+
 class Vault:
     """The stack's own vault file while its values are exchanged.
 
@@ -136,12 +159,11 @@ def serves(plan: Any, hosts: Sequence[str], hostvars: Mapping[str, Any]) -> bool
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for: ``named`` are the secrets the user named, if any."""
+    """What is asked for: of one round, see `rounds`."""
 
     stack: str
     environment: str
     choice: Choice
-    named: Sequence[str] = ()
     approved_by: str = ""
     dry: bool = False
 
@@ -164,8 +186,6 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
             where = f"{host}: {problem.where}" if problem.where else host
             problems.append(MaestroError(problem.what, where=where, fix=problem.fix))
     raise_all(problems)
-    changed = {name for _, _, names in found.values() for name in names}
-    _nothing_new(asked, changed)
     decision.plans = [plan for plan, _, _ in found.values()]
     if not asked.dry:
         raise_all([p for plan in decision.plans for p in deploy.held(plan, states[plan.host])])
@@ -195,12 +215,7 @@ def _on(
     rendered = recorded.read(release, text)
     for facts in rendered.services.values():
         facts.setdefault("exchange", updates.rules({}, routed=False))
-    changed = [
-        name
-        for name in asked.choice.names
-        if name in release["secrets"]
-        and (name in asked.choice.fresh or not state["secrets"].get(name, ""))
-    ]
+    changed = _changed(asked.choice, state)
     if changed:
         rendered = recorded.with_secrets(rendered, dict.fromkeys(changed, new))
     plan = planning.decide(
@@ -220,9 +235,19 @@ def _on(
     return plan, rendered, changed
 
 
-def _nothing_new(asked: Asked, changed: set[str]) -> None:
+def _changed(choice: Choice, state: Mapping[str, Any]) -> list[str]:
+    """Names that a host's release reads, and whose value is new to the host or about to be."""
+    return [
+        name
+        for name in choice.names
+        if name in state["release"]["secrets"]
+        and (name in choice.fresh or not state["secrets"].get(name, ""))
+    ]
+
+
+def _nothing_new(named: Sequence[str], new: Sequence[str]) -> None:
     """Refuse names whose value is still the one that runs on every host."""
-    same = sorted(set(asked.named) - changed)
+    same = sorted(set(named) - set(new))
     if same:
         raise MaestroError(
             f"{', '.join(same)} has no new value: the one found is the one that runs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import threading
 
@@ -73,6 +74,19 @@ def test_a_new_version_keeps_the_database_and_its_data(demo: lab.Run) -> None:
     run = lab.playbook("deploy.yml", "-l", "staging").ok()
     assert run.changed(*lab.STAGING) == [0, 0]
     lab.playbook("deploy.yml", "-l", "staging", "-e", "version=demo").ok()
+
+
+def test_all_secrets_are_rotated_one_after_the_other(demo: lab.Run) -> None:
+    before = {host: lab.manifest(host, "jessy") for host in lab.STAGING}
+    run = lab.playbook("playbooks/rotate_secrets.yml", "-l", "staging").ok()
+    assert len(re.findall(r"^\s*plan [0-9a-f]{12}\b", run.out, re.MULTILINE)) == 2
+    for host, url in urls().items():
+        last = lab.manifest(host, "jessy")
+        path = f"/opt/maestro/jessy/releases/{last['previous']}/release.json"
+        first = json.loads(lab.ssh(host, f"cat {path}"))
+        assert first["previous"] == before[host]["id"]
+        assert [first["rotated"], last["rotated"]] == [["api_token"], ["db_password"]]
+        assert get(f"{url}/api/health")["status"] == "healthy"
 
 
 def test_a_tag_that_moves_during_a_deploy_changes_nothing(deployed: Counter) -> None:

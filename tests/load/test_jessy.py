@@ -10,9 +10,7 @@ import pytest
 from e2e import lab
 from load.test_zero_failures import RATE, load
 
-# Each secret by itself: while the database gets a new password, the core with the old one has no
-# database, and the one with the new one would refuse the token of the interface.
-STEPS = ("deploy", "token", "rollback", "password", "deploy", "token", "password", "rollback")
+STEPS = ("deploy", "token", "rollback", "password", "deploy", "all", "rollback", "all")
 
 
 def notes(host: str) -> int:
@@ -33,6 +31,7 @@ def test_no_request_of_jessy_fails(
     plays = {
         "deploy": ("deploy.yml", "-l", "staging", "-e", f"version={version}"),
         "rollback": ("playbooks/rollback.yml", "-l", "staging"),
+        "all": rotate,
         "token": (*rotate, "-e", "secret=api_token"),
         "password": (*rotate, "-e", "secret=db_password"),
     }

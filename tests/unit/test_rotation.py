@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stack_models as models
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from release_models import FIRST, SECOND, host, release, two
 
-from maestro import rotation
+from maestro import controller, rotation
 from maestro.deploy import Decision
 from maestro.errors import MaestroError
 
@@ -132,12 +133,9 @@ def test_new_values_are_kept_only_where_they_serve(
 # The plan
 
 
-def decide(
-    states: dict[str, dict[str, Any]], names: list[str], *, fresh: bool = False, named: bool = False
-) -> Decision:
+def decide(states: dict[str, dict[str, Any]], names: list[str], *, fresh: bool = False) -> Decision:
     choice = rotation.Choice(names, names if fresh else [])
-    asked = rotation.Asked("shop", "staging", choice, names if named else (), "kim")
-    return rotation.decide(asked, states)
+    return rotation.decide(rotation.Asked("shop", "staging", choice, "kim"), states)
 
 
 def with_value(state: dict[str, Any], version: str) -> dict[str, Any]:
@@ -185,9 +183,48 @@ def test_the_hash_is_the_same_before_and_after_the_value_is_made() -> None:
 def test_without_a_new_value_nothing_changes() -> None:
     states = {"a": with_value(two(), FIRST)}
     assert decide(states, ["db_password"]).answer()["changing"] == []
+    choice = rotation.Choice(["db_password"])
+    assert rotation.rounds(choice, [], states) == [["db_password"]], "one plan, which says so"
     with pytest.raises(MaestroError) as caught:
-        decide(states, ["db_password"], named=True)
+        rotation.rounds(choice, ["db_password"], states)
     assert caught.value.what.startswith("db_password has no new value")
+
+
+def with_three(own: str = "") -> dict[str, Any]:
+    """A host whose services share two secrets; one reads a third, which is ``own``."""
+    model = models.shop("v1")
+    model["secrets"] |= {name: {"file": f"./{name}"} for name in ("api_key", "mail_key")}
+    model["services"]["db"]["secrets"].append({"source": "api_key", "target": "api_key"})
+    model["services"]["web"]["secrets"] += [
+        {"source": name, "target": name} for name in ("api_key", "mail_key")
+    ]
+    more = dict.fromkeys(("api_key", "mail_key"), FIRST)
+    found = host(release(FIRST, "v1", model=model, more_secrets=more))
+    return {**found, "secrets": {"mail_key": own}}
+
+
+def test_secrets_that_services_share_are_rotated_one_after_the_other() -> None:
+    choice = rotation.Choice(["api_key", "db_password", "mail_key"])
+    one, other = with_three(), with_three(own=FIRST)
+    assert rotation.rounds(choice, [], {"a": one}) == [["api_key", "mail_key"], ["db_password"]]
+    assert rotation.rounds(choice, [], {"a": other}) == [["api_key"], ["db_password"]]
+    assert rotation.rounds(choice, [], {"a": other, "b": one})[0] == ["api_key", "mail_key"]
+    three = rotation.Choice(["db_password", "mail_key"])
+    assert rotation.rounds(three, [], {"a": one}) == [["db_password", "mail_key"]]
+
+
+def test_a_host_without_the_stack_is_left_to_the_plan() -> None:
+    choice = rotation.Choice(["db_password"])
+    assert rotation.rounds(choice, [], {"a": {**two(), "release": {}}}) == [["db_password"]]
+
+
+def test_an_approval_is_for_one_plan() -> None:
+    controller.check_one_plan("0123456789ab", ["api_key, mail_key"])
+    controller.check_one_plan("", ["api_key", "db_password"])
+    with pytest.raises(MaestroError) as caught:
+        controller.check_one_plan("0123456789ab", ["api_key, mail_key", "db_password"])
+    assert "takes 2, one after the other: api_key, mail_key; db_password" in caught.value.what
+    assert "-e secret=NAME" in caught.value.fix
 
 
 def test_a_host_without_the_stack_is_named() -> None:
