@@ -52,7 +52,7 @@ class Counter:
     def alone(self) -> contextlib.AbstractContextManager[None]:
         """Keep other lanes away from the hosts; a test of production has the fixture instead."""
         ours = self.environment == lanes.PRODUCTION
-        return lanes.locked(lanes.PRODUCTION) if ours else contextlib.nullcontext()
+        return lanes.in_turn(lanes.PRODUCTION) if ours else contextlib.nullcontext()
 
     def variables(self, port: str = "8000") -> dict[str, Any]:
         """What differs from the project's own settings."""

@@ -102,6 +102,15 @@ def locked(name: str, *, shared: bool = False) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def in_turn(name: str) -> Iterator[None]:
+    """`locked`, and who waits comes before who had it last and wants it again."""
+    with contextlib.ExitStack() as stack:
+        with locked(f"{name}-next"):
+            stack.enter_context(locked(name))
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
     """Let nothing run beside a test that is to be alone."""
@@ -119,7 +128,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
 @pytest.fixture
 def production() -> Iterator[None]:
     """The production hosts for this test alone: tests of two lanes use them."""
-    with locked(PRODUCTION):
+    with in_turn(PRODUCTION):
         yield
 
 
@@ -144,7 +153,7 @@ def once(
 @pytest.fixture(scope="session")
 def production_hosts(lab_made: None) -> None:
     """The production hosts with the Engine and everything else, which the demo leaves bare."""
-    with locked(PRODUCTION):
+    with in_turn(PRODUCTION):
         lab.playbook("playbooks/provision.yml", "-l", PRODUCTION).ok()
 
 

@@ -164,7 +164,7 @@ def relay_in_production(
     production_hosts: None, relay_images: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Relay:
     """The same for the production hosts."""
-    with lanes.locked(lanes.PRODUCTION):
+    with lanes.in_turn(lanes.PRODUCTION):
         return prepared(lanes.PRODUCTION, tmp_path_factory.mktemp("relay-secrets"))
 
 

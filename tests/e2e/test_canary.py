@@ -17,7 +17,7 @@ import pytest
 import yaml
 from counter import write_secret
 from e2e import lab, programs
-from lanes import locked
+from lanes import in_turn
 from relay import REMOVE, Relay
 
 HOST = "production-1"
@@ -61,10 +61,10 @@ def watched(
     }
     file.write_text(yaml.safe_dump(said))
     found = dataclasses.replace(relay_in_production, stacks=str(stacks))
-    with locked("production"):
+    with in_turn("production"):
         found.deploy("v1", limit=HOST).ok()
     yield found
-    with locked("production"):
+    with in_turn("production"):
         lab.ssh(HOST, REMOVE)
 
 

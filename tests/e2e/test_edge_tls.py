@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 from e2e import lab, programs
-from lanes import locked
+from lanes import in_turn
 from relay import REMOVE, Relay
 
 HOST = "production-1"
@@ -46,10 +46,10 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("relaying_in_production"
 @pytest.fixture(scope="module")
 def relaying_in_production(relay_in_production: Relay) -> Iterator[Relay]:
     """The stack on one host; afterwards its edge is as the inventory says."""
-    with locked("production"):
+    with in_turn("production"):
         relay_in_production.deploy("v1", limit=HOST).ok()
     yield relay_in_production
-    with locked("production"):
+    with in_turn("production"):
         lab.ssh(HOST, REMOVE)
         provision().ok()
         assert provision().ok().changed(HOST) == [0]
