@@ -14,11 +14,12 @@ import (
 )
 
 const (
-	// Longer than it takes to exchange the database or the core, shorter than this service's own
-	// requests may take after it was asked to stop.
-	patience   = 12 * time.Second
+	// Longer than it takes to exchange the database or the core under load on a slow host, shorter
+	// than the edge lets this service's own requests take when it is exchanged itself.
+	patience   = 25 * time.Second
 	firstPause = 50 * time.Millisecond
-	mostPause  = time.Second
+	// Many requests wait at the same time: asking more often would slow the exchange they wait for.
+	mostPause = 2 * time.Second
 )
 
 // core is the client of the core service.
