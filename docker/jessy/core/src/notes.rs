@@ -18,6 +18,9 @@ use crate::{
 const TEXT_MAX: usize = 2000;
 const LIST_DEFAULT: i64 = 50;
 const LIST_MAX: i64 = 500;
+/// A request that comes again under the key of an earlier one is the same request.
+const KEY: &str = "idempotency-key";
+const KEY_MAX: usize = 200;
 
 #[derive(Serialize)]
 pub struct Note {
@@ -54,13 +57,21 @@ pub async fn create(
         let found = format!("text has to have 1 to {TEXT_MAX} characters, found {length}");
         return Err(Failure::bad_request(found));
     }
+    let key = request_key(&headers)?;
     let client = state.connections.get().await.map_err(Failure::connection)?;
-    let statement = "INSERT INTO notes (text) VALUES ($1) RETURNING id, text, created_at";
-    let row =
-        client.query_one(statement, &[&note.text]).await.map_err(|error| Failure::query(&error))?;
+    // A row that was there before has the transaction that touched it as its xmax.
+    let statement = "INSERT INTO notes (text, request_key) VALUES ($1, $2) \
+                     ON CONFLICT (request_key) DO UPDATE SET request_key = EXCLUDED.request_key \
+                     RETURNING id, text, created_at, xmax = 0 AS new";
+    let row = client
+        .query_one(statement, &[&note.text, &key])
+        .await
+        .map_err(|error| Failure::query(&error))?;
     let note = Note::from(&row);
-    state.counters.note_written(note.id);
-    state.metrics.notes.inc();
+    if row.get("new") {
+        state.counters.note_written(note.id);
+        state.metrics.notes.inc();
+    }
     Ok((StatusCode::CREATED, Json(note)))
 }
 
@@ -95,9 +106,31 @@ fn require_token(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
     }
 }
 
+fn request_key(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
+    let Some(value) = headers.get(KEY) else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if (1..=KEY_MAX).contains(&key.len()) => Ok(Some(key)),
+        _ => {
+            Err(Failure::bad_request(format!("{KEY} has to have 1 to {KEY_MAX} ASCII characters")))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_short_and_may_be_left_out() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(request_key(&headers).ok(), Some(None));
+        headers.insert(KEY, "k".parse().unwrap());
+        assert_eq!(request_key(&headers).ok(), Some(Some("k")));
+        for wrong in [String::new(), "k".repeat(KEY_MAX + 1)] {
+            headers.insert(KEY, wrong.parse().unwrap());
+            assert!(request_key(&headers).is_err());
+        }
+    }
 
     #[test]
     fn only_the_whole_token_is_accepted() {

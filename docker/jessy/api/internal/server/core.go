@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -14,6 +15,8 @@ import (
 )
 
 const (
+	keyHeader = "Idempotency-Key"
+
 	// Longer than it takes to exchange the database or the core under load on a slow host, shorter
 	// than the edge lets this service's own requests take when it is exchanged itself.
 	patience   = 25 * time.Second
@@ -51,13 +54,15 @@ func newCore(base *url.URL, token config.Secret) *core {
 // of the incoming request goes along, so that one trace spans both services.
 //
 // While the core, its database or the token both know is exchanged, an instance may be unable to
-// take a request. It has done nothing then, and the request is sent again, for as long as patience.
+// take a request, or end before it has answered. The request is sent again then, for as long as
+// patience; what it makes is made once, because every try has the same key.
 func (c *core) do(ctx context.Context, method, path, query string, incoming http.Header, body []byte) (*http.Response, error) {
 	deadline := time.Now().Add(c.patience)
+	incoming = keyed(incoming)
 	client := &c.first
 	for pause := firstPause; ; pause = min(2*pause, mostPause) {
 		response, err := c.try(ctx, client, method, path, query, incoming, body)
-		if !untouched(method, response, err) || time.Now().Add(pause).After(deadline) {
+		if !repeatable(method, response, err) || time.Now().Add(pause).After(deadline) {
 			return response, err
 		}
 		if response != nil {
@@ -79,7 +84,7 @@ func (c *core) try(ctx context.Context, client *http.Client, method, path, query
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range []string{"Content-Type", "Traceparent", "Tracestate"} {
+	for _, key := range []string{"Content-Type", keyHeader, "Traceparent", "Tracestate"} {
 		if value := incoming.Get(key); value != "" {
 			request.Header.Set(key, value)
 		}
@@ -88,19 +93,30 @@ func (c *core) try(ctx context.Context, client *http.Client, method, path, query
 	return client.Do(request)
 }
 
-// untouched tells whether a request failed in a way that changed nothing.
-func untouched(method string, response *http.Response, err error) bool {
-	reading := method == http.MethodGet
+// keyed returns the headers with a key for the request, the client's own where it gave one.
+func keyed(incoming http.Header) http.Header {
+	if incoming.Get(keyHeader) != "" {
+		return incoming
+	}
+	headers := incoming.Clone()
+	if headers == nil {
+		headers = http.Header{}
+	}
+	headers.Set(keyHeader, rand.Text())
+	return headers
+}
+
+// repeatable tells whether a request failed in a way that another try may mend.
+func repeatable(method string, response *http.Response, err error) bool {
 	if err != nil {
-		var broken *net.OpError
 		var stranger *tls.CertificateVerificationError
-		return !errors.As(err, &stranger) && (reading || errors.As(err, &broken) && broken.Op == "dial")
+		return !errors.As(err, &stranger)
 	}
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
 		return true
 	case http.StatusServiceUnavailable:
-		return reading || response.Header.Get("Retry-After") != ""
+		return method == http.MethodGet || response.Header.Get("Retry-After") != ""
 	}
 	return false
 }

@@ -179,6 +179,35 @@ func TestACoreThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestAConnectionThatBreaksIsNoAnswer(t *testing.T) {
+	var keys []string
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		if len(keys) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(201)
+	}))
+	defer upstream.Close()
+	for _, given := range []string{"", "the client's own"} {
+		keys = nil
+		a := newAPI(t, upstream.URL)
+		a.core.patience = 5 * time.Second
+		request := httptest.NewRequest(http.MethodPost, "/api/notes", strings.NewReader("hello"))
+		if given != "" {
+			request.Header.Set("Idempotency-Key", given)
+		}
+		recorder := httptest.NewRecorder()
+		a.routes().ServeHTTP(recorder, request)
+		if recorder.Code != 201 || len(keys) != 2 || keys[0] != keys[1] || keys[0] == "" {
+			t.Error(recorder.Code, keys)
+		}
+		if given != "" && keys[0] != given {
+			t.Error(keys)
+		}
+	}
+}
+
 func TestPatienceEnds(t *testing.T) {
 	upstream, bodies := answering(t, status(401))
 	a := newAPI(t, upstream.URL)
