@@ -78,9 +78,9 @@ def with_secrets(rendered: Rendered, versions: Mapping[str, str]) -> Rendered:
     top = {}
     for source, definition in (compose.get("secrets") or {}).items():
         path = PurePosixPath(definition["file"])
-        name, version = path.parts[-3:-1]
+        name, version, uid = _parts(definition)
         wanted = versions.get(name, version)
-        renamed[source] = f"{name}-{wanted}-{path.name}"
+        renamed[source] = f"{name}-{wanted}-{uid}"
         top[renamed[source]] = {"file": str(path.parent.parent / wanted / path.name)}
     if top:
         compose["secrets"] = top
@@ -106,7 +106,7 @@ def readers(rendered: Rendered) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for service in rendered.services:
         for item in rendered.compose["services"][service].get("secrets") or []:
-            name = PurePosixPath(files[item["source"]]["file"]).parts[-3]
+            name, _, _ = _parts(files[item["source"]])
             found.setdefault(name, set()).add(service)
     return found
 
@@ -127,11 +127,17 @@ def _rehashed(
     return {name: {**item, "hash": hashes[name]} for name, item in facts.items()}
 
 
+def _parts(definition: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Name, version and uid of a secret, as the path of its file says."""
+    name, version, uid = PurePosixPath(definition["file"]).parts[-3:]
+    return name, version, uid
+
+
 def _secret_files(compose: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Name, version and uid of every secret file the release mounts."""
     found = []
     for definition in (compose.get("secrets") or {}).values():
-        name, version, uid = PurePosixPath(definition["file"]).parts[-3:]
+        name, version, uid = _parts(definition)
         found.append({"name": name, "version": version, "uid": int(uid)})
     return found
 

@@ -99,9 +99,6 @@ func keyed(incoming http.Header) http.Header {
 		return incoming
 	}
 	headers := incoming.Clone()
-	if headers == nil {
-		headers = http.Header{}
-	}
 	headers.Set(keyHeader, rand.Text())
 	return headers
 }
