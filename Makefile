@@ -85,8 +85,9 @@ lint-ansible: .venv/.dev
 
 .PHONY: molecule
 SCENARIO ?= docker_engine
-molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=docker_engine
-	@$(BIN)/molecule test --scenario-name $(SCENARIO)
+DESTROY ?= always
+molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=docker_engine [DESTROY=never]
+	@$(BIN)/molecule test --scenario-name $(SCENARIO) --destroy $(DESTROY)
 
 .PHONY: test unit requirements bench-noop ci hooks
 # One session, so that its last line is the verdict on everything; its processes share the tests

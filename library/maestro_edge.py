@@ -13,7 +13,8 @@ module: maestro_edge
 short_description: Run the edge of a host
 description:
   - A new one is started beside the old one, takes over when it follows all routes, and the old
-    one finishes what it began. Its static configuration stands in /etc/maestro/edge/traefik.yml.
+    one finishes what it began. Its files stand in /etc/maestro/edge; another certificate there is
+    taken up at once.
 options:
   image:
     description: Image of Traefik; a new one is a new edge.
@@ -27,12 +28,25 @@ options:
     description: Seconds a replaced one gets to finish its requests.
     type: int
     required: true
+  static:
+    description: Traefik's static configuration, YAML; another one is a new edge.
+    type: str
+    required: true
+  dynamic:
+    description: Traefik's dynamic configuration beside the routes, YAML.
+    type: str
+    required: true
+  settings:
+    description: What the code on the host needs to know of its edge.
+    type: dict
+    required: true
   root:
     description: Directory that holds the stacks on the host.
     type: path
     required: true
 attributes:
   check_mode: {support: full, description: Says whether there would be a new edge.}
+  diff_mode: {support: full}
 author: The Maestro authors
 """
 EXAMPLES = r"""
@@ -41,6 +55,9 @@ EXAMPLES = r"""
     image: traefik:v3.7.15
     uid: 65532
     grace: 60
+    static: "{{ lookup('ansible.builtin.template', 'traefik.yml.j2') }}"
+    dynamic: "{{ lookup('ansible.builtin.template', 'edge.yml.j2') }}"
+    settings: {api_port: 8079, hosts: [], https_port: 443, redirect_https: true}
     root: /opt/maestro
 """
 RETURN = r"""
@@ -55,21 +72,25 @@ def main() -> None:
             "image": {"type": "str", "required": True},
             "uid": {"type": "int", "required": True},
             "grace": {"type": "int", "required": True},
+            "static": {"type": "str", "required": True},
+            "dynamic": {"type": "str", "required": True},
+            "settings": {"type": "dict", "required": True},
             "root": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
-    given = module.params
+    given = dict(module.params)
+    root = Path(given.pop("root"))
+    wish = edge_proxy.Wish(**given)
     try:
-        static = (edge.DIRECTORY / "traefik.yml").read_text(encoding="utf-8")
-        wish = edge_proxy.Wish(given["image"], given["uid"], static, given["grace"])
+        diff = edge_proxy.configure(wish, check=module.check_mode)
         if not module.check_mode:
             # Other settings make other routes out of the same assignment.
-            edge.sync(Path(given["root"]))
+            edge.sync(root)
         changed = edge_proxy.ensure(wish, check=module.check_mode)
     except MaestroError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=changed)
+    module.exit_json(changed=changed or bool(diff), diff=diff)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,11 @@ from e2e import lab
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
-SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+SCENARIOS = sorted(
+    (path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")),
+    key=lambda name: (name != "default", name),
+)
+DEPLOYS = [name for name in SCENARIOS if (ROOT / "molecule" / name / "prepare.yml").exists()]
 
 STAGING, PRODUCTION, NONE = "staging", "production", ""
 # In the order in which a free process takes them; a lane's files in the order in which they run.
@@ -43,9 +47,9 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_edge_tls.py",
         "test_lab.py",
     ),
-    "molecule-0": (),  # scenarios by turns
-    "molecule-1": (),
-    "build host": ("test_jessy_images.py",),
+    "molecule deploys": (),  # scenarios that take turns on one host
+    "molecule": (),
+    "build host": ("test_jessy_images.py", "test_lab_restart.py"),
 }
 ON_HOSTS = ("e2e", "load", "faults")
 
@@ -57,7 +61,7 @@ def lane(nodeid: str) -> str:
         return next((name for name in LANES if path.name in LANES[name]), STAGING)
     named = re.search(r"\[(.+)\]$", nodeid)
     if path.parent.name == "molecule" and named and named[1] in SCENARIOS:
-        return f"molecule-{SCENARIOS.index(named[1]) % 2}"
+        return "molecule deploys" if named[1] in DEPLOYS else "molecule"
     return NONE
 
 

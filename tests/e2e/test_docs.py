@@ -54,6 +54,10 @@ def test_the_commands_of_a_page_work_in_their_order(demo: lab.Run, page: str) ->
             done = lab.run(*words, env={"ROUNDS": "1"}, timeout=1800).ok()
             if shown := re.search(r"^\s*plan ([0-9a-f]{12})\b", done.out, re.MULTILINE):
                 plan = shown[1]
+        if ours:
+            # Nobody asks for it there again, and its health checks take their share of a core.
+            for host in lab.PRODUCTION:
+                lab.ssh(host, "docker compose --project-name jessy stop")
 
 
 def test_a_stack_that_was_added_can_be_planned(counter: Counter) -> None:

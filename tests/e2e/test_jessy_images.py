@@ -86,13 +86,13 @@ class Stack:
         return f"http://{self.address(service)}:{port}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built(demo: lab.Run) -> lab.Run:
     """`make images` with a version nobody built before."""
     return lab.run("make", "images", f"VERSION={VERSION}").ok()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(built: lab.Run) -> Iterator[Stack]:
     directory = shell("mktemp -d").strip()
     values = {

@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,21 +198,6 @@ def test_what_is_missing_comes_back_and_the_rest_stays(second: Second) -> None:
     assert second.ssh("production-1", "hostname").ok().out.strip() == "production-1"
     kept_file = second.ssh("production-2", "cat /var/lib/docker/of-the-volume")
     assert kept_file.ok().out.strip() == "kept"
-
-
-@pytest.mark.alone
-def test_everything_survives_a_restart_of_a_host() -> None:
-    """The host that has an Engine and something to serve: systemd brings both back."""
-    docker("restart", f"{settings()['name']}-registry")
-    ready = (
-        "systemctl is-active --quiet docker docker-registry && docker info --format ok && "
-        "curl -sS -o /dev/null -w '%{http_code}' https://registry.test:5000/v2/"
-    )
-    deadline = time.monotonic() + 60
-    while (answer := lab.ssh("registry", ready, check=False).split()) != ["ok", "401"]:
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.5)
-    assert lab.ssh("registry", "getent hosts staging-1")
 
 
 def test_provisioning_a_ready_environment_changes_nothing() -> None:

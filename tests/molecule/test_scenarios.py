@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
 from e2e import lab
-from lanes import SCENARIOS
+from lanes import DEPLOYS, SCENARIOS
 
 # The commitments that a scenario proves.
 PROVES: dict[str, tuple[str, ...]] = {
@@ -19,14 +22,26 @@ def scenario(name: str) -> object:
     return pytest.param(name, marks=[pytest.mark.requirement(*ids)] if ids else [])
 
 
+@pytest.fixture(scope="module")
+def deploy_host(lab_made: None) -> Iterator[None]:
+    """The host of the scenarios that deploy: bare for the first, and gone after the last."""
+    destroy = (".venv/bin/molecule", "destroy", "--scenario-name", DEPLOYS[0])
+    path = f"{lab.PROJECT}/.venv/bin:{os.environ['PATH']}"
+    lab.run(*destroy, env={"PATH": path}).ok()
+    yield
+    lab.run(*destroy, env={"PATH": path}).ok()
+
+
 @pytest.mark.parametrize("name", [scenario(name) for name in SCENARIOS])
 def test_scenario(name: str, lab_made: None, request: pytest.FixtureRequest) -> None:
-    environ = {"NO_COLOR": "1"}
-    if (lab.PROJECT / "molecule" / name / "prepare.yml").exists():
+    options, environ = [], {"NO_COLOR": "1"}
+    if name in DEPLOYS:
         # Those of this run; a scenario that is run alone builds them.
         request.getfixturevalue("counter_images")
         environ["COUNTER_IMAGES"] = "built"
-    lab.run("make", "molecule", f"SCENARIO={name}", env=environ).ok()
+        request.getfixturevalue("deploy_host")
+        options = ["DESTROY=never"]
+    lab.run("make", "molecule", f"SCENARIO={name}", *options, env=environ).ok()
 
 
 def test_the_commitments_named_here_belong_to_scenarios_that_exist() -> None:

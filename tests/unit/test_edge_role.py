@@ -22,7 +22,6 @@ def known(**variables: Any) -> dict[str, Any]:
         **loader.load_from_file(str(ROLE / "defaults/main.yml"), trusted_as_template=True),
         **loader.load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True),
         "ansible_managed": "managed",
-        "__edge_certificate_file": {"stat": {"checksum": "c1"}},
         **variables,
     }
 
@@ -120,8 +119,3 @@ def test_a_certificate_that_is_there(kind: str) -> None:
         "certFile": "/etc/maestro/edge/certs/edge.crt",
         "keyFile": "/etc/maestro/edge/certs/edge.key",
     }
-
-
-def test_another_certificate_is_another_file_for_the_edge_to_read() -> None:
-    text = (TEMPLATES / "dynamic/edge.yml.j2").read_text()
-    assert "{{ __edge_certificate_file['stat']['checksum'] | default('none yet') }}" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from maestro.errors import MaestroError
 from maestro.host import edge, edge_proxy, engine
 
 IMAGE = "r.test/edge:1"
-WISH = edge_proxy.Wish(IMAGE, 65532, "entryPoints: {}\n", 60)
+WISH = edge_proxy.Wish(IMAGE, 65532, 60, "entryPoints: {}\n", "tls: {}\n", {"https_port": 443})
 START = "2099-01-01T00:00:00.5Z"
 
 
@@ -153,6 +154,37 @@ def test_it_follows_when_the_new_one_says_so(fake: Fake, monkeypatch: pytest.Mon
     monkeypatch.setattr(edge, "settings", lambda: {"api_port": 9})
     assert not edge_proxy._follows(0)
     assert edge_proxy._seconds("soon") == 0
+
+
+def test_its_files_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "DIRECTORY", tmp_path / "edge")
+    planned = edge_proxy.configure(WISH, check=True)
+    assert not (tmp_path / "edge").exists()
+    assert edge_proxy.configure(WISH) == planned
+    assert [item["after_header"].removeprefix(f"{tmp_path}/edge/") for item in planned] == [
+        "traefik.yml",
+        "dynamic/edge.yml",
+        "edge.json",
+    ]
+    assert (tmp_path / "edge/traefik.yml").read_text() == WISH.static
+    assert edge.settings() == WISH.settings
+    assert edge_proxy.configure(WISH) == []
+    (tmp_path / "edge/edge.json").chmod(0o600)
+    assert len(edge_proxy.configure(WISH)) == 1
+    assert (tmp_path / "edge/edge.json").stat().st_mode & 0o777 == 0o644
+    (changed,) = edge_proxy.configure(dataclasses.replace(WISH, static="log: {}\n"))
+    assert (changed["before"], changed["after"]) == (WISH.static, "log: {}\n")
+
+
+def test_another_certificate_is_another_file_for_the_edge_to_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "DIRECTORY", tmp_path)
+    edge_proxy.configure(WISH)
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs/edge.crt").write_text("new")
+    (changed,) = edge_proxy.configure(WISH)
+    assert changed["after_header"] == f"{tmp_path}/dynamic/edge.yml"
 
 
 def test_an_image_that_cannot_be_pulled(fake: Fake, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -22,25 +23,55 @@ from typing import Any
 from ..errors import MaestroError
 from . import edge
 from .engine import Engine
+from .layout import write_atomically
 
 NAME = "maestro-edge"
 LABEL = "maestro.edge"  # its value tells what a container was made of
 START = 30.0  # seconds a new one may take until it follows all routes
 POLL = 0.05
+MODE = 0o644  # of the files, which hold no secret
 HELD = 10.0  # seconds after which connections are let through, whatever became of us
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the edge shall be: its image, the uid it runs as, its static configuration.
+    """What the edge shall be: its image, the uid it runs as, and what its files say.
 
-    ``grace`` is how many seconds an old one gets to finish what it began.
+    ``grace`` is how many seconds an old one gets to finish what it began. ``static`` and
+    ``dynamic`` are Traefik's, as YAML; ``settings`` are what `edge.settings` answers.
     """
 
     image: str
     uid: int
-    static: str
     grace: int
+    static: str
+    dynamic: str
+    settings: Mapping[str, Any]
+
+
+def configure(wish: Wish, *, check: bool = False) -> list[dict[str, str]]:
+    """Write what Traefik and the code on the host read; a diff of each file that changed.
+
+    Traefik reads a certificate when the file that names it changes: its digest stands there.
+    """
+    certificate = edge.DIRECTORY / "certs" / "edge.crt"
+    digest = hashlib.sha256(certificate.read_bytes() if certificate.exists() else b"").hexdigest()
+    files = {
+        "traefik.yml": wish.static,
+        "dynamic/edge.yml": f"{wish.dynamic}# {digest}\n",
+        "edge.json": f"{json.dumps(wish.settings, indent=2, sort_keys=True)}\n",
+    }
+    changed = []
+    for name, wanted in files.items():
+        path = edge.DIRECTORY / name
+        there = path.read_text(encoding="utf-8") if path.exists() else ""
+        if there == wanted and stat.S_IMODE(path.stat().st_mode) == MODE:
+            continue
+        if not check:
+            write_atomically(path, wanted, MODE)
+        header = {"before_header": str(path), "after_header": str(path)}
+        changed.append({**header, "before": there, "after": wanted})
+    return changed
 
 
 def ensure(wish: Wish, *, check: bool = False) -> bool:
