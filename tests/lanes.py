@@ -45,11 +45,10 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_waves.py",
         "test_canary.py",
         "test_edge_tls.py",
-        "test_lab.py",
     ),
     "molecule deploys": (),  # scenarios that take turns on one host
     "molecule": (),
-    "build host": ("test_jessy_images.py", "test_lab_restart.py"),
+    "build host": ("test_jessy_images.py", "test_lab.py", "test_lab_restart.py"),
 }
 ON_HOSTS = ("e2e", "load", "faults")
 
