@@ -2,8 +2,8 @@
 
 A test of the lab changes hosts; the tests of one lane share theirs and come one after the other,
 those of two lanes have nothing in common. What needs no host comes wherever a process is free,
-and before the other lanes: meanwhile the first process makes the lab. Without more processes
-(`pytest` as it is) all of it runs in one, in the same order.
+most of it before the other lanes, while the first process makes the lab, and the longest at the
+end. Without more processes (`pytest` as it is) all of it runs in one, in the same order.
 
 A test with the marker ``alone`` measures time: nothing runs beside it, and it comes last.
 """
@@ -48,8 +48,11 @@ LANES: dict[str, tuple[str, ...]] = {
     ),
     "molecule deploys": (),  # scenarios that take turns on one host
     "molecule": (),
-    "build host": ("test_jessy_images.py", "test_lab.py", "test_lab_restart.py"),
+    "build host": ("test_jessy_images.py", "test_lab.py"),
 }
+# The longest of what needs no host comes when the first lanes have ended, so that no process is
+# idle while the last of them goes on; in this order.
+LAST = ("test_lint.py", "test_jessy_sources.py", "test_hooks.py", "test_bootstrap.py")
 ON_HOSTS = ("e2e", "load", "faults")
 
 
@@ -70,6 +73,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = list(LANES)
 
     def place(item: pytest.Item) -> tuple[int, bool, int]:
+        if item.path.name in LAST:
+            return len(order), False, LAST.index(item.path.name)
         mine = lane(item.nodeid)
         alone = bool(item.get_closest_marker("alone"))
         return order.index(mine), alone, [*LANES[mine], item.path.name].index(item.path.name)

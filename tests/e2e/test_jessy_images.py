@@ -94,7 +94,8 @@ def built(demo: lab.Run) -> lab.Run:
 
 @pytest.fixture(scope="module")
 def stack(built: lab.Run) -> Iterator[Stack]:
-    directory = shell("mktemp -d").strip()
+    # Where a restart of the host leaves it.
+    directory = shell("mktemp -d -p /var/tmp").strip()
     values = {
         # With what JSON, URLs and shells would write in another way.
         "db_password": f"Db+{secrets.token_hex(8)}/&\"'",
