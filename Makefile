@@ -87,6 +87,7 @@ lint-ansible: .venv/.dev
 SCENARIO ?= docker_engine
 DESTROY ?= always
 molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=docker_engine [DESTROY=never]
+	@$(BIN)/molecule reset --scenario-name $(SCENARIO)
 	@$(BIN)/molecule test --scenario-name $(SCENARIO) --destroy $(DESTROY)
 
 .PHONY: test unit requirements bench-noop ci hooks

@@ -22,14 +22,21 @@ def scenario(name: str) -> object:
     return pytest.param(name, marks=[pytest.mark.requirement(*ids)] if ids else [])
 
 
+def molecule(*words: str) -> None:
+    """Run Molecule itself."""
+    path = f"{lab.PROJECT}/.venv/bin:{os.environ['PATH']}"
+    lab.run(".venv/bin/molecule", *words, env={"PATH": path}).ok()
+
+
 @pytest.fixture(scope="module")
 def deploy_host(lab_made: None) -> Iterator[None]:
     """The host of the scenarios that deploy: bare for the first, and gone after the last."""
-    destroy = (".venv/bin/molecule", "destroy", "--scenario-name", DEPLOYS[0])
-    path = f"{lab.PROJECT}/.venv/bin:{os.environ['PATH']}"
-    lab.run(*destroy, env={"PATH": path}).ok()
+    molecule("destroy", "--scenario-name", DEPLOYS[0])
     yield
-    lab.run(*destroy, env={"PATH": path}).ok()
+    molecule("destroy", "--scenario-name", DEPLOYS[0])
+    # What Molecule keeps of a scenario holds its secrets.
+    for name in DEPLOYS:
+        molecule("reset", "--scenario-name", name)
 
 
 @pytest.mark.parametrize("name", [scenario(name) for name in SCENARIOS])
