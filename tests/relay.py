@@ -13,7 +13,6 @@ from typing import Any
 
 import lanes
 import pytest
-import yaml
 from counter import registry_password, write_secret
 from e2e import lab
 
@@ -93,7 +92,7 @@ class Relay:
 
 def edges(*hosts: str) -> list[str]:
     """The edges of hosts as this machine reaches them: NAME,HTTP URL,HTTPS URL."""
-    settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
+    settings = lab.settings()
     return [
         f"{host},http://127.0.0.1:{ports['http']},https://localhost:{ports['https']}"
         for host in hosts

@@ -14,6 +14,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 STAGING = ("staging-1", "staging-2")
@@ -46,6 +49,13 @@ class Run:
     def changed(self, *hosts: str) -> list[int]:
         """How many tasks reported a change on each host."""
         return [self.recap[host]["changed"] for host in hosts]
+
+
+def settings() -> dict[str, Any]:
+    """What this checkout remembers of its lab: its name and its hosts' ports on this machine."""
+    text = (PROJECT / ".lab/settings.yml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
 
 
 def surroundings() -> dict[str, str]:

@@ -98,7 +98,7 @@ def value(query: str) -> float | None:
 @contextlib.contextmanager
 def asked_with(key: str) -> Iterator[Count[tuple[str, int]]]:
     """A client asks all the time and shows its key; how often each version answered how."""
-    settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
+    settings = lab.settings()
     port = int(settings["ports"][HOST]["https"])
     context = ssl.create_default_context(cafile=AUTHORITY)
     seen: Count[tuple[str, int]] = Count()

@@ -28,7 +28,7 @@ def commands(page: str) -> list[str]:
 
 def as_here(command: str, plan: str) -> str:
     """The command with the ports of this lab and the hash of the plan that was shown last."""
-    settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
+    settings = lab.settings()
     for port, host in ((8081, "staging-1"), (8082, "staging-2")):
         command = command.replace(f":{port}/", f":{settings['ports'][host]['http']}/")
     command = command.replace(":8441/", f":{settings['ports']['staging-1']['https']}/")

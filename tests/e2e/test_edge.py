@@ -13,7 +13,6 @@ from collections import Counter as Count
 from collections.abc import Iterator
 
 import pytest
-import yaml
 from e2e import lab
 
 HOST = "staging-1"
@@ -22,7 +21,7 @@ AUTHORITY = lab.PROJECT / ".lab/ca.crt"
 
 
 def port(service: str, host: str = HOST) -> int:
-    settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
+    settings = lab.settings()
     return int(settings["ports"][host][service])
 
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from e2e import lab, programs
 from lanes import in_turn
 from relay import REMOVE, Relay
@@ -63,7 +62,7 @@ def provision(**said: object) -> lab.Run:
 @contextlib.contextmanager
 def connected(name: str, trusted: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
     """A connection to the edge under a name; its certificate must be good for it."""
-    settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
+    settings = lab.settings()
     address = ("127.0.0.1", int(settings["ports"][HOST]["https"]))
     with (
         socket.create_connection(address, 10) as raw,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from e2e import lab
 
 HOSTS = ("registry", *lab.STAGING, *lab.PRODUCTION)
@@ -49,7 +48,7 @@ def test_the_registry_asks_for_the_login_and_has_a_trusted_certificate() -> None
     code = "curl -sS -o /dev/null -w '%{http_code}'"
     assert lab.ssh("staging-1", f"{code} {url}") == "401"
     assert lab.ssh("staging-1", f"{code} -u maestro:wrong {url}") == "401"
-    settings = yaml.safe_load((DIRECTORY / "settings.yml").read_text())
+    settings = lab.settings()
     port = settings["ports"]["registry"]["registry"]
     local = lab.run("curl", "-sS", "--cacert", ".lab/ca.crt", f"https://localhost:{port}/v2/")
     local.ok()

@@ -8,7 +8,6 @@ import secrets
 import threading
 
 import pytest
-import yaml
 from counter import Counter
 from e2e import lab
 
@@ -17,7 +16,7 @@ TRUST = ("--cacert", ".lab/ca.crt")
 
 def urls() -> dict[str, str]:
     """Where each staging host's edge is reached from this machine."""
-    settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
+    settings = lab.settings()
     return {host: f"https://127.0.0.1:{settings['ports'][host]['https']}" for host in lab.STAGING}
 
 

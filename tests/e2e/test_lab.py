@@ -17,11 +17,6 @@ HOSTS = ("registry", *lab.STAGING, *lab.PRODUCTION)
 DIRECTORY = lab.PROJECT / ".lab"
 
 
-def settings() -> dict:
-    """What this checkout remembers of its lab."""
-    return yaml.safe_load((DIRECTORY / "settings.yml").read_text())
-
-
 def docker(*arguments: str) -> str:
     """Ask the Engine of this machine."""
     return lab.run("docker", *arguments).ok().out.strip()
@@ -72,7 +67,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def test_the_lab_of_another_checkout_is_refused_by_name_and_left_alone(clone: Path) -> None:
-    mine = settings()
+    mine = lab.settings()
     done = make(clone, "lab", LAB_NAME=mine["name"], LAB_PORT_OFFSET=str(mine["port_offset"]))
     done.failed("This machine cannot run the lab")
     assert f"belongs to {lab.PROJECT}: choose another LAB_NAME" in done.out
@@ -94,7 +89,7 @@ SECOND = f"second-{os.getpid()}"
 
 def hosts() -> dict[str, str]:
     """The container of each host of this lab."""
-    name = settings()["name"]
+    name = lab.settings()["name"]
     return {host: docker("inspect", "-f", "{{.Id}}", f"{name}-{host}") for host in HOSTS}
 
 
@@ -121,7 +116,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
     """Made, and gone without a trace; ours is untouched."""
     ours = hosts()
     checkout = copy_of_the_project(tmp_path_factory.mktemp("second") / "clone")
-    offset = str(settings()["port_offset"] + 50)
+    offset = str(lab.settings()["port_offset"] + 50)
     made = make(checkout, "lab", LAB_NAME=SECOND, LAB_PORT_OFFSET=offset, **HOSTS_ALONE)
     try:
         made.ok()
@@ -138,7 +133,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
 def test_a_second_lab_on_the_same_machine_comes_and_goes_alone(second: Second) -> None:
     assert second.ssh("staging-1", "hostname").ok().out.strip() == "staging-1"
     known = yaml.safe_load((second.checkout / ".lab/settings.yml").read_text())
-    assert known["ports"]["staging-1"]["http"] == 8081 + settings()["port_offset"] + 50
+    assert known["ports"]["staging-1"]["http"] == 8081 + lab.settings()["port_offset"] + 50
 
 
 def test_what_is_missing_comes_back_and_the_rest_stays(second: Second) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
-import yaml
 from e2e import lab
 
 
 @pytest.mark.alone
 def test_everything_survives_a_restart_of_a_host(demo: lab.Run) -> None:
     """The host that has an Engine and something to serve: systemd brings both back."""
-    settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text())
+    settings = lab.settings()
     lab.run("docker", "restart", f"{settings['name']}-registry").ok()
     ready = (
         "systemctl is-active --quiet docker docker-registry && docker info --format ok && "

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from e2e import lab
 
 # Reads what is there with nothing of Maestro's own.
@@ -88,7 +87,7 @@ class Seen:
 
 def machine(host: str) -> str:
     """The container on this machine that is a lab's host."""
-    settings = yaml.safe_load((lab.PROJECT / ".lab/settings.yml").read_text(encoding="utf-8"))
+    settings = lab.settings()
     return f"{settings['name']}-{host}"
 
 
