@@ -11,10 +11,11 @@ from maestro import agent_archive, controller
 
 DOCUMENTATION = r"""
 name: maestro_agent
-short_description: The path of the host's program, built from this checkout
+short_description: The host's program, built from this checkout
 description:
   - Builds the program that role host_agent installs and answers the path of its file.
-options: {}
+options:
+  _terms: {description: C(digest) for the SHA-256 of the file instead of its path., required: false}
 author: The Maestro authors
 """
 EXAMPLES = r"""
@@ -25,7 +26,7 @@ EXAMPLES = r"""
     mode: "0755"
 """
 RETURN = r"""
-_raw: {description: The path., type: list, elements: path}
+_raw: {description: The path or the digest., type: list, elements: str}
 """
 
 
@@ -34,12 +35,14 @@ class LookupModule(LookupBase):
 
     def run(
         self,
-        terms: list[Any],  # noqa: ARG002 -- Ansible's signature
+        terms: list[Any],
         variables: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> list[str]:
         """Answer the lookup."""
         self.set_options(var_options=variables, direct=kwargs)
+        if "digest" in terms:
+            return [agent_archive.identity()]
         path = controller.project() / ".cache" / "agent.pyz"
         built = agent_archive.build()
         if not path.exists() or path.read_bytes() != built:
