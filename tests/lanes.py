@@ -40,6 +40,7 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_docker_engine.py",
         "test_lease.py",
         "test_rollback.py",
+        "test_failures.py",
         "test_rotation.py",
         "test_secrecy.py",
         "test_waves.py",

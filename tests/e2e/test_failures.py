@@ -8,14 +8,17 @@ import pytest
 from counter import Counter
 from e2e import lab
 
+pytestmark = pytest.mark.usefixtures("production")
+
 
 @pytest.fixture
 def serves_v1(deployed: Counter) -> Iterator[Counter]:
     """The stack in v1; afterwards v1 serves everywhere and nothing of the failed one is left."""
-    before = [lab.manifest(host, "counter") for host in lab.STAGING]
-    redis = [lab.containers(host, "counter")["redis"] for host in lab.STAGING]
+    deployed.serve("v1")
+    before = [lab.manifest(host, "counter") for host in deployed.hosts]
+    redis = [lab.containers(host, "counter")["redis"] for host in deployed.hosts]
     yield deployed
-    for number, host in enumerate(lab.STAGING):
+    for number, host in enumerate(deployed.hosts):
         assert lab.manifest(host, "counter") == before[number]
         assert deployed.answer(host)["version"] == "v1"
         assert lab.containers(host, "counter")["redis"] == redis[number]
@@ -30,7 +33,8 @@ def serves_v1(deployed: Counter) -> Iterator[Counter]:
 def settled(deployed: Counter) -> Iterator[None]:
     """After all the failures a deploy has nothing to do."""
     yield
-    assert deployed.deploy().ok().changed(*lab.STAGING) == [0, 0]
+    with deployed.alone():
+        assert deployed.deploy().ok().changed(*deployed.hosts) == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +55,7 @@ def settled(deployed: Counter) -> Iterator[None]:
 )
 @pytest.mark.requirement("T3.2", "C7")
 def test_a_broken_version_is_put_back(serves_v1: Counter, version: str, words: list[str]) -> None:
-    host = lab.STAGING[0]
+    host = serves_v1.hosts[0]
     before = lab.containers(host, "counter")
     run = serves_v1.deploy("-e", f"version={version}", "-vvv", "--diff", limit=host)
     run.failed(*words, "serves")
@@ -62,12 +66,13 @@ def test_a_broken_version_is_put_back(serves_v1: Counter, version: str, words: l
 
 
 def test_one_failing_host_keeps_the_others_on_the_old_release(serves_v1: Counter) -> None:
-    before = lab.containers("staging-1", "counter")
-    lab.ssh("staging-2", "iptables -I OUTPUT -p tcp --dport 5000 -j REJECT")
+    one, other = serves_v1.hosts
+    before = lab.containers(one, "counter")
+    lab.ssh(other, "iptables -I OUTPUT -p tcp --dport 5000 -j REJECT")
     try:
         # No other test deploys this one, so the host has to ask for its image.
-        run = serves_v1.deploy("-e", "version=v4").failed("staging-2", "cannot be pulled")
-        assert "held back: staging-2 failed" in run.out
+        run = serves_v1.deploy("-e", "version=v4").failed(other, "cannot be pulled")
+        assert f"held back: {other} failed" in run.out
     finally:
-        lab.ssh("staging-2", "iptables -D OUTPUT -p tcp --dport 5000 -j REJECT")
-    assert lab.containers("staging-1", "counter") == before
+        lab.ssh(other, "iptables -D OUTPUT -p tcp --dport 5000 -j REJECT")
+    assert lab.containers(one, "counter") == before
