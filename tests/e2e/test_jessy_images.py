@@ -230,21 +230,39 @@ def test_an_image_holds_no_secret(stack: Stack, image: str) -> None:
     assert not [value for value in stack.secrets.values() if value in history]
 
 
-@pytest.mark.requirement("R3.4", "D16")
-def test_a_change_of_sources_leaves_the_dependencies_cached(stack: Stack) -> None:
+@pytest.fixture(scope="module")
+def sources(stack: Stack) -> str:
+    """A directory on the build host with what the images are built from."""
     archive = lab.run("bash", "-c", "tar -C docker/jessy -c . | base64 -w0").ok().out
     directory = f"{stack.directory}/sources"
     shell(f"mkdir {directory} && base64 -d | tar -x -C {directory}", stdin=archive.encode())
+    return directory
+
+
+def build(directory: str, service: str, target: str, *words: str) -> str:
+    """What the build of one stage said, step by step."""
+    return shell(
+        f"cd {directory} && docker buildx build --progress plain --target {target} "
+        "$(test -e /etc/maestro/build-ca.crt && echo --secret id=ca,src=/etc/maestro/build-ca.crt) "
+        f"-f {service}/Dockerfile {shlex.join(words)} ."
+    )
+
+
+def test_the_cores_own_tests_pass_where_it_is_built(sources: str) -> None:
+    log = build(sources, "core", "test")
+    passed = [int(number) for number in re.findall(r"test result: ok\. (\d+) passed", log)]
+    files = (COMPOSE.parent / "core/src").glob("**/*.rs")
+    written = [line for file in files for line in re.findall(r"#\[\w*:*test\]", file.read_text())]
+    assert sum(passed) == len(written) > 0
+
+
+@pytest.mark.requirement("R3.4", "D16")
+def test_a_change_of_sources_leaves_the_dependencies_cached(sources: str) -> None:
     mark = secrets.token_hex(8)
-    shell(f"cd {directory} && sed -i 's/no such path/no such path {mark}/' "
+    shell(f"cd {sources} && sed -i 's/no such path/no such path {mark}/' "
           "core/src/http.rs api/internal/server/handlers.go")  # fmt: skip
     for service, step in (("core", "rm -r build.rs src"), ("api", "go mod download")):
-        log = shell(
-            f"cd {directory} && docker buildx build --progress plain --target production "
-            "$(test -e /etc/maestro/build-ca.crt && "
-            "echo --secret id=ca,src=/etc/maestro/build-ca.crt) "
-            f"-f {service}/Dockerfile -t jessy-{service}:{mark} ."
-        )
+        log = build(sources, service, "production", "-t", f"jessy-{service}:{mark}")
         number = re.search(rf"^#(\d+) .*{re.escape(step)}$", log, re.MULTILINE)
         assert number, log[-3000:]
         assert f"#{number[1]} CACHED" in log, log[-3000:]
