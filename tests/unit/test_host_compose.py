@@ -23,6 +23,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
     """A program named docker that notes its arguments and then does as the script says."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(compose, "PLUGINS", ())
     noted = tmp_path / "noted"
 
     def write(script: str) -> Path:
@@ -37,7 +38,23 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
 # Running
 
 
-def test_a_command_line_names_project_and_file() -> None:
+def test_the_plugin_that_docker_would_take_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first that can be run; Docker's command where there is none."""
+    places = [tmp_path / name for name in ("none", "closed", "first", "second")]
+    monkeypatch.setattr(compose, "PLUGINS", places)
+    for place in places[1:]:
+        place.mkdir()
+        (place / "docker-compose").touch()
+    assert compose.program() == ["docker", "compose"]
+    for place in places[2:]:
+        (place / "docker-compose").chmod(0o755)
+    assert compose.program() == [str(places[2] / "docker-compose"), "compose"]
+
+
+def test_a_command_line_names_project_and_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "PLUGINS", ())
     assert compose.arguments("shop", Path("/r/compose.yaml"), "up", "--detach", "web") == [
         *("docker", "compose", "--project-name", "shop", "--file", "/r/compose.yaml"),
         *("up", "--detach", "web"),

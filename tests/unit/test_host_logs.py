@@ -11,7 +11,7 @@ import real_servers
 from fake_engine import Fake, summary
 
 from maestro.errors import MaestroError
-from maestro.host import logs, secrets
+from maestro.host import compose, logs, secrets
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout
 
@@ -39,6 +39,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
     )
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(compose, "PLUGINS", ())
     with real_servers.unix_server(tmp_path / "engine.sock", answers) as server:
         monkeypatch.setattr(logs, "Engine", lambda: Engine(server.address))
         yield answers

@@ -14,16 +14,33 @@ from typing import Any
 
 from ..errors import MaestroError
 
-BASE = ("docker", "compose")
+# Where Docker's command looks for its plugins, in its order.
+# https://pkg.go.dev/github.com/docker/cli/cli-plugins/manager
+PLUGINS = (
+    Path("~/.docker/cli-plugins"),
+    Path("/usr/local/lib/docker/cli-plugins"),
+    Path("/usr/local/libexec/docker/cli-plugins"),
+    Path("/usr/lib/docker/cli-plugins"),
+    Path("/usr/libexec/docker/cli-plugins"),
+)
 
 
 class TimedOut(MaestroError):
     """A command did not end within its time and was stopped."""
 
 
+def program() -> list[str]:
+    """What runs Compose: the plugin itself, which Docker's command would start twice."""
+    for directory in PLUGINS:
+        plugin = directory.expanduser() / "docker-compose"
+        if os.access(plugin, os.X_OK):
+            return [str(plugin), "compose"]
+    return ["docker", "compose"]
+
+
 def arguments(project: str, file: Path, *rest: str) -> list[str]:
     """The command line for one project file."""
-    return [*BASE, "--project-name", project, "--file", str(file), *rest]
+    return [*program(), "--project-name", project, "--file", str(file), *rest]
 
 
 def run(
@@ -56,7 +73,7 @@ def run(
 
 def version() -> str:
     """Compose's version, such as ``2.26.1``, or an empty string without the plugin."""
-    result = run([*BASE, "version", "--short"])
+    result = run([*program(), "version", "--short"])
     return result.stdout.strip().lstrip("v").split("-")[0] if result.returncode == 0 else ""
 
 
@@ -67,7 +84,7 @@ def canonical(
 
     ``directory`` holds the files. Raises `MaestroError` with Compose's own words.
     """
-    argv = [*BASE, "--project-name", project, "--project-directory", str(directory)]
+    argv = [*program(), "--project-name", project, "--project-directory", str(directory)]
     for name in files:
         argv += ["--file", str(directory / name)]
     argv += ["--profile", "*", "config", "--format", "json"]

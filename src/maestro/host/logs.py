@@ -35,8 +35,8 @@ def read(layout: Layout, services: Sequence[str], since: str, tail: str) -> str:
         raise MaestroError(
             f"{tail!r} is no number of lines", where="tail", fix="-e tail=100, or -e tail=all"
         )
-    argv = [*compose.BASE, "--project-name", layout.stack, "logs", "--no-color", f"--tail={tail}"]
-    argv += [f"--since={since}"] * bool(since)
+    argv = [*compose.program(), "--project-name", layout.stack, "logs", "--no-color"]
+    argv += [f"--tail={tail}", *[f"--since={since}"] * bool(since)]
     result = compose.run([*argv, *services], timeout=60)
     # Compose writes "erase this line" before each, also where there is no terminal.
     text = (result.stdout + result.stderr).replace("\x1b[2K", "")
