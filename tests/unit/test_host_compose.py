@@ -50,7 +50,7 @@ def test_the_plugin_that_docker_would_take_is_run(
     assert compose.program() == ["docker", "compose"]
     for place in places[2:]:
         (place / "docker-compose").chmod(0o755)
-    assert compose.program() == [str(places[2] / "docker-compose"), "compose"]
+    assert compose.program() == [str(places[2] / "docker-compose")]
 
 
 def test_a_command_line_names_project_and_file(monkeypatch: pytest.MonkeyPatch) -> None:

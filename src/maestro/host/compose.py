@@ -34,7 +34,7 @@ def program() -> list[str]:
     for directory in PLUGINS:
         plugin = directory.expanduser() / "docker-compose"
         if os.access(plugin, os.X_OK):
-            return [str(plugin), "compose"]
+            return [str(plugin)]
     return ["docker", "compose"]
 
 
