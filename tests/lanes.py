@@ -44,6 +44,7 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_rotation.py",
         "test_secrecy.py",
         "test_waves.py",
+        "test_approval.py",
         "test_canary.py",
         "test_edge_tls.py",
     ),

@@ -107,12 +107,6 @@ def test_two_environments_at_once(untouched: Counter) -> None:
     untouched.deploy(limit="staging,production").failed("not of one environment")
 
 
-@pytest.mark.usefixtures("production")
-def test_production_needs_an_approval(untouched: Counter) -> None:
-    run = untouched.deploy(limit="production").failed("production needs an approval", "approved_by")
-    assert run.recap["production-1"]["changed"] == 0
-
-
 def test_an_approval_of_another_plan_is_refused(untouched: Counter) -> None:
     untouched.deploy("-e", "version=v2", "-e", "approved_plan=0123456789ab").failed(
         "the approval is for plan 0123456789ab"
