@@ -99,8 +99,9 @@ def _verdict(engine: Engine, container: str, restarts: dict[str, int], most: int
 
 def _age(state: Mapping[str, Any]) -> float:
     """Seconds since a container started."""
-    started = time.strptime(str(state["StartedAt"])[:19], "%Y-%m-%dT%H:%M:%S")
-    return time.time() - calendar.timegm(started)
+    whole, _, fraction = str(state["StartedAt"]).rstrip("Z").partition(".")
+    started = calendar.timegm(time.strptime(whole[:19], "%Y-%m-%dT%H:%M:%S"))
+    return time.time() - started - float(f"0.{fraction or 0}")
 
 
 def failure(
