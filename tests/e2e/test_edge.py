@@ -123,7 +123,12 @@ def test_several_containers_share_the_requests(demo: lab.Run) -> None:
     assert min(seen.values()) >= 10
     # One of them dies: nobody notices, and it is asked again when it is back.
     victim = next(iter(seen))
-    lab.ssh(HOST, f"kill -9 $(docker inspect -f '{{{{.State.Pid}}}}' {victim})")
+    # Dead for sure: on a busy machine it may answer, or break off an answer, for a moment more.
+    lab.ssh(
+        HOST,
+        f"pid=$(docker inspect -f '{{{{.State.Pid}}}}' {victim}); kill -9 $pid; "
+        "while test -e /proc/$pid; do sleep 0.01; done",
+    )
     assert {ask("/api/health")[0] for _ in range(60)} == {200}
     deadline = time.monotonic() + 60
     while victim not in {ask("/api/health")[1]["X-Instance"] for _ in range(9)}:
@@ -200,12 +205,13 @@ def test_a_new_edge_takes_over_under_requests(demo: lab.Run) -> None:
                 seen[ask("/api/health")[0]] += 1
             except OSError as error:
                 seen[repr(error)] += 1
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     before = lab.inspect(HOST, "maestro-edge")["Id"]
     clients = [threading.Thread(target=client) for _ in range(2)]
     for thread in clients:
         thread.start()
+    began = time.monotonic()
     try:
         run = lab.playbook(*PROVISION, "-e", "edge_grace=30").ok()
         assert run.changed(HOST)[0] > 0
@@ -216,7 +222,7 @@ def test_a_new_edge_takes_over_under_requests(demo: lab.Run) -> None:
         for thread in clients:
             thread.join()
     assert set(seen) == {200}
-    assert seen[200] > 50
+    assert seen[200] > 5 * (time.monotonic() - began), "they asked all the time"
 
 
 def test_an_edge_that_cannot_start_leaves_the_old_one_alone(demo: lab.Run) -> None:
