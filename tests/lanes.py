@@ -54,7 +54,7 @@ LANES: dict[str, tuple[str, ...]] = {
 }
 # The longest of what needs no host comes when the first lanes have ended, so that no process is
 # idle while the last of them goes on; in this order.
-LAST = ("test_lint.py", "test_jessy_sources.py", "test_hooks.py", "test_bootstrap.py")
+LAST = ("test_lint.py", "test_hooks.py", "test_bootstrap.py")
 ON_HOSTS = ("e2e", "load", "faults")
 
 

@@ -248,12 +248,20 @@ def build(directory: str, service: str, target: str, *words: str) -> str:
     )
 
 
-def test_the_cores_own_tests_pass_where_it_is_built(sources: str) -> None:
-    log = build(sources, "core", "test")
-    passed = [int(number) for number in re.findall(r"test result: ok\. (\d+) passed", log)]
-    files = (COMPOSE.parent / "core/src").glob("**/*.rs")
-    written = [line for file in files for line in re.findall(r"#\[\w*:*test\]", file.read_text())]
-    assert sum(passed) == len(written) > 0
+# What a test is called in the sources, and what is said of one that passed.
+OWN_TESTS = {
+    "core": ("**/*.rs", r"#\[\w*:*test\]", r"^#\d+ \S+ test \S+ \.\.\. ok$"),
+    "api": ("**/*_test.go", r"(?m)^func Test\w+\(t ", r"^#\d+ \S+ --- PASS: "),
+}
+
+
+@pytest.mark.parametrize("service", OWN_TESTS)
+def test_a_programs_own_tests_pass_where_it_is_built(sources: str, service: str) -> None:
+    names, written, passed = OWN_TESTS[service]
+    log = build(sources, service, "test")
+    files = (COMPOSE.parent / service).glob(names)
+    count = sum(len(re.findall(written, file.read_text())) for file in files)
+    assert len(re.findall(passed, log, re.MULTILINE)) == count > 0, log[-3000:]
 
 
 @pytest.mark.requirement("R3.4", "D16")

@@ -85,31 +85,15 @@ def test_the_stack_holds_nothing_that_moves_or_opens() -> None:
     assert all(value["name"] for value in (*model["volumes"].values(), *model["networks"].values()))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("folder", "argv"),
-    [
-        ("core", ["cargo", "fmt", "--check"]),
-        ("api", ["gofmt", "-l", "."]),
-        ("api", ["go", "vet", "./..."]),
-        ("api", ["go", "test", "-mod=readonly", "./..."]),
-    ],
-    ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
+    ("folder", "argv"), [("core", ["cargo", "fmt", "--check"]), ("api", ["gofmt", "-l", "."])]
 )
-def test_a_programs_own_tests(folder: str, argv: list[str]) -> None:
-    """Where their compiler is installed; the core's tests are a stage of its image."""
+def test_the_sources_are_formatted(folder: str, argv: list[str]) -> None:
+    """Where their compiler is installed; their own tests are a stage of each image."""
     if shutil.which(argv[0]) is None:
         pytest.skip(f"{argv[0]} is not installed here")
     done = subprocess.run(
-        argv,
-        cwd=JESSY / folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=600,
+        argv, cwd=JESSY / folder, capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 0, done.stdout
-    if argv[0] == "gofmt":
-        assert done.stdout == ""
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == ""
