@@ -72,7 +72,6 @@ def test_a_new_version_keeps_the_database_and_its_data(demo: lab.Run) -> None:
             assert image == recorded[service]["image"]
     run = lab.playbook("deploy.yml", "-l", "staging").ok()
     assert run.changed(*lab.STAGING) == [0, 0]
-    lab.playbook("deploy.yml", "-l", "staging", "-e", "version=demo").ok()
 
 
 def test_all_secrets_are_rotated_one_after_the_other(demo: lab.Run) -> None:

@@ -25,54 +25,77 @@ def play(stack: Counter, version: str, *extra: str) -> lab.Playing:
 
 
 @pytest.fixture
-def serves_v1(deployed: Counter) -> Counter:
-    """The stack in v1 on both hosts, whatever a test before left."""
-    play(deployed, "v1", "-e", f"wait={LIMIT + SLACK}").end().ok()
+def serves(deployed: Counter) -> Counter:
+    """The stack in one version on both hosts, whatever a test before left."""
+    seen = [look(host) for host in deployed.hosts]
+    if any(host.wrong for host in seen) or len({host.version for host in seen}) > 1:
+        play(deployed, "v1", "-e", f"wait={LIMIT + SLACK}").end().ok()
     return deployed
 
 
-def test_of_two_deploys_the_second_leaves_with_the_owners_name(serves_v1: Counter) -> None:
-    first = play(serves_v1, "v2", "-e", "deploy_lease_limit=60").until(ROLL)
+@pytest.fixture
+def others(serves: Counter) -> list[str]:
+    """Two versions that do not serve."""
+    serving = look(serves.hosts[0]).version
+    return [version for version in ("v1", "v2", "v3") if version != serving]
+
+
+def serve_wholly(stack: Counter, version: str) -> None:
+    """This version serves on both hosts, and nothing else is left there."""
+    seen = [look(host) for host in stack.hosts]
+    assert [host.version for host in seen] == [version, version]
+    assert [host.wrong for host in seen] == [[], []]
+
+
+def test_of_two_deploys_the_second_leaves_with_the_owners_name(
+    serves: Counter, others: list[str]
+) -> None:
+    new, newer = others
+    first = play(serves, new, "-e", "deploy_lease_limit=60").until(ROLL)
     with first.suspended():
-        second = play(serves_v1, "v3")
-        looking = play(serves_v1, "v3", "--check")
-        run = second.end().failed("counter is being changed by", "deploy of v2", "-e wait=SECONDS")
-        assert run.changed(*serves_v1.hosts) == [0, 0]
+        second = play(serves, newer)
+        looking = play(serves, newer, "--check")
+        run = second.end().failed(
+            "counter is being changed by", f"deploy of {new}", "-e wait=SECONDS"
+        )
+        assert run.changed(*serves.hosts) == [0, 0]
         looking.end().ok()
     first.end().ok()
-    assert [look(host).version for host in serves_v1.hosts] == ["v2", "v2"]
-    assert [look(host).wrong for host in serves_v1.hosts] == [[], []]
+    serve_wholly(serves, new)
 
 
-def test_the_second_of_two_deploys_can_wait(serves_v1: Counter) -> None:
-    first = play(serves_v1, "v2").until(ROLL)
-    second = play(serves_v1, "v3", "-e", "wait=120")
+def test_the_second_of_two_deploys_can_wait(serves: Counter, others: list[str]) -> None:
+    new, newer = others
+    first = play(serves, new).until(ROLL)
+    second = play(serves, newer, "-e", "wait=120")
     first.end().ok()
     second.end().ok()
-    assert [look(host).version for host in serves_v1.hosts] == ["v3", "v3"]
-    assert [look(host).wrong for host in serves_v1.hosts] == [[], []]
+    serve_wholly(serves, newer)
 
 
-def test_hosts_whose_deploy_is_killed_go_back_by_themselves(serves_v1: Counter) -> None:
-    before = [look(host) for host in serves_v1.hosts]
-    first = play(serves_v1, "v2").until(ROLL)
+def test_hosts_whose_deploy_is_killed_go_back_by_themselves(
+    serves: Counter, others: list[str]
+) -> None:
+    new, _ = others
+    before = [look(host) for host in serves.hosts]
+    first = play(serves, new).until(ROLL)
     time.sleep(1)
     first.kill()
     struck = time.monotonic()
-    assert any(look(host).wrong for host in serves_v1.hosts), "it was killed too late to tell"
-    seen = [until_whole(host, LIMIT + SLACK) for host in serves_v1.hosts]
+    assert any(look(host).wrong for host in serves.hosts), "it was killed too late to tell"
+    seen = [until_whole(host, LIMIT + SLACK) for host in serves.hosts]
     assert [host.wrong for host in seen] == [[], []]
     assert [host.release for host in seen] == [host.release for host in before]
     assert time.monotonic() - struck < LIMIT + SLACK
-    serves_v1.deploy("-e", "version=v2").ok()
-    assert [look(host).version for host in serves_v1.hosts] == ["v2", "v2"]
+    serves.deploy("-e", f"version={new}").ok()
+    assert [look(host).version for host in serves.hosts] == [new, new]
 
 
-def test_a_dead_owners_lease_is_taken_over(serves_v1: Counter) -> None:
-    play(serves_v1, "v2").until(FETCH).kill()
-    serves_v1.deploy("-e", "version=v3").failed("is being changed by")
+def test_a_dead_owners_lease_is_taken_over(serves: Counter, others: list[str]) -> None:
+    new, newer = others
+    play(serves, new).until(FETCH).kill()
+    serves.deploy("-e", f"version={newer}").failed("is being changed by")
     started = time.monotonic()
-    play(serves_v1, "v3", "-e", f"wait={LIMIT + SLACK}").end().ok()
+    play(serves, newer, "-e", f"wait={LIMIT + SLACK}").end().ok()
     assert time.monotonic() - started < LIMIT + SLACK
-    assert [look(host).version for host in serves_v1.hosts] == ["v3", "v3"]
-    assert [look(host).wrong for host in serves_v1.hosts] == [[], []]
+    serve_wholly(serves, newer)

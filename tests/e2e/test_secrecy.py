@@ -29,12 +29,13 @@ def forms(value: str) -> list[str]:
     ]
 
 
-def search(host: str, value: str, command: str) -> str:
-    """Files or lines on a host that hold the value; it travels as standard input, not in argv."""
+def search(host: str, value: str | tuple[str, ...], command: str) -> str:
+    """Files or lines on a host that hold a value; it travels as standard input, not in argv."""
+    values = (value,) if isinstance(value, str) else value
     done = subprocess.run(
         ["ssh", "-F", ".lab/ssh_config", host, command],
         cwd=lab.PROJECT,
-        input="\n".join(forms(value)) + "\n",
+        input="".join(f"{form}\n" for value in values for form in forms(value)),
         capture_output=True,
         text=True,
         errors="replace",
