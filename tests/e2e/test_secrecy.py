@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import secrets
 import subprocess
 import threading
@@ -84,10 +85,12 @@ class Watch(threading.Thread):
 
 def left_on_the_controller(value: str, allowed: Path) -> list[Path]:
     """Files of Ansible and of temporary directories here that hold the value."""
+    # Tests beside this one make and remove directories there: `os.walk` passes over what is gone.
     files = [
         file
         for directory in (Path.home() / ".ansible", Path("/tmp"))
-        for file in directory.rglob("*")
+        for folder, _, names in os.walk(directory)
+        for file in (Path(folder, name) for name in names)
         if file.is_file() and not file.is_relative_to(allowed)
     ]
     found = []
