@@ -62,6 +62,8 @@ class Plan:
     routes: dict[str, str] = field(default_factory=dict)
     # The kept release that is gone back to; empty in a deploy.
     back_to: str = ""
+    # What this deploy does, or does not guard against, that an operator should know before it.
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def changes(self) -> bool:
@@ -443,4 +445,4 @@ def _lines(plan: Plan) -> list[str]:
         reason = f"  {'; '.join(step.reasons)}" if step.reasons else ""
         order = f" ({step.order})" if step.order == START_FIRST else ""
         lines.append(f"    {step.action:<9} {step.service}{reason}{order}")
-    return lines
+    return [*lines, *(f"    warning   {warning}" for warning in plan.warnings)]

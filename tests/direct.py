@@ -1,0 +1,279 @@
+"""Deploys on a real host without a playbook: the same decisions and the same steps, in a second.
+
+What Ansible adds (variables, tasks, output) has tests of its own. Here a stack's files are read,
+the host's own program answers over SSH, the plan is decided, and the steps of
+roles/deploy/tasks/change.yml are taken in their order. A failure puts the old release back.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from e2e import lab
+
+from maestro import agent_archive, deploy, plan, rollback, stack
+from maestro.errors import MaestroError
+from maestro.host.layout import AGENT
+
+ROOT = "/opt/maestro"
+REGISTRY = "registry.test:5000"
+IMAGE = f"{REGISTRY}/gallery:1"  # python3, postgres, redis, busybox: see tests/gallery/image
+
+
+@dataclass
+class Direct:
+    """Deploys stacks that stand in ``directory`` to one host of the lab."""
+
+    host: str
+    directory: Path
+    environment: str = "staging"
+    timeout: float = 30
+    values: dict[str, str] = field(default_factory=dict)  # of secrets, by name
+    variables: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)  # what `-e` adds to a request
+    profiles: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.install()
+
+    def install(self) -> None:
+        """Give the host the program of this checkout, as the role host_agent does."""
+        if lab.ssh(self.host, f"sha256sum < {AGENT}", check=False).split()[:1] == [
+            agent_archive.identity()
+        ]:
+            return
+        subprocess.run(
+            [
+                *("ssh", "-F", ".lab/ssh_config", self.host),
+                (
+                    f"cat > {AGENT}.new && chmod 755 {AGENT}.new && mv {AGENT}.new {AGENT} && "
+                    "systemctl restart maestro-agent"
+                ),
+            ],
+            cwd=lab.PROJECT,
+            input=agent_archive.build(),
+            check=True,
+        )
+
+    def write(self, name: str, compose: str | Mapping[str, Any], **files: str | bytes) -> None:
+        """Write a stack's compose.yaml and other files; ``__`` in a name stands for a dot."""
+        home = self.directory / name
+        home.mkdir(parents=True, exist_ok=True)
+        text = compose if isinstance(compose, str) else yaml.safe_dump(dict(compose))
+        (home / "compose.yaml").write_text(text)
+        for file, content in files.items():
+            path = home / file.replace("__", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def step(self, name: str, **params: Any) -> dict[str, Any]:
+        """Take one step on the host; `MaestroError` when it fails."""
+        done = subprocess.run(
+            [
+                *("ssh", "-F", ".lab/ssh_config", *lab.SHARED, self.host),
+                f"python3 {AGENT} step {name} {agent_archive.identity()}",
+            ],
+            cwd=lab.PROJECT,
+            input=json.dumps({"root": ROOT, **params}),
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        if answer.get("failed"):
+            raise MaestroError(str(answer["msg"]))
+        return answer
+
+    def request(self, name: str, version: str = "v1") -> dict[str, Any]:
+        """What maestro_request answers for it."""
+        variables = {**self.variables, "REGISTRY": REGISTRY}
+        loaded = stack.load(self.directory, name, self.environment, variables)
+        missing = sorted(set(loaded.secret_names) - set(self.values))
+        assert not missing, f"the test gives no value for {missing}"
+        return {
+            "dry": False,
+            "stack": name,
+            "environment": self.environment,
+            "version": version,
+            "files": loaded.files,
+            "compose_files": loaded.compose_files,
+            "variables": variables,
+            "secret_names": loaded.secret_names,
+            "registry": REGISTRY,
+            "registry_username": "maestro",
+            "approved_by": "",
+            "accept_volume_change": False,
+            "git_commit": "",
+            **self.options,
+        }
+
+    def payload(self, request: Mapping[str, Any]) -> str:
+        """Secrets and the registry's login, as the action plugins send them."""
+        password = (lab.PROJECT / ".lab/registry_password").read_text().strip()
+        login = {"registry": REGISTRY, "username": "maestro", "password": password}
+        known = {name: self.values[name] for name in request["secret_names"]}
+        return json.dumps({"secrets": known, "login": login})
+
+    def decide(self, name: str, version: str = "v1") -> deploy.Decision:
+        """The plan of a deploy; `MaestroError` where it is refused."""
+        request = self.request(name, version)
+        state = self.step(
+            "maestro_state",
+            request=request,
+            resolve=True,
+            wait=0,
+            payload=self.payload(request),
+        )
+        return deploy.decide(
+            deploy.Inputs(request, {self.host: state}, self.host, ROOT, self.profiles)
+        )
+
+    def plan(self, name: str, version: str = "v1") -> str:
+        """The plan as an operator reads it."""
+        decision = self.decide(name, version)
+        return plan.describe(decision.plans, decision.digest, (), decision.notes)
+
+    def deploy(self, name: str, version: str = "v1") -> bool:
+        """Deploy; whether anything changed. A failure puts the old release back and raises."""
+        request = self.request(name, version)
+        return self.carry_out(name, self.decide(name, version), request)
+
+    def rollback(self, name: str, to: str = "") -> bool:
+        """Go back to the release before, or to the one that is named."""
+        state = self.step("maestro_history", stack=name, to=to, wait=0)
+        asked = rollback.Asked(stack=name, environment=self.environment, to=to)
+        return self.carry_out(name, rollback.decide(asked, {self.host: state}), {})
+
+    def carry_out(self, name: str, decision: deploy.Decision, request: Mapping[str, Any]) -> bool:
+        """Take the steps of roles/deploy/tasks/change.yml."""
+        answer = decision.answer()
+        if self.host not in answer["changing"]:
+            return False
+        work = decision.hosts[self.host]
+        token = secrets.token_hex(8)
+        claim = {**work["claim"], "limit": 60, "timeout": self.timeout, "token": token}
+        self.step("maestro_lease", stack=name, state="acquired", claim=claim, expect=work["expect"])
+        held = {"stack": name, "lease": token}
+        try:
+            self._bring_in(decision, work, held, request)
+        except MaestroError as problem:
+            self.step(
+                "maestro_put_back",
+                **held,
+                release=work["staged"],
+                serves=work["plan"]["release"],
+                timeout=self.timeout,
+            )
+            raise problem from None
+        return True
+
+    def _bring_in(
+        self,
+        decision: deploy.Decision,
+        work: Mapping[str, Any],
+        held: Mapping[str, str],
+        request: Mapping[str, Any],
+    ) -> None:
+        release, fetches = work["release"], decision.answer()["fetches"]
+        pulls = [item["image"] for item in work["plan"]["pulls"]]
+        update = decision.kind == "update"
+        files = work["secret_files"]
+        if fetches and pulls:
+            payload = self.payload({"secret_names": []})
+            self.step("maestro_pull", request=request, images=pulls, payload=payload)
+        if fetches:
+            self.step(
+                "maestro_stage",
+                **held,
+                release=release,
+                compose=work["compose"],
+                configs=work["configs"],
+                secrets=[] if update else files,
+            )
+        if fetches and update and files:
+            payload = self.payload(request)
+            self.step("maestro_secrets", **held, request=request, files=files, payload=payload)
+        if work["migrations"]:
+            self.step(
+                "maestro_migrate",
+                **held,
+                release=release,
+                services=work["services"],
+                migrations=work["migrations"],
+            )
+        self.step(
+            "maestro_up",
+            **held,
+            release=release,
+            services=work["services"],
+            routes=work["routes"],
+            kind=decision.kind,
+            together=decision.together,
+            levels=work["levels"],
+            recreate=work["recreate"],
+            remove_first=work["remove_first"],
+            canary=update,
+            timeout=self.timeout,
+        )
+        if work["smoke"]:
+            self.step("maestro_smoke", **held, release=release, checks=work["smoke"])
+        self.step(
+            "maestro_commit",
+            **held,
+            release=release,
+            manifest=work["manifest"],
+            remove=work["remove"],
+            timeout=self.timeout,
+        )
+        self.step("maestro_finish", **held, keep=5)
+
+    def remove(self, *names: str) -> None:
+        """Take stacks off the host with all they have, data too."""
+        for name in names:
+            label = f"--filter label=com.docker.compose.project={name}"
+            lab.ssh(
+                self.host,
+                f"docker ps -aq {label} | xargs -r docker rm -f -v >/dev/null; "
+                f"docker network ls -q {label} | xargs -r docker network rm >/dev/null; "
+                f"docker volume ls -q {label} | xargs -r docker volume rm >/dev/null; "
+                f"rm -rf {ROOT}/{name} /etc/maestro/edge/dynamic/stack-{name}.yml",
+                check=False,
+            )
+
+    def containers(self, name: str) -> list[dict[str, Any]]:
+        """`docker inspect` of every container of a stack, oldest first."""
+        found = lab.ssh(
+            self.host, f"docker ps -aq --no-trunc --filter label=com.docker.compose.project={name}"
+        ).split()
+        if not found:
+            return []
+        details = json.loads(lab.ssh(self.host, f"docker inspect {' '.join(found)}"))
+        return sorted(details, key=lambda detail: str(detail["Created"]))
+
+    def container(self, name: str, service: str) -> dict[str, Any]:
+        """`docker inspect` of a service's only container."""
+        label = "com.docker.compose.service"
+        (found,) = [
+            item for item in self.containers(name) if item["Config"]["Labels"].get(label) == service
+        ]
+        return found
+
+    def until(self, command: str, seconds: float = 20) -> str:
+        """What a command on the host says when it first ends well."""
+        deadline = time.monotonic() + seconds
+        while True:
+            done = lab.run("ssh", "-F", ".lab/ssh_config", *lab.SHARED, self.host, command)
+            if done.rc == 0:
+                return done.out
+            assert time.monotonic() < deadline, f"{command}: {done.out}"
+            time.sleep(0.3)
