@@ -19,8 +19,6 @@ class ActionModule(DecisionAction):
                 request=args["request"],
                 states=states,
                 resolver=str(args["resolver"]),
-                root=str(args["root"]),
-                profiles=frozenset(args["profiles"] or []),
                 waves=tuple(map(str, args["waves"])),
             )
         )

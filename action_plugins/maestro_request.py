@@ -8,7 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from maestro import controller, stack
+from maestro import controller, own, stack
 from maestro.errors import MaestroError
 
 
@@ -32,30 +32,20 @@ class ActionModule(ActionBase):
 
     def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         controller.guard_play(args, task_vars, check_mode=self._task.check_mode)
-        name, environment, version = (str(args[key]) for key in ("stack", "environment", "version"))
-        if version and (version == "latest" or not stack.TAG.match(version)):
-            raise MaestroError(
-                f"{version!r} cannot be deployed as a version",
-                where="-e version",
-                fix="allowed: an immutable tag of letters, digits, '.', '_' and '-'",
-            )
-        variables = {str(key): str(value) for key, value in (args["variables"] or {}).items()}
-        variables["REGISTRY"] = str(args["registry"])
+        own.check_version(str(args["version"]))
+        shared = {key: str(args[key]) for key in own.SHARED}
+        request = own.settled(shared, args)
         loaded = stack.load(
-            controller.project() / str(args["directory"]), name, environment, variables
+            controller.project() / request["directory"],
+            request["stack"],
+            request["environment"],
+            request["variables"],
         )
-        request = {
+        request |= {
             "dry": bool(args["plan_only"]) or self._task.check_mode,
-            "stack": name,
-            "environment": environment,
-            "version": version,
             "files": loaded.files,
             "compose_files": loaded.compose_files,
-            "variables": variables,
             "secret_names": loaded.secret_names,
-            "secrets_settings": dict(args["secrets"] or {}),
-            "registry": str(args["registry"]),
-            "registry_username": str(args["registry_username"]),
             "approved_by": str(args["approved_by"]),
             "accept_volume_change": bool(args["accept_volume_change"]),
             "git_commit": controller.git_commit(Path(loaded.directory)),

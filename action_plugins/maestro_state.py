@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+
+from maestro import controller, own
 from maestro.action import SecretAction
+from maestro.errors import MaestroError
 
 
 class ActionModule(SecretAction):
-    """Gives the step `maestro_state` what it needs of the secrets."""
+    """Gives the step `maestro_state` what it needs of the secrets and of the host's own values."""
 
     with_secrets = True
     with_login = True
+
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers, and ``own``: what of this host's the decision needs."""
+        values = args.pop("own")
+        try:
+            request, differs = own.request_of(args["request"], values, controller.project())
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from error
+        # Images that only this host deploys are known to no other.
+        args.update(request=request, resolve=args["resolve"] or differs)
+        answer = super().step(args, task_vars)
+        answer["own"] = {
+            "version": request["version"],
+            "root": str(args["root"]),
+            "profiles": list(values["profiles"] or []),
+        }
+        return answer

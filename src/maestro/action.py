@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from . import agent_archive, controller, plan
+from . import agent_archive, controller, own, plan
 from .deploy import Decision
 from .errors import MaestroError
 from .host import steps
@@ -92,7 +92,7 @@ class SecretAction(StepAction):
 
     The task's own arguments and its result never hold a value: they are read here, on the
     controller, and travel to the host as standard input. The task names the deploy's
-    ``request``, which says where the secrets are.
+    ``request``, which says where the secrets are, and what is the host's ``own`` in it.
     """
 
     with_secrets: ClassVar[bool] = False
@@ -101,6 +101,8 @@ class SecretAction(StepAction):
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers; `AnsibleActionFail` when a secret cannot be read."""
         request = args["request"]
+        if "own" in args:
+            request = args["request"] = own.settled(request, args.pop("own"))
         names = list(request["secret_names"]) if self.with_secrets else []
         try:
             values = controller.read_secrets(
@@ -116,16 +118,18 @@ class GuardedAction(StepAction):
     """Take the step of the task's name for a run that is allowed; one task instead of two.
 
     ``guard`` is what `controller.guard_play` takes. With a ``request`` the step gets the
-    values of its secrets as ``payload``.
+    values of its secrets as ``payload``, read as is the host's ``own``.
     """
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers; `AnsibleActionFail` when the run is refused."""
         guard, request = args.pop("guard"), args.pop("request", {})
+        values_of = args.pop("own", {})
         try:
             controller.guard_play(guard, task_vars or {}, check_mode=self._task.check_mode)
             check_name(str(args["stack"]))
             if request:
+                request = own.settled(request, values_of) if values_of else request
                 values = controller.read_secrets(request, self._loader)
                 args["payload"] = controller.payload(values, request["secret_names"], request)
         except MaestroError as error:

@@ -12,33 +12,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import agent_archive, policy, routes
+from . import agent_archive, routes
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
 from .host.rules import UPDATE
-from .render import Rendered, Wish, narrow, needs_of, render, unescaped
-from .stack import EXTENSION, extension_problems
+from .render import Rendered, Wish, needs_of, render
+from .wanted import Inputs, Wanted, images, images_of, of_hosts
 
+__all__ = [
+    "Decision",
+    "Inputs",
+    "Wanted",
+    "config_hash",
+    "decide",
+    "held",
+    "new_id",
+    "waves",
+    "work",
+]
 MANIFEST_SCHEMA = 1
 _WAVE = re.compile(r"^([1-9][0-9]*)(%?)\Z")
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What the decision is made of.
-
-    ``request`` is the answer of the request step, ``states`` maps hosts to the answers of
-    the state step, ``resolver`` is the host that asked the registry.
-    """
-
-    request: Mapping[str, Any]
-    states: Mapping[str, Mapping[str, Any]]
-    resolver: str
-    root: str
-    profiles: frozenset[str]
-    waves: tuple[str, ...] = ("100%",)
 
 
 @dataclass
@@ -77,45 +72,23 @@ class Decision:
 def decide(inputs: Inputs) -> Decision:
     """Decide everything, or refuse with all problems of all hosts at once."""
     request = inputs.request
-    state = inputs.states[inputs.resolver]
-    version = _version(inputs)
-    if state["model_problem"]:
-        raise MaestroError(str(state["model_problem"]))
-    extension = unescaped(state["model"].get(EXTENSION) or {})
-    place = f"{request['stack']}/compose.yaml: {EXTENSION}"
-    raise_all(extension_problems(extension, place, list(state["model"]["services"]), filled=True))
-    model = narrow(state["model"], extension, inputs.profiles)
-    raise_all(policy.problems(model, str(request["environment"]), str(request["stack"])))
-    images = _images(model, state)
-    release = new_id()
-    wish = {
-        "stack": request["stack"],
-        "version": version,
-        "model": model,
-        "extension": extension,
-        "routes": routes.rendered(extension),
-    }
-    decision = Decision(release, [], "", {})
+    wanted = of_hosts(inputs)
+    known = images(inputs, wanted)
+    decision = Decision(new_id(), [], "", {})
     problems: list[MaestroError] = []
     releases: dict[str, Rendered] = {}
     for host, found in inputs.states.items():
-        rendered = render(
-            Wish(
-                stack=str(request["stack"]),
-                model=model,
-                extension=extension,
-                images=images,
-                secrets={name: known or release for name, known in found["secrets"].items()},
-                files=request["files"],
-                layout=Layout(Path(inputs.root), str(request["stack"])),
-                profiles=inputs.profiles,
-            )
-        )
+        rendered = _rendered(inputs, host, wanted[host], known, decision.release)
         plan = planning.decide(
-            host, str(request["environment"]), rendered, found, images=images, wish=wish
+            host,
+            str(request["environment"]),
+            rendered,
+            found,
+            images=images_of(known, wanted[host]),
+            wish=_wish(request, wanted[host]),
         )
         problems += planning.preflight(plan, rendered, found)
-        problems += routes.preflight(host, plan.stack, wish["routes"], found["edge"])
+        problems += routes.preflight(host, plan.stack, wanted[host].routes, found["edge"])
         if not request.get("accept_volume_change"):
             problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
         problems += held(plan, found) if not request.get("dry") else []
@@ -123,15 +96,47 @@ def decide(inputs: Inputs) -> Decision:
         releases[host] = rendered
     raise_all(problems)
     planning.share_migrations(decision.plans)
-    digests = {reference: str(image["digest"]) for reference, image in images.items()}
-    content = [model, releases[inputs.resolver].configs]
+    digests = {reference: str(image["digest"]) for reference, image in known.items()}
+    content = {
+        host: [wanted[host].root, wanted[host].model, rendered.configs]
+        for host, rendered in releases.items()
+    }
     decision.digest = planning.plans_hash(decision.plans, digests, content)
     for plan in decision.plans:
-        work = _work(inputs, release, plan, releases[plan.host], wish, images)
+        work = _work(inputs, decision.release, plan, releases[plan.host], wanted[plan.host], known)
         work["manifest"]["plan"] = decision.digest
         decision.hosts[plan.host] = work
     decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
     return decision
+
+
+def _rendered(
+    inputs: Inputs, host: str, wanted: Wanted, known: Mapping[str, Mapping[str, Any]], release: str
+) -> Rendered:
+    """The release of one host, with ``release`` as the version of secrets that are new."""
+    found = inputs.states[host]["secrets"]
+    return render(
+        Wish(
+            stack=str(inputs.request["stack"]),
+            model=wanted.model,
+            extension=wanted.extension,
+            images=known,
+            secrets={name: version or release for name, version in found.items()},
+            files=inputs.request["files"],
+            layout=Layout(Path(wanted.root), str(inputs.request["stack"])),
+            profiles=wanted.profiles,
+        )
+    )
+
+
+def _wish(request: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+    return {
+        "stack": request["stack"],
+        "version": wanted.version,
+        "model": wanted.model,
+        "extension": wanted.extension,
+        "routes": wanted.routes,
+    }
 
 
 def new_id() -> str:
@@ -179,47 +184,18 @@ def held(plan: planning.Plan, state: Mapping[str, Any]) -> list[MaestroError]:
     ]
 
 
-def _version(inputs: Inputs) -> str:
-    """The version to deploy: the one asked for, or the one all hosts run."""
-    if inputs.request["version"]:
-        return str(inputs.request["version"])
-    running = {host: str(state["version"]) for host, state in inputs.states.items()}
-    found = sorted(set(running.values()))
-    if found == [""]:
-        raise MaestroError(
-            f"which version? {inputs.request['stack']} has not been deployed here yet",
-            where=", ".join(running),
-            fix="say it: -e version=TAG (make images VERSION=TAG builds one)",
-        )
-    if len(found) > 1:
-        detail = ", ".join(f"{host}: {version or 'none'}" for host, version in running.items())
-        raise MaestroError(
-            "the hosts run different versions", where=detail, fix="say which one: -e version=TAG"
-        )
-    return found[0]
-
-
-def _images(model: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Digest, user and size of every image the stack deploys."""
-    wanted = sorted({str(service["image"]) for service in model["services"].values()})
-    refused = sorted({state["refused"][image] for image in wanted if image in state["refused"]})
-    if refused:
-        raise MaestroError("\n".join(refused))
-    return {image: dict(state["resolved"][image]) for image in wanted}
-
-
 def _work(
     inputs: Inputs,
     release: str,
     plan: planning.Plan,
     rendered: Rendered,
-    wish: Mapping[str, Any],
-    images: Mapping[str, Mapping[str, Any]],
+    wanted: Wanted,
+    known: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What the steps after the plan need on one host."""
     timeouts = {
         item["service"]: float(item.get("timeout", 300))
-        for item in wish["extension"].get("migrations") or []
+        for item in wanted.extension.get("migrations") or []
     }
     return {
         **work(
@@ -227,15 +203,15 @@ def _work(
             rendered,
             state=inputs.states[plan.host],
             recorded=str(inputs.states[plan.host]["compose"]),
-            manifest=_manifest(inputs, release, plan, rendered, wish, images),
+            manifest=_manifest(inputs, release, plan, rendered, wanted, known),
             staged=release,
-            purpose=f"deploy of {wish['version']}",
+            purpose=f"deploy of {wanted.version}",
         ),
         "migrations": [
             {
                 **item,
                 "timeout": timeouts[item["service"]],
-                "needs": needs_of(wish["model"], item["service"], rendered.order),
+                "needs": needs_of(wanted.model, item["service"], rendered.order),
             }
             for item in plan.migrations
             if item["on"] == plan.host
@@ -305,8 +281,8 @@ def _manifest(
     release: str,
     plan: planning.Plan,
     rendered: Rendered,
-    wish: Mapping[str, Any],
-    images: Mapping[str, Mapping[str, Any]],
+    wanted: Wanted,
+    known: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """``release.json``: everything that is needed to say what serves, and to go back to it."""
     request = inputs.request
@@ -315,24 +291,24 @@ def _manifest(
         "id": release,
         "stack": request["stack"],
         "environment": request["environment"],
-        "version": wish["version"],
+        "version": wanted.version,
         "previous": plan.release,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "by": who(),
         "approved_by": request["approved_by"],
         "git_commit": request["git_commit"],
         "config_hash": config_hash(rendered),
-        "images": {reference: dict(image) for reference, image in images.items()},
+        "images": {reference: dict(image) for reference, image in images_of(known, wanted).items()},
         "services": {
             name: {**facts, "digest": facts["image"].rpartition("@")[2]}
             for name, facts in rendered.services.items()
         },
         "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
         "migrated": [item["service"] for item in plan.migrations],
-        "breaking": _breaking(plan, wish["extension"]),
+        "breaking": _breaking(plan, wanted.extension),
         "order": rendered.order,
-        "routes": wish["routes"],
-        "smoke": list(wish["extension"].get("smoke") or []),
+        "routes": wanted.routes,
+        "smoke": list(wanted.extension.get("smoke") or []),
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,
     }

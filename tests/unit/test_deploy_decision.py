@@ -33,6 +33,9 @@ def decide(
     states: dict[str, dict[str, Any]], profiles: frozenset[str] = frozenset(), **request: Any
 ) -> Decision:
     asked = {**REQUEST, **request}
+    first = next(iter(states.values()))
+    for state in states.values():  # hosts without values of their own read the same
+        state["model"] = state["model"] or first["model"]
     return deploy.decide(Inputs(asked, states, next(iter(states)), "/opt/maestro", profiles))
 
 

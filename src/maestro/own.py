@@ -1,0 +1,73 @@
+"""What a host's own variables say of a deploy, beside what is asked for all hosts alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import stack
+from .errors import MaestroError
+
+# What cannot differ between the hosts of one run, and where it is set.
+SHARED = {
+    "stack": "maestro_stack",
+    "environment": "maestro_environment",
+    "directory": "maestro_stacks_dir",
+}
+
+
+def texts(variables: Mapping[str, Any] | None, registry: str) -> dict[str, str]:
+    """Values for the variables of a stack's Compose files, as Compose gets them."""
+    found = {str(key): str(value) for key, value in (variables or {}).items()}
+    return {**found, "REGISTRY": registry}
+
+
+def settled(request: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with a host's own version, variables, registry and source of secrets.
+
+    ``own`` has ``stack``, ``environment``, ``directory``, ``version``, ``variables``,
+    ``registry``, ``registry_username`` and ``secrets`` as the host's variables give them.
+    """
+    registry = str(own["registry"])
+    return {
+        **request,
+        "version": str(own["version"]),
+        "variables": texts(own["variables"], registry),
+        "registry": registry,
+        "registry_username": str(own["registry_username"]),
+        "secrets_settings": dict(own["secrets"] or {}),
+    }
+
+
+def check_version(version: str) -> None:
+    """Refuse what cannot be deployed as a version; an empty one is the one that runs."""
+    if version and (version == "latest" or not stack.TAG.match(version)):
+        raise MaestroError(
+            f"{version!r} cannot be deployed as a version",
+            where="-e version",
+            fix="allowed: an immutable tag of letters, digits, '.', '_' and '-'",
+        )
+
+
+def request_of(
+    request: Mapping[str, Any], own: Mapping[str, Any], project: Path
+) -> tuple[dict[str, Any], bool]:
+    """`settled`, and whether this host may read its stack otherwise than the first one.
+
+    Raises `MaestroError` on what cannot differ, and on values that do not fit the stack.
+    """
+    for name, variable in SHARED.items():
+        if str(own[name]) != str(request[name]):
+            raise MaestroError(
+                f"the {name} is {own[name]} here and {request[name]} on the first host",
+                where=variable,
+                fix=f"deploy them one after the other, or set {variable} alike",
+            )
+    found = settled(request, own)
+    differs = any(found[key] != request[key] for key in ("version", "variables"))
+    if differs:
+        check_version(found["version"])
+        home = project / str(own["directory"])
+        stack.load(home, str(own["stack"]), str(own["environment"]), found["variables"])
+    return found, differs
