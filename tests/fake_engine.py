@@ -19,6 +19,8 @@ class Fake:
     def __init__(self) -> None:
         self.answers: dict[str, Answer | bytes | Callable[[Asked], Answer]] = {}
         self.asked: list[Asked] = []
+        self.say("GET /networks", [])
+        self.say("GET /volumes", {"Volumes": []})
 
     def __call__(self, asked: Asked) -> Answer | bytes:
         self.asked.append(asked)

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from . import ports
 from .errors import MaestroError
+from .host.ports import Taken
 from .host.registry import Reference
 from .host.rules import START_FIRST
 from .recorded import document
@@ -243,7 +245,11 @@ def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[
     problems = [
         *_too_old(plan.host, "Docker Engine", str(engine["version"]), ENGINE_MINIMUM),
         *_too_old(plan.host, "Docker Compose", str(engine["compose"]), COMPOSE_MINIMUM),
-        *_ports(plan, rendered, state),
+        *ports.preflight(
+            plan.host,
+            {name: rendered.compose["services"][name] for name in rendered.services},
+            Taken.all_of(state),
+        ),
     ]
     needed = sum(int(pull["size"]) for pull in plan.pulls) * UNPACKED + DISK_RESERVE
     if plan.changes and engine["free"] < needed:
@@ -291,22 +297,6 @@ def _too_old(host: str, what: str, found: str, least: tuple[int, ...]) -> list[M
             fix="run playbooks/provision.yml for this host",
         )
     ]
-
-
-def _ports(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[MaestroError]:
-    problems = []
-    for name in sorted(rendered.services):
-        for port in rendered.compose["services"][name].get("ports") or []:
-            key = f"{port.get('published')}/{port.get('protocol', 'tcp')}"
-            if key in state["ports_of_others"]:
-                problems.append(
-                    MaestroError(
-                        f"port {key} of service {name} is taken by {state['ports_of_others'][key]}",
-                        where=plan.host,
-                        fix="publish the service on another port",
-                    )
-                )
-    return problems
 
 
 def moved_volumes(host: str, recorded: str, compose: Mapping[str, Any]) -> list[MaestroError]:

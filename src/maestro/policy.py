@@ -6,10 +6,9 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import updates
+from . import ports, updates
 from .errors import MaestroError
 from .host.registry import Reference
-from .render import replicas
 
 DEVELOPMENT = "development"
 _DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run", "/var/run", "/")
@@ -27,7 +26,7 @@ def problems(model: Mapping[str, Any], environment: str, stack: str) -> list[Mae
         if environment != DEVELOPMENT:
             found += _privileges(service, where)
             found += _mounts(service, where)
-    return [*found, *_ports(model["services"], stack), *updates.problems(model, stack)]
+    return [*found, *ports.clashes(model["services"], stack), *updates.problems(model, stack)]
 
 
 def _image(service: Mapping[str, Any], where: str, environment: str) -> Iterable[MaestroError]:
@@ -86,30 +85,4 @@ def _mounts(service: Mapping[str, Any], where: str) -> Iterable[MaestroError]:
                 where=place,
                 fix="allowed: named volumes and absolute paths; source mounts belong into "
                 "compose.development.yaml",
-            )
-
-
-def _ports(services: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
-    taken: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for name, service in sorted(services.items()):
-        for port in service.get("ports") or []:
-            if port.get("published"):
-                if replicas(service) > 1 and str(port["published"]).isdigit():
-                    yield MaestroError(
-                        f"port {port['published']} is published by each of "
-                        f"{replicas(service)} containers",
-                        where=f"{stack}/compose.yaml: services.{name}.ports",
-                        fix="publish no port or a range (8000-8002), or have one replica",
-                    )
-                key = (str(port["published"]), str(port.get("protocol", "tcp")))
-                taken.setdefault(key, []).append((name, str(port.get("host_ip", "0.0.0.0"))))  # noqa: S104
-    for (number, protocol), users in sorted(taken.items()):
-        addresses = [address for _, address in users]
-        everywhere = {"0.0.0.0", "::", ""} & set(addresses)  # noqa: S104 -- compared, not bound
-        if len(users) > 1 and (everywhere or len(set(addresses)) < len(addresses)):
-            names = ", ".join(name for name, _ in users)
-            yield MaestroError(
-                f"port {number}/{protocol} is published more than once on a host: {names}",
-                where=f"{stack}/compose.yaml: services.{users[-1][0]}.ports",
-                fix="give each published port to one service",
             )

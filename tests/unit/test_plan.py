@@ -472,19 +472,6 @@ def test_large_sizes_are_in_gibibytes() -> None:
     assert problem.what == "the memory limits add up to 64 GiB, the host has 4096 MiB"
 
 
-@pytest.mark.parametrize(
-    ("taken", "refuses"),
-    [({"8000/tcp": "the container other-1"}, True), ({"8000/udp": "it", "80/tcp": "it"}, False)],
-)
-def test_a_port_another_container_has(taken: dict[str, str], refuses: bool) -> None:
-    model = models.shop()
-    state = {**models.bare(), "ports_of_others": taken}
-    problems = planning.preflight(planned(model, state), models.rendered(model), state)
-    assert [problem.what for problem in problems] == (
-        ["port 8000/tcp of service web is taken by the container other-1"] if refuses else []
-    )
-
-
 # Volumes
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import MaestroError
 from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 
 
-def of_stack(engine: Engine, stack: str) -> list[dict[str, Any]]:
-    """Summaries of all containers of a stack's services, running or not, oldest first."""
+def of_stack(
+    engine: Engine, stack: str, listed: Iterable[dict[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """Summaries of all containers of a stack's services, running or not, oldest first.
+
+    ``listed`` is the Engine's listing of all containers, where it was asked for already.
+    """
+    everyone = engine.containers(f"{PROJECT}={stack}") if listed is None else listed
     found = [
         item
-        for item in engine.containers(f"{PROJECT}={stack}")
-        if item["Labels"].get(ONE_OFF, "False") != "True"
+        for item in everyone
+        if item["Labels"].get(PROJECT) == stack and item["Labels"].get(ONE_OFF, "False") != "True"
     ]
     return sorted(found, key=lambda item: int(item.get("Created", 0)))
 

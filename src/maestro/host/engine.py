@@ -108,6 +108,16 @@ class Engine:
         answer: list[dict[str, Any]] = self._get("/containers/json", query)
         return answer
 
+    def networks(self) -> list[dict[str, Any]]:
+        """All networks; the listing does not say which containers are attached."""
+        answer: list[dict[str, Any]] = self._get("/networks")
+        return answer
+
+    def volumes(self) -> list[dict[str, Any]]:
+        """All volumes."""
+        answer: list[dict[str, Any]] = self._get("/volumes")["Volumes"] or []
+        return answer
+
     def inspect(self, container: str) -> dict[str, Any]:
         """``docker inspect`` of one container."""
         answer: dict[str, Any] = self._get(f"/containers/{container}/json")

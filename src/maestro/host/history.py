@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import lease, secrets
+from . import lease, resources, secrets
 from .containers import of_stack
 from .engine import Engine
 from .layout import AGENT, Layout
@@ -31,6 +31,8 @@ def read(
     kept = committed(layout)
     target = to or str(manifest.get("previous", ""))
     recorded = manifest.get("secrets", {})
+    everyone = engine.containers()
+    there = of_stack(engine, layout.stack, everyone)
     return {
         "release": {"id": current, **manifest} if current else {},
         "target": {"id": target, **kept[target]} if target in kept else {},
@@ -40,7 +42,8 @@ def read(
             if release in kept and layout.compose_file(release).exists()
         },
         "releases": {release: _summary(layout, kept[release]) for release in sorted(kept)},
-        "containers": [container_facts(engine, item) for item in of_stack(engine, layout.stack)],
+        "containers": [container_facts(engine, item) for item in there],
+        "resources": resources.read(engine, everyone).as_dict(),
         "images": sorted(engine.repo_digests()),
         "versions": _versions(layout),
         "lease": lease.describe(layout),

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, edge, lease, secrets
+from . import compose, edge, lease, ports, resources, secrets
 from .containers import of_stack
-from .engine import PROJECT, SERVICE, Engine
+from .engine import SERVICE, Engine
 from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
 
@@ -54,8 +54,9 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
         model = pool.submit(_model, request, version)
         compose_version = pool.submit(compose.version)
         info = engine.info()
-        containers = [container_facts(engine, found) for found in of_stack(engine, request.stack)]
-        taken = _ports_of_others(engine, request.stack)
+        everyone = engine.containers()
+        there = of_stack(engine, request.stack, everyone)
+        containers = [container_facts(engine, found) for found in there]
         local = engine.repo_digests()
         canonical, problem = model.result()
         resolved, refused = _resolve(request, canonical, manifest) if canonical else ({}, {})
@@ -70,7 +71,8 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "refused": refused,
             "containers": containers,
             "images": sorted(local),
-            "ports_of_others": taken,
+            "resources": resources.read(engine, everyone).as_dict(),
+            "ports": ports.of_others(everyone, request.stack),
             "edge": edge.look(layout),
             "lease": lease.describe(layout),
             "agent": checksum(AGENT),
@@ -178,49 +180,6 @@ def container_facts(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any
         "health": state.get("Health", {}).get("Status", "none"),
         "started": state["StartedAt"],
     }
-
-
-def _ports_of_others(engine: Engine, stack: str) -> dict[str, str]:
-    """``PORT/PROTOCOL`` that the stack cannot publish, with whoever has it."""
-    containers = engine.containers()
-    published: dict[str, set[bool]] = {}
-    taken = {}
-    for item in containers:
-        ours = item["Labels"].get(PROJECT) == stack
-        for port in item.get("Ports", []):
-            if port.get("PublicPort"):
-                key = f"{port['PublicPort']}/{port['Type']}"
-                published.setdefault(key, set()).add(ours)
-                if not ours:
-                    taken[key] = f"the container {item['Names'][0].lstrip('/')}"
-    # A service of ours on the host's network may listen there, and publish from now on.
-    if not any(
-        item["Labels"].get(PROJECT) == stack and item["HostConfig"].get("NetworkMode") == "host"
-        for item in containers
-    ):
-        for key in _listening() - set(published):
-            taken[key] = "a program of the host (see: ss -lntup)"
-    return taken
-
-
-# Kind of socket to the state in which it waits for whoever comes (Linux, include/net/tcp_states.h).
-SOCKETS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
-
-
-def _listening(proc: Path = Path("/proc/net")) -> set[str]:
-    """``PORT/PROTOCOL`` at which something on the host listens on all its addresses."""
-    found = set()
-    for kind, waiting in SOCKETS.items():
-        try:
-            lines = (proc / kind).read_text(encoding="ascii").splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            _, local, _, socket_state, *_ = line.split()
-            address, port = local.split(":")
-            if socket_state == waiting and not address.strip("0"):
-                found.add(f"{int(port, 16)}/{kind[:3]}")
-    return found
 
 
 def checksum(path: Path) -> str:
