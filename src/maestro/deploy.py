@@ -88,7 +88,9 @@ def decide(inputs: Inputs) -> Decision:
             wish=_wish(request, wanted[host]),
         )
         problems += planning.preflight(plan, rendered, found)
-        problems += routes.preflight(host, plan.stack, wanted[host].routes, found["edge"])
+        serving, wished = found["release"].get("routes") or [], wanted[host].routes
+        problems += routes.preflight(host, plan.stack, wished, found["edge"], serving)
+        plan.warnings += routes.warnings(plan.stack, wished, found["edge"])
         if not request.get("accept_volume_change"):
             problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
         problems += held(plan, found) if not request.get("dry") else []

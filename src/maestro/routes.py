@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import MaestroError
+from .host import claims
 
 PERIOD = 60  # seconds a rate limit counts over
 DRAIN = 30  # seconds old containers get to finish what they began
@@ -60,14 +61,14 @@ def problems(
             )
         health_paths = route.get("health")
         for health in health_paths if isinstance(health_paths, list) else []:
-            if not _below(str(health), path):
+            if not claims.below(str(health), path):
                 yield MaestroError(
                     f"found {health}, which is not below {path}",
                     where=f"{where}.health",
                     fix=f"name paths of this route, such as {path.rstrip('/')}/health",
                 )
         for host in _hosts(route) or [""]:
-            other = seen.setdefault((host, path), where)
+            other = seen.setdefault((claims.host(host), claims.plain(path)), where)
             if other != where:
                 yield MaestroError(
                     f"the same requests ({host or 'any host'}, {path}) as {other}",
@@ -77,9 +78,16 @@ def problems(
 
 
 def preflight(
-    host: str, stack: str, routes: Sequence[Mapping[str, Any]], edge: Mapping[str, Any]
+    host: str,
+    stack: str,
+    routes: Sequence[Mapping[str, Any]],
+    edge: Mapping[str, Any],
+    in_force: Sequence[Mapping[str, Any]] = (),
 ) -> list[MaestroError]:
-    """Why a host cannot take these routes; ``edge`` is what `host.edge.look` saw there."""
+    """Why a host cannot take these routes; ``edge`` is what `host.edge.look` saw there.
+
+    ``in_force`` are the routes of the release that serves.
+    """
     if not routes:
         return []
     if not edge["installed"]:
@@ -90,19 +98,70 @@ def preflight(
                 fix=f"run playbooks/provision.yml -l {host}; nothing was changed",
             )
         ]
+    serving = {_identity(claim) for claim in claims.of_routes(in_force)}
     found = []
     for other, theirs in sorted(edge["routes_of_others"].items()):
-        taken = {(name, route["path"]) for route in theirs for name in route["hosts"] or [""]}
-        ours = {(name, route["path"]) for route in routes for name in route["hosts"] or [""]}
+        met = _taken(claims.of_routes(routes), claims.of_routes(theirs))
         found += [
             MaestroError(
-                f"the stack {other} has the route {name or 'any host'}, {path} already",
+                f"the route {ours.shown} of {stack} takes requests of the stack {other}: "
+                f"its route {taken.shown} has them",
                 where=f"{host}: {stack}",
-                fix="give one of the two another host or path in x-maestro.routes",
+                fix=f"give {stack} or {other} a host of its own or another path, in "
+                "x-maestro.routes",
             )
-            for name, path in sorted(taken & ours)
+            for ours, taken in met
+            # What has served so far takes nothing new away.
+            if _identity(ours) not in serving or _identity(ours) == _identity(taken)
         ]
     return found
+
+
+def warnings(stack: str, routes: Sequence[Mapping[str, Any]], edge: Mapping[str, Any]) -> list[str]:
+    """Requests two stacks claim, and who gets them: what each plan of one of them tells."""
+    found = []
+    for other, theirs in sorted(edge["routes_of_others"].items()):
+        for mine in claims.of_routes(routes):
+            for claim in claims.of_routes(theirs):
+                if mine.exact or claim.exact or not mine.meets(claim):
+                    continue
+                winner, loser = (
+                    ((stack, mine), (other, claim))
+                    if mine.takes(claim)
+                    else ((other, claim), (stack, mine))
+                )
+                found.append(
+                    f"requests for {_both(mine, claim)} go to {winner[0]} and not to "
+                    f"{loser[0]}, whose route is {loser[1].shown}"
+                )
+    return found
+
+
+def _taken(
+    ours: Sequence[claims.Claim], theirs: Sequence[claims.Claim]
+) -> list[tuple[claims.Claim, claims.Claim]]:
+    """Claims of ours, each with one of another stack whose requests it takes.
+
+    A route without a host has what no other route names: a stack that names a host may have it.
+    A health path belongs to its route: only the first of both is told.
+    """
+    found: dict[tuple[str, str], tuple[claims.Claim, claims.Claim]] = {}
+    for mine in ours:
+        for claim in theirs:
+            named_it = mine.host and not claim.host
+            if mine.takes(claim) and not named_it:
+                found.setdefault((mine.host, mine.path), (mine, claim))
+    return list(found.values())
+
+
+def _both(one: claims.Claim, other: claims.Claim) -> str:
+    """The requests of both, in words."""
+    deeper = max((one, other), key=lambda claim: len(claim.path))
+    return f"{one.host or other.host or 'any host'}, {deeper.as_written}"
+
+
+def _identity(claim: claims.Claim) -> tuple[str, str, bool]:
+    return claim.host, claim.path, claim.exact
 
 
 def _hosts(route: Mapping[str, Any]) -> list[str]:
@@ -112,10 +171,6 @@ def _hosts(route: Mapping[str, Any]) -> list[str]:
 
 def _path(route: Mapping[str, Any]) -> str:
     return str(route.get("path") or "/").rstrip("/") or "/"
-
-
-def _below(path: str, prefix: str) -> bool:
-    return prefix in ("/", path) or path.startswith(prefix + "/")
 
 
 def _rate_limit(limit: Mapping[str, Any]) -> dict[str, int] | None:

@@ -49,7 +49,7 @@ def dynamic(
     return found["http"]
 
 
-def servers(found: dict[str, Any], name: str = "shop-web-0") -> list[str]:
+def servers(found: dict[str, Any], name: str = "shop-web-0~shop") -> list[str]:
     return [item["url"] for item in found["services"][name]["loadBalancer"]["servers"]]
 
 
@@ -105,15 +105,62 @@ def test_weights() -> None:
     found = dynamic(
         route(), containers=containers, groups=[group("a", weight=90), group("b", weight=10)]
     )
-    assert found["services"]["shop-web-0"] == {
+    assert found["services"]["shop-web-0~shop"] == {
         "weighted": {
             "services": [
-                {"name": "shop-web-0-0", "weight": 90},
-                {"name": "shop-web-0-1", "weight": 10},
+                {"name": "shop-web-0~shop~0", "weight": 90},
+                {"name": "shop-web-0~shop~1", "weight": 10},
             ]
         }
     }  # fmt: skip
-    assert servers(found, "shop-web-0-1") == ["http://10.0.0.2:80"]
+    assert servers(found, "shop-web-0~shop~1") == ["http://10.0.0.2:80"]
+
+
+# The names
+
+NAMED = [("shop", "api-web"), ("shop-api", "web"), ("shop_api", "web"), ("jessy-jessy", "api")]
+NAMED += [
+    ("jessy", "jessy-api"),
+    ("shop", "web"),
+    ("shop", "web-0"),
+    ("shop-web-0", "web"),
+    ("shop", "marker"),
+]
+NAMED += [
+    ("health", "web"),
+    ("maintenance", "marker"),
+    ("shop-maintenance", "shop"),
+    ("a-b", "c"),
+    ("a", "b-c"),
+    ("shop", "web-0-retry"),
+]
+
+
+def test_no_two_names_at_the_edge_are_one() -> None:
+    there = {"a": container(), "b": container("10.0.0.2")}
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for stack, service in NAMED:
+        given = route(health=["/health"], rate_limit={"average": 9}, service=service)
+        groups = {service: [group("a", weight=90), group("b", weight=10)]}
+        containers = {key: {**item, "service": service} for key, item in there.items()}
+        for maintenance in (False, True):
+            traffic = {"routes": [given], "groups": groups}
+            host = {**HOST, "redirect_https": True}
+            found = edge.dynamic(stack, traffic, containers, host, maintenance=maintenance)
+            for kind, named in found["http"].items():
+                for name in named:
+                    owner = seen.setdefault((kind, name), (stack, service))
+                    # The page is the stack's, whatever the service.
+                    assert owner == (stack, service) or (
+                        owner[0] == stack and "maintenance" in name
+                    )
+
+
+def test_maintenance_spares_health_checks_of_a_stack_called_health() -> None:
+    traffic = {"routes": [route(health=["/health"])], "groups": {"web": [group("a")]}}
+    found = edge.dynamic("health", traffic, {"a": container()}, HOST, maintenance=True)["http"]
+    page = {name for name, item in found["routers"].items() if "maintenance" in item["service"]}
+    assert page == {"health-web-0~health~http", "health-web-0~health~https"}
 
 
 # Which requests
@@ -127,27 +174,30 @@ def test_a_limit_and_a_redirect_leave_health_checks_alone() -> None:
     given = route(path="/api", health=["/api/health"], rate_limit={"average": 9})
     found = routers(given, redirect_https=True, https_port=8441)
     assert {name: item["middlewares"] for name, item in found.items()} == {
-        "shop-web-0-http": ["shop-web-0-https"],
-        "shop-web-0-https": ["shop-web-0-rate", "shop-web-0-retry"],
-        "shop-web-0-health-http": ["shop-web-0-retry"],
-        "shop-web-0-health-https": ["shop-web-0-retry"],
+        "shop-web-0~shop~http": ["shop-web-0~shop~https"],
+        "shop-web-0~shop~https": ["shop-web-0~shop~rate", "shop-web-0~shop~retry"],
+        "shop-web-0~shop~health~http": ["shop-web-0~shop~retry"],
+        "shop-web-0~shop~health~https": ["shop-web-0~shop~retry"],
     }
     assert [name for name, item in found.items() if "tls" in item] == [
-        "shop-web-0-https",
-        "shop-web-0-health-https",
+        "shop-web-0~shop~https",
+        "shop-web-0~shop~health~https",
     ]
     found = routers(given)
-    assert found["shop-web-0-http"]["middlewares"] == ["shop-web-0-rate", "shop-web-0-retry"]
+    assert found["shop-web-0~shop~http"]["middlewares"] == [
+        "shop-web-0~shop~rate",
+        "shop-web-0~shop~retry",
+    ]
 
 
 def test_certificates_by_acme() -> None:
     found = routers(route(), certificate_resolver="acme", hosts=["a.test", "b.test"])
-    assert found["shop-web-0-https"]["tls"] == {
+    assert found["shop-web-0~shop~https"]["tls"] == {
         "certResolver": "acme",
         "domains": [{"main": "a.test", "sans": ["b.test"]}],
     }
     found = routers(route(host="c.test"), certificate_resolver="acme", hosts=["a.test"])
-    assert found["shop-web-0-https"]["tls"]["domains"] == [{"main": "c.test", "sans": []}]
+    assert found["shop-web-0~shop~https"]["tls"]["domains"] == [{"main": "c.test", "sans": []}]
 
 
 def test_the_closer_route_goes_first() -> None:
@@ -158,10 +208,12 @@ def test_the_closer_route_goes_first() -> None:
         route(host="a.test"),
         route(host="a.test", path="/a"),
     ]
-    priorities = [routers(item)["shop-web-0-http"]["priority"] for item in order]
+    priorities = [routers(item)["shop-web-0~shop~http"]["priority"] for item in order]
     assert priorities == sorted(set(priorities))
     found = routers(route(path="/a", health=["/a"]))
-    assert found["shop-web-0-health-http"]["priority"] > found["shop-web-0-http"]["priority"]
+    assert (
+        found["shop-web-0~shop~health~http"]["priority"] > found["shop-web-0~shop~http"]["priority"]
+    )
 
 
 def test_maintenance_takes_all_but_health_checks() -> None:
@@ -170,12 +222,12 @@ def test_maintenance_takes_all_but_health_checks() -> None:
         given, containers={"a": container()}, groups=[group("a")], maintenance=True
     )  # fmt: skip
     assert {name: item["service"] for name, item in found["routers"].items()} == {
-        "shop-web-0-http": "shop-maintenance",
-        "shop-web-0-https": "shop-maintenance",
-        "shop-web-0-health-http": "shop-web-0",
-        "shop-web-0-health-https": "shop-web-0",
+        "shop-web-0~shop~http": "shop-maintenance~shop",
+        "shop-web-0~shop~https": "shop-maintenance~shop",
+        "shop-web-0~shop~health~http": "shop-web-0~shop",
+        "shop-web-0~shop~health~https": "shop-web-0~shop",
     }
-    assert servers(found, "shop-maintenance") == [edge.PAGE]
+    assert servers(found, "shop-maintenance~shop") == [edge.PAGE]
 
 
 # With Traefik
@@ -428,7 +480,7 @@ def test_what_a_plan_sees(host: Host) -> None:
     assert edge.look(Layout(host.layout.root, "blog")) == {
         "installed": True,
         "maintenance": False,
-        "routes_of_others": {"shop": [{"hosts": ["a.test"], "path": "/"}]},
+        "routes_of_others": {"shop": [{"hosts": ["a.test"], "path": "/", "health": []}]},
     }
 
 

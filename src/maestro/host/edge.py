@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from . import claims
 from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 from .layout import Layout, write_atomically
 
@@ -34,6 +35,10 @@ QUIET_LOOKS = 2
 _TCP = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _OPEN = ("01", "02")  # established, being opened
 _WEB, _WEBSECURE = "web", "websecure"
+# Joins the parts of a name at the edge: no name of a stack or of a service can hold it, so two
+# names that differ in any part differ as a whole. (No reserved character of a URL, RFC 3986, 2.3.)
+JOIN = "~"
+_HEALTH = "health"
 
 
 def installed() -> bool:
@@ -155,7 +160,7 @@ def look(layout: Layout) -> dict[str, Any]:
     """What a plan needs to know of the edge: is there one, and who has which routes."""
     others = {
         path.parent.name: [
-            {"hosts": route["hosts"], "path": route["path"]}
+            {"hosts": route["hosts"], "path": route["path"], "health": route.get("health") or []}
             for route in _read(path).get("routes", [])
         ]
         for path in layout.root.glob("*/traffic.json")
@@ -186,21 +191,30 @@ def dynamic(
     """
     result: dict[str, dict[str, Any]] = {"routers": {}, "services": {}, "middlewares": {}}
     for route in traffic["routes"]:
-        name = f"{stack}-{route['name']}"
+        name = _named(stack, route["name"])
         result["services"].update(_services(name, route, traffic["groups"], containers))
         result["middlewares"].update(_middlewares(name, route, settings))
         result["routers"].update(_routers(name, route, settings, maintenance=maintenance))
     if maintenance:
         page = {"loadBalancer": {"servers": [{"url": PAGE}]}}
-        result["services"][f"{stack}-maintenance"] = page
+        result["services"][_named(stack, "maintenance")] = page
         for name, router in result["routers"].items():
-            if not name.endswith(("-health-http", "-health-https")):
-                router["service"] = f"{stack}-maintenance"
+            if name.split(JOIN)[2] != _HEALTH:
+                router["service"] = _named(stack, "maintenance")
     # A middleware nothing uses: its name tells which file is in force.
     text = json.dumps(result, sort_keys=True)
-    marker = f"{stack}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    marker = _part(_named(stack, "marker"), hashlib.sha256(text.encode()).hexdigest()[:16])
     result["middlewares"][marker] = {"headers": {"customRequestHeaders": {"X-Route": marker}}}
     return {"http": {key: value for key, value in result.items() if value}}
+
+
+def _named(stack: str, what: str) -> str:
+    """A name at the edge, ``STACK-WHAT~STACK``; more parts may follow, joined in the same way."""
+    return f"{stack}-{what}{JOIN}{stack}"
+
+
+def _part(name: str, *parts: str) -> str:
+    return JOIN.join([name, *parts])
 
 
 def _services(
@@ -221,7 +235,7 @@ def _services(
         chosen = [(1, _alive(anyone, containers))]
     if len(chosen) == 1:
         return {name: _balancer(chosen[0][1], port)}
-    parts = {f"{name}-{number}": found for number, found in enumerate(chosen)}
+    parts = {_part(name, str(number)): found for number, found in enumerate(chosen)}
     weighted = [{"name": part, "weight": weight} for part, (weight, _) in parts.items()]
     return {
         name: {"weighted": {"services": weighted}},
@@ -247,10 +261,10 @@ def _middlewares(
     name: str, route: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     # Traefik tries again only where a server took no connection, never a request it began.
-    found: dict[str, Any] = {f"{name}-retry": {"retry": {"attempts": 2}}}
+    found: dict[str, Any] = {_part(name, "retry"): {"retry": {"attempts": 2}}}
     if route.get("rate_limit"):
         limit = route["rate_limit"]
-        found[f"{name}-rate"] = {
+        found[_part(name, "rate")] = {
             "rateLimit": {
                 "average": limit["average"],
                 "period": f"{limit['period']}s",
@@ -259,7 +273,7 @@ def _middlewares(
         }
     if settings["redirect_https"]:
         port = int(settings["https_port"])
-        found[f"{name}-https"] = {
+        found[_part(name, "https")] = {
             "redirectScheme": {
                 "scheme": "https",
                 "permanent": True,
@@ -273,26 +287,28 @@ def _routers(
     name: str, route: Mapping[str, Any], settings: Mapping[str, Any], *, maintenance: bool
 ) -> dict[str, Any]:
     """A router for each entry point, and one more for each with the paths of health checks."""
-    common = [f"{name}-rate"] if route.get("rate_limit") and not maintenance else []
-    plain = [f"{name}-https"] if settings["redirect_https"] else [*common, f"{name}-retry"]
+    common = [_part(name, "rate")] if route.get("rate_limit") and not maintenance else []
+    plain = (
+        [_part(name, "https")] if settings["redirect_https"] else [*common, _part(name, "retry")]
+    )
     tls = _tls(route, settings)
     rule, priority = _rule(route)
     base = {"rule": rule, "priority": priority, "service": name}
     found = {
-        f"{name}-http": {**base, "entryPoints": [_WEB], "middlewares": plain},
-        f"{name}-https": {
+        _part(name, "http"): {**base, "entryPoints": [_WEB], "middlewares": plain},
+        _part(name, "https"): {
             **base,
             "entryPoints": [_WEBSECURE],
-            "middlewares": [*common, f"{name}-retry"],
+            "middlewares": [*common, _part(name, "retry")],
             "tls": tls,
         },
     }
     if route["health"]:
         rule, priority = _health_rule(route)
         base = {"rule": rule, "priority": priority, "service": name}
-        base["middlewares"] = [f"{name}-retry"]
-        found[f"{name}-health-http"] = {**base, "entryPoints": [_WEB]}
-        found[f"{name}-health-https"] = {**base, "entryPoints": [_WEBSECURE], "tls": tls}
+        base["middlewares"] = [_part(name, "retry")]
+        found[_part(name, _HEALTH, "http")] = {**base, "entryPoints": [_WEB]}
+        found[_part(name, _HEALTH, "https")] = {**base, "entryPoints": [_WEBSECURE], "tls": tls}
     return found
 
 
@@ -313,22 +329,18 @@ def _rule(route: Mapping[str, Any]) -> tuple[str, int]:
         parts.append(f"(Path(`{path}`) || PathPrefix(`{path}/`))")
     else:
         parts.append("PathPrefix(`/`)")
-    return " && ".join(filter(None, parts)), _priority(route, path)
+    return " && ".join(filter(None, parts)), claims.priority(route, path)
 
 
 def _health_rule(route: Mapping[str, Any]) -> tuple[str, int]:
     exact = " || ".join(f"Path(`{path}`)" for path in route["health"])
-    longest = max(route["health"], key=len)
-    return " && ".join(filter(None, [_hosts(route), f"({exact})"])), _priority(route, longest) + 5
+    rule = " && ".join(filter(None, [_hosts(route), f"({exact})"]))
+    return rule, claims.health_priority(route)
 
 
 def _hosts(route: Mapping[str, Any]) -> str:
     names = " || ".join(f"Host(`{host}`)" for host in route["hosts"])
     return f"({names})" if names else ""
-
-
-def _priority(route: Mapping[str, Any], path: str) -> int:
-    return 10 * len(path) + (100_000 if route["hosts"] else 0)
 
 
 # Files

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import lease, resources, secrets
+from . import edge, lease, resources, secrets
 from .containers import of_stack
 from .engine import Engine
 from .layout import AGENT, Layout
@@ -45,6 +45,7 @@ def read(
         "containers": [container_facts(engine, item) for item in there],
         "resources": resources.read(engine, everyone).as_dict(),
         "images": sorted(engine.repo_digests()),
+        "edge": edge.look(layout),
         "versions": _versions(layout),
         "lease": lease.describe(layout),
         "agent": checksum(AGENT),

@@ -1,0 +1,94 @@
+"""Which requests a route claims at the edge, and which of two routes gets what both claim."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+ANY_HOST = ""
+_NAMED = 100_000  # a route with a host goes before every route without one
+_PER_SIGN = 10  # a longer path goes before a shorter one
+_HEALTH = 5  # a health path goes before a route of the same path
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Requests for one host (empty: any) and a path: with all below it, or ``exact``ly it.
+
+    ``as_written`` is the route's own path, as it is shown.
+    """
+
+    host: str
+    path: str
+    exact: bool
+    priority: int
+    as_written: str
+
+    @property
+    def shown(self) -> str:
+        """The claim in words."""
+        return f"{self.host or 'any host'}, {self.as_written}"
+
+    def meets(self, other: Claim) -> bool:
+        """Whether a request exists that both claim."""
+        hosts = ANY_HOST in (self.host, other.host) or self.host == other.host
+        return hosts and (
+            self.path == other.path
+            or (not other.exact and below(self.path, other.path))
+            or (not self.exact and below(other.path, self.path))
+        )
+
+    def takes(self, other: Claim) -> bool:
+        """Whether requests the other one claims come to this one, by the edge's order.
+
+        Of two that claim the same, each may.
+        """
+        same = (self.host, self.path, self.exact) == (other.host, other.path, other.exact)
+        return same or (self.meets(other) and self.priority >= other.priority)
+
+
+def of_route(route: Mapping[str, Any]) -> list[Claim]:
+    """What a route claims, as a release's manifest or a host's traffic.json keeps it."""
+    path = str(route["path"])
+    paths = [(path, False, priority(route, path))]
+    if route.get("health"):
+        paths += [(str(health), True, health_priority(route)) for health in route["health"]]
+    hosts = [host(str(name)) for name in route.get("hosts") or []] or [ANY_HOST]
+    return [
+        Claim(name, plain(found), exact, rank, found)
+        for name in hosts
+        for found, exact, rank in paths
+    ]
+
+
+def of_routes(routes: Iterable[Mapping[str, Any]]) -> list[Claim]:
+    """What all of them claim."""
+    return [claim for route in routes for claim in of_route(route)]
+
+
+def host(name: str) -> str:
+    """A host's name as requests are compared by: the edge minds neither case nor a last dot."""
+    return name.lower().rstrip(".")
+
+
+def plain(path: str) -> str:
+    """A path without what makes two spellings of one: ``%61``, ``//``, ``.``, a last slash."""
+    return posixpath.normpath("/" + unquote(path).lstrip("/"))
+
+
+def below(path: str, prefix: str) -> bool:
+    """Whether a path is the prefix or lies below it."""
+    return prefix in ("/", path) or path.startswith(prefix + "/")
+
+
+def priority(route: Mapping[str, Any], path: str) -> int:
+    """A route's rank at the edge: a named host before any, then the longer path."""
+    return _PER_SIGN * len(path) + (_NAMED if route.get("hosts") else 0)
+
+
+def health_priority(route: Mapping[str, Any]) -> int:
+    """The rank of the one rule that all health paths of a route share."""
+    return priority(route, max(route["health"], key=len)) + _HEALTH
