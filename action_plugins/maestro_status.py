@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -10,6 +12,23 @@ from ansible.utils.display import Display
 
 from maestro import controller, status
 from maestro.errors import MaestroError
+from maestro.host import reach
+
+PORTS = {"http": 80, "https": 443}
+
+
+def reached(urls: dict[str, str]) -> dict[str, str]:
+    """Each host's URL, with what is wrong where this machine gets no connection to it."""
+
+    def ask(url: str) -> str:
+        found = urlsplit(url)
+        if not found.hostname:
+            return url
+        why = reach.refused((found.hostname, found.port or PORTS.get(found.scheme, 443)))
+        return f"{url} (NOT REACHED from here: {why})" if why else url
+
+    with ThreadPoolExecutor(max(len(urls), 1)) as pool:
+        return dict(zip(urls, pool.map(ask, urls.values()), strict=True))
 
 
 class ActionModule(ActionBase):
@@ -29,7 +48,12 @@ class ActionModule(ActionBase):
             states = controller.reached(found)
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from error
-        urls = {host: str(hostvars[host].get("maestro_url", "")) for host in states}
+        urls = reached({host: str(hostvars[host].get("maestro_url", "")) for host in states})
         lost = [host for host in found if host not in states]
-        Display().display(status.table(str(args["stack"]), states, urls, lost))
+        shown = (
+            status.table(str(args["stack"]), states, urls, lost)
+            if args["stack"]
+            else status.everything(states, urls, lost)
+        )
+        Display().display(shown)
         return result

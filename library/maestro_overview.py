@@ -16,9 +16,9 @@ options:
     type: path
     required: true
   stack:
-    description: Name of the stack.
+    description: Name of the stack; all stacks of the host when empty.
     type: str
-    required: true
+    default: ""
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
 author: The Maestro authors
@@ -32,6 +32,8 @@ EXAMPLES = r"""
 RETURN = r"""
 release: {description: The manifest of the release that serves., returned: success, type: dict}
 containers: {description: The stack's containers and how each is., returned: success, type: list}
+stacks: {description: All of it by stack., returned: without a stack, type: dict}
+unreachable: {description: Ports that do not answer., returned: without a stack, type: list}
 """
 
 if __name__ == "__main__":

@@ -127,7 +127,9 @@ class GuardedAction(StepAction):
         values_of = args.pop("own", {})
         try:
             controller.guard_play(guard, task_vars or {}, check_mode=self._task.check_mode)
-            check_name(str(args["stack"]))
+            # Some steps look at all stacks where none is named.
+            if args["stack"] or "stack" not in steps.STEPS[str(self._task.action)].arguments:
+                check_name(str(args["stack"]))
             if request:
                 request = own.settled(request, values_of) if values_of else request
                 values = controller.read_secrets(request, self._loader)

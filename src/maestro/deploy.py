@@ -51,10 +51,13 @@ class Decision:
     together: bool = False
     # What an operator must know besides the plan.
     notes: list[str] = field(default_factory=list)
+    approved_by: str = ""
 
     def answer(self) -> dict[str, Any]:
         """The decision as the following steps read it."""
         changing = [plan.host for plan in self.plans if plan.changes]
+        for work in self.hosts.values():
+            work["claim"] |= {"approved_by": self.approved_by, "plan": self.digest}
         return {
             "release": self.release,
             "kind": self.kind,
@@ -74,7 +77,7 @@ def decide(inputs: Inputs) -> Decision:
     request = inputs.request
     wanted = of_hosts(inputs)
     known = images(inputs, wanted)
-    decision = Decision(new_id(), [], "", {})
+    decision = Decision(new_id(), [], "", {}, approved_by=str(request["approved_by"]))
     problems: list[MaestroError] = []
     releases: dict[str, Rendered] = {}
     for host, found in inputs.states.items():

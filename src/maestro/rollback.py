@@ -90,6 +90,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
     decision.waves = deploy.waves([plan.host for plan in plans if plan.changes], ["100%"])
     decision.notes = _notes(ways)
     decision.kind, decision.together = ROLLBACK, True
+    decision.approved_by = asked.approved_by
     return decision
 
 

@@ -177,6 +177,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
     # Those that share a secret get the new one at the same time.
     decision = deploy.Decision(new, [], "", {}, kind=UPDATE, together=True)
     decision.notes = list(asked.choice.notes)
+    decision.approved_by = asked.approved_by
     problems: list[MaestroError] = []
     found: dict[str, tuple[planning.Plan, Rendered, list[str]]] = {}
     for host, state in states.items():

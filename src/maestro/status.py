@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from . import drift, recorded
+from .tables import ago, columns
 
 HEADINGS = ("host", "service", "state", "health", "since", "image", "as released")
 
@@ -26,8 +26,38 @@ def table(
     parts += [f"{host}: cannot be reached" for host in lost]
     rows = [row for host, state in states.items() for row in _rows(host, state)]
     if rows:
-        parts += ["", *_columns([HEADINGS, *rows])]
+        parts += ["", *columns([HEADINGS, *rows])]
     return "\n".join(parts)
+
+
+def everything(
+    states: Mapping[str, Mapping[str, Any]],
+    urls: Mapping[str, str],
+    lost: Iterable[str] = (),
+) -> str:
+    """All stacks of all hosts, one table for each, and what of the hosts cannot be reached.
+
+    ``states`` are answers of `host.overview.everything`; see `table` for the others.
+    """
+    parts = [f"{host}: cannot be reached" for host in lost]
+    for host, state in states.items():
+        parts += [f"{host}: {problem}" for problem in state["unreachable"]]
+        parts += [
+            f"{host}: {count} containers of the Compose project {name}, which no release made"
+            for name, count in sorted(state["strangers"].items())
+        ]
+    stacks = sorted({name for state in states.values() for name in state["stacks"]})
+    if not stacks:
+        return "\n".join([*parts, "no stack has been deployed here"])
+    tables = [
+        table(
+            name,
+            {host: s["stacks"][name] for host, s in states.items() if name in s["stacks"]},
+            urls,
+        )
+        for name in stacks
+    ]
+    return "\n\n".join(filter(None, ["\n".join(parts), *tables]))
 
 
 def _head(
@@ -40,7 +70,7 @@ def _head(
         url = f", {urls[host]}" if urls.get(host) else ""
         yield (
             f"{host}: {stack} {manifest['version']}, release {manifest['id']} of "
-            f"{manifest['created']} ({_since(str(manifest['created']))} ago) by "
+            f"{manifest['created']} ({ago(str(manifest['created']))} ago) by "
             f"{manifest['by']}{url}"
         )
         if manifest.get("rolled_back_to"):
@@ -88,7 +118,7 @@ def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 service,
                 str(item["status"]),
                 str(item["health"]),
-                _since(str(item["started"])),
+                ago(str(item["started"])),
                 f"{tags.get(digest, '?')} {digest[:19]}",
                 f"no: {'; '.join(different)}" if different else "yes",
             )
@@ -104,23 +134,4 @@ def _missing(
         (host, name, "missing", "", "", "", "no: missing")
         for name, facts in sorted(manifest.get("services", {}).items())
         for _ in range(facts["replicas"] - count.get(name, 0))
-    ]
-
-
-def _since(started: str) -> str:
-    """How long ago something happened, roughly."""
-    seconds = (
-        datetime.now(UTC) - datetime.fromisoformat(started[:19]).replace(tzinfo=UTC)
-    ).total_seconds()
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
-
-
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
     ]

@@ -9,7 +9,7 @@ import pytest
 import stack_models as models
 import yaml
 
-from maestro import status
+from maestro import status, tables
 from maestro.host.drift import digest
 
 
@@ -98,7 +98,7 @@ def test_a_host_without_the_stack() -> None:
 )
 def test_since_when(seconds: int, said: str) -> None:
     started = datetime.now(UTC) - timedelta(seconds=seconds)
-    assert status._since(started.strftime("%Y-%m-%dT%H:%M:%S") + ".5Z") in (
+    assert tables.ago(started.strftime("%Y-%m-%dT%H:%M:%S") + ".5Z") in (
         said,
         f"{seconds + 1} s",
     )

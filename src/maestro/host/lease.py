@@ -34,7 +34,8 @@ class Lease:
 
     ``release`` is the staged release, ``serves`` the one that served before; each may be
     empty. While ``armed``, an expired lease means that ``serves`` has to be put back, with
-    ``timeout`` for its services. ``beat`` is the file's own time of change, so that a beat
+    ``timeout`` for its services. ``approved_by`` and ``plan`` (its hash) are for the record of
+    what happened. ``beat`` is the file's own time of change, so that a beat
     needs no room on the disk.
     """
 
@@ -47,6 +48,8 @@ class Lease:
     limit: float
     timeout: float
     armed: bool
+    approved_by: str = ""
+    plan: str = ""
     beat: float = 0
 
     @property
@@ -151,6 +154,8 @@ def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
             limit=float(claim["limit"]),
             timeout=float(claim["timeout"]),
             armed=bool(claim["armed"]),
+            approved_by=str(claim.get("approved_by", "")),
+            plan=str(claim.get("plan", "")),
         )
         _write(layout, lease)
         return lease
@@ -176,10 +181,12 @@ def beat(layout: Layout, token: str) -> Lease:
         return found
 
 
-def disarm(layout: Layout, token: str) -> None:
+def disarm(layout: Layout, token: str) -> Lease:
     """From here on an expired lease puts nothing back; `Lost` when the lease is another's."""
     with _locked(layout):
-        _write(layout, replace(_own(layout, token), armed=False))
+        found = replace(_own(layout, token), armed=False)
+        _write(layout, found)
+        return found
 
 
 def abandon(layout: Layout, token: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from . import edge, history
+from . import edge, history, reach
 from .drift import facts
-from .engine import Engine
+from .edge_proxy import NAME as EDGE
+from .engine import PROJECT, Engine
 from .layout import Layout
 
 
@@ -26,6 +28,27 @@ def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
         **found,
         "edited_configs": _edited_configs(layout, found["release"]),
         "maintenance": edge.under_maintenance(layout),
+    }
+
+
+def everything(root: Path, engine: Engine | None = None) -> dict[str, Any]:
+    """All stacks of the host, and whether what it offers can be reached.
+
+    ``stacks`` maps names to what `read` answers, ``strangers`` projects of Compose that no release
+    made to their number of containers, ``unreachable`` lists what does not answer.
+    """
+    engine = engine or Engine()
+    names = sorted(path.parent.name for path in root.glob("*/current"))
+    strangers: dict[str, int] = {}
+    for item in engine.containers(PROJECT):
+        project = str(item["Labels"][PROJECT])
+        # The image of the edge may have been built by Compose, and has its labels then.
+        if project not in names and not item["Names"][0].startswith(f"/{EDGE}"):
+            strangers[project] = strangers.get(project, 0) + 1
+    return {
+        "stacks": {name: read(Layout(root, name), engine) for name in names},
+        "strangers": strangers,
+        "unreachable": reach.problems(engine),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +62,26 @@ def take(name: str, params: dict[str, Any]) -> Answer:
         if step.last:
             lease.release(layout, params["lease"])
     except MaestroError as error:
-        return {"failed": True, "msg": str(error)}
+        problem = error
     except OSError as error:
         problem = MaestroError(
             f"{error.strerror}: {error.filename}" if error.strerror else str(error),
             fix="look at the disk and the rights of this path on the host",
         )
-        return {"failed": True, "msg": str(problem)}
-    return answer
+    else:
+        return answer
+    _remember(layout, step, params, str(problem))
+    return {"failed": True, "msg": str(problem)}
+
+
+def _remember(layout: Layout, step: Step, params: Mapping[str, Any], message: str) -> None:
+    """Keep in the history why a run was refused, or what failed in it."""
+    from . import journal
+
+    if params.get("claim") and params["state"] == "acquired":
+        journal.note(layout, params["claim"], journal.REFUSED, message)
+    elif step.leased and (found := lease.read(layout)) and found.token == params["lease"]:
+        journal.note(layout, asdict(found), journal.FAILED, message)
 
 
 # Looking
@@ -103,10 +115,31 @@ def _history(layout: Layout, params: dict[str, Any]) -> Answer:
     return {"changed": False, **history.read(layout, params["to"], values=values)}
 
 
-def _overview(layout: Layout, _params: dict[str, Any]) -> Answer:
+def _overview(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import overview
 
+    if not params["stack"]:
+        return {"changed": False, **overview.everything(layout.root)}
     return {"changed": False, **overview.read(layout)}
+
+
+def _journal(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import journal
+
+    names = [params["stack"]] if params["stack"] else journal.stacks(layout.root)
+    found = [
+        event for name in names for event in journal.read(Layout(layout.root, name), params["last"])
+    ]
+    found.sort(key=lambda event: str(event["at"]))
+    return {"changed": False, "events": found[-params["last"] :]}
+
+
+def _note(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import journal, mask
+
+    message = mask.redactor(layout).text(params["message"])
+    journal.note(layout, params["claim"], journal.REFUSED, message)
+    return {"changed": False}
 
 
 def _logs(layout: Layout, params: dict[str, Any]) -> Answer:
@@ -224,10 +257,11 @@ def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import release, roll
+    from . import journal, release, roll
 
     release.commit(layout, params["release"], params["manifest"])
-    lease.disarm(layout, params["lease"])
+    mine = lease.disarm(layout, params["lease"])
+    journal.note(layout, {**asdict(mine), "release": params["release"]}, journal.DONE)
     aim = roll.Aim(params["release"], params["manifest"]["services"])
     removed = roll.Roll(layout, aim, params["timeout"]).remove(params["remove"])
     return {"changed": True, "removed": removed}
@@ -241,15 +275,18 @@ def _finish(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _put_back(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import roll
+    from . import journal, roll
 
     done = roll.put_back(
         layout, params["release"], params["timeout"], params["serves"], params["check"]
     )
+    if found := lease.read(layout):
+        journal.note(layout, asdict(found), journal.PUT_BACK)
     return {"changed": bool(done["restored"]), **done}
 
 
 _TEXT = {"type": "str", "required": True}
+_ANY_TEXT = {"type": "str", "default": ""}
 _TEXTS = {"type": "list", "elements": "str", "required": True}
 _FACTS = {"type": "dict", "required": True}
 _ITEMS = {"type": "list", "elements": "dict", "required": True}
@@ -277,7 +314,12 @@ STEPS: dict[str, Step] = {
         },
         reads=True,
     ),
-    "maestro_overview": Step(_overview, {}, reads=True),
+    # Without a stack: all of them.
+    "maestro_overview": Step(_overview, {"stack": _ANY_TEXT}, reads=True),
+    "maestro_journal": Step(
+        _journal, {"stack": _ANY_TEXT, "last": {"type": "int", "default": 50}}, reads=True
+    ),
+    "maestro_note": Step(_note, {"claim": _FACTS, "message": _TEXT}),
     "maestro_logs": Step(_logs, {"services": _TEXTS, "since": _TEXT, "tail": _TEXT}, reads=True),
     "maestro_lease": Step(
         _lease,

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import MaestroError
@@ -61,15 +62,18 @@ def recover(layout: Layout, by: str) -> str:
     serves = found.serves if found.armed else layout.current_id()
     if found.armed or serves:
         # Most looks find nothing to do, and are quick without these.
-        from . import release, roll  # noqa: PLC0415
+        from . import journal, release, roll  # noqa: PLC0415
 
         try:
             with lease.kept(layout, found.token) as check:
                 roll.put_back(layout, found.release, found.timeout, serves, check)
                 release.sweep(layout)
-        except BaseException:
+        except BaseException as problem:
             lease.abandon(layout, found.token)
+            journal.note(layout, asdict(found), journal.FAILED, f"not put back: {problem}")
             raise
+        if found.armed:
+            journal.note(layout, asdict(found), journal.PUT_BACK)
     lease.release(layout, found.token)
     return serves
 

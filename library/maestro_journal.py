@@ -1,0 +1,42 @@
+"""Ansible module: what happened to stacks on a host, see `maestro.host.journal`."""
+
+from __future__ import annotations
+
+from ansible.module_utils import maestro_module
+
+DOCUMENTATION = r"""
+module: maestro_journal
+short_description: Read what happened to the stacks of a host
+description:
+  - Reads the events a host recorded - deploys, rollbacks, rotations, removals, failed and refused
+    runs, and what the host put back by itself.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack; all stacks when empty.
+    type: str
+    default: ""
+  last:
+    description: How many of the last events are read.
+    type: int
+    default: 50
+attributes:
+  check_mode: {support: full, description: Changes nothing in any mode.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Read the last ten events of a stack
+  maestro_journal:
+    root: /opt/maestro
+    stack: shop
+    last: 10
+"""
+RETURN = r"""
+events: {description: The events by time, oldest first., returned: success, type: list}
+"""
+
+if __name__ == "__main__":
+    maestro_module.run("maestro_journal")

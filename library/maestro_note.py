@@ -1,0 +1,46 @@
+"""Ansible module: keep in a host's history that a run was refused, see `maestro.host.journal`."""
+
+from __future__ import annotations
+
+from ansible.module_utils import maestro_module
+
+DOCUMENTATION = r"""
+module: maestro_note
+short_description: Keep in a host's history that a run was refused
+description:
+  - Adds an event with the reason to the history of the stack. Secrets of the stack are masked.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack.
+    type: str
+    required: true
+  claim:
+    description: What the run was for - its purpose, who ran it and who approved it.
+    type: dict
+    required: true
+  message:
+    description: Why the run was refused.
+    type: str
+    required: true
+attributes:
+  check_mode: {support: none, description: Nothing is noted in check mode.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Keep that the run was refused
+  maestro_note:
+    root: /opt/maestro
+    stack: shop
+    claim: {purpose: deploy of v2, approved_by: ""}
+    message: the plan was not approved
+"""
+RETURN = r"""
+{}
+"""
+
+if __name__ == "__main__":
+    maestro_module.run("maestro_note")
