@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["lanes", "traceability", "newer_compose", "counter", "relay"]
+pytest_plugins = ["lanes", "traceability", "newer_compose", "counter", "relay", "gallery_hosts"]
 
 SHOWN = pytest.StashKey[list[tuple[str, str]]]()
 

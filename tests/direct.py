@@ -19,13 +19,18 @@ from typing import Any
 import yaml
 from e2e import lab
 
-from maestro import agent_archive, deploy, plan, rollback, stack
+from maestro import agent_archive, deploy, plan, rollback, rotation, stack
 from maestro.errors import MaestroError
 from maestro.host.layout import AGENT
+from maestro.host.steps import STEPS
 
 ROOT = "/opt/maestro"
 REGISTRY = "registry.test:5000"
 IMAGE = f"{REGISTRY}/gallery:1"  # python3, postgres, redis, busybox: see tests/gallery/image
+
+
+class Vanished(Exception):
+    """The controller is gone: nobody takes the next step."""
 
 
 @dataclass
@@ -40,6 +45,8 @@ class Direct:
     variables: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)  # what `-e` adds to a request
     profiles: frozenset[str] = frozenset()
+    limit: float = 60  # seconds after which the lease of a deploy that vanished expires
+    vanishes: str = ""  # the step after which it does, see `vanish`
 
     def __post_init__(self) -> None:
         self.install()
@@ -76,13 +83,15 @@ class Direct:
 
     def step(self, name: str, **params: Any) -> dict[str, Any]:
         """Take one step on the host; `MaestroError` when it fails."""
+        given = STEPS[name].specification()
+        defaults = {key: fact["default"] for key, fact in given.items() if "default" in fact}
         done = subprocess.run(
             [
                 *("ssh", "-F", ".lab/ssh_config", *lab.SHARED, self.host),
                 f"python3 {AGENT} step {name} {agent_archive.identity()}",
             ],
             cwd=lab.PROJECT,
-            input=json.dumps({"root": ROOT, **params}),
+            input=json.dumps({"root": ROOT, **defaults, **params}),
             capture_output=True,
             text=True,
             timeout=900,
@@ -92,6 +101,8 @@ class Direct:
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         if answer.get("failed"):
             raise MaestroError(str(answer["msg"]))
+        if name == self.vanishes:
+            raise Vanished
         return answer
 
     def request(self, name: str, version: str = "v1") -> dict[str, Any]:
@@ -154,6 +165,42 @@ class Direct:
         asked = rollback.Asked(stack=name, environment=self.environment, to=to)
         return self.carry_out(name, rollback.decide(asked, {self.host: state}), {})
 
+    def rotate(self, name: str, **values: str) -> bool:
+        """Let new values of secrets serve, in as many releases as playbooks/rotate_secrets.yml."""
+        self.values |= values
+        request = self.request(name)
+        choice = rotation.choose(sorted(values), request["secret_names"], None, "")
+        rounds = rotation.rounds(choice, sorted(values), {self.host: self._versions(request)})
+        changed = False
+        for names in rounds:
+            asked = rotation.Asked(name, self.environment, rotation.Choice(names))
+            decision = rotation.decide(asked, {self.host: self._versions(request)})
+            changed |= self.carry_out(name, decision, request)
+        return changed
+
+    def _versions(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self.step(
+            "maestro_history",
+            stack=request["stack"],
+            to="",
+            wait=0,
+            payload=self.payload(request),
+        )
+
+    def vanish(self, name: str, version: str = "v1", *, after: str = "maestro_up") -> None:
+        """Begin a deploy whose controller is gone ``after`` a step; the host puts it back."""
+        request, limit = self.request(name, version), self.limit
+        self.vanishes, self.limit = after, 1
+        try:
+            self.carry_out(name, self.decide(name, version), request)
+        except Vanished:
+            pass
+        else:
+            raise AssertionError(f"the deploy ended before {after}")
+        finally:
+            self.vanishes, self.limit = "", limit
+        self.until(f"! test -e {ROOT}/{name}/lease.json", 60 + self.timeout)
+
     def carry_out(self, name: str, decision: deploy.Decision, request: Mapping[str, Any]) -> bool:
         """Take the steps of roles/deploy/tasks/change.yml."""
         answer = decision.answer()
@@ -161,7 +208,7 @@ class Direct:
             return False
         work = decision.hosts[self.host]
         token = secrets.token_hex(8)
-        claim = {**work["claim"], "limit": 60, "timeout": self.timeout, "token": token}
+        claim = {**work["claim"], "limit": self.limit, "timeout": self.timeout, "token": token}
         self.step("maestro_lease", stack=name, state="acquired", claim=claim, expect=work["expect"])
         held = {"stack": name, "lease": token}
         try:

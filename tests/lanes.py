@@ -31,6 +31,10 @@ SCENARIOS = sorted(
 DEPLOYS = [name for name in SCENARIOS if (ROOT / "molecule" / name / "prepare.yml").exists()]
 
 STAGING, PRODUCTION, NONE = "staging", "production", ""
+# Hosts of lanes of their own, see tests/gallery_hosts.py: with the distribution's Compose, and with
+# a newer one. Files whose tests run on the second where they run on one alone:
+GALLERY = ("gallery-1", "gallery-2")
+NEWER: tuple[str, ...] = ()
 # In the order in which a free process takes them; a lane's files in the order in which they run.
 LANES: dict[str, tuple[str, ...]] = {
     # Every file of the directories below that is not named here; the table's long waits come while
@@ -50,6 +54,7 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_canary.py",
         "test_edge_tls.py",
     ),
+    **dict.fromkeys(GALLERY, ("test_gallery.py",)),  # tests with a Direct
     "molecule deploys": (),  # scenarios that take turns on one host
     "molecule": (),
     "build host": ("test_jessy_images.py", "test_lab.py"),
@@ -64,6 +69,8 @@ def lane(nodeid: str) -> str:
     """The lane of a test; nothing when it may run beside any other."""
     path = Path(nodeid.partition("::")[0])
     if path.parent.name in ON_HOSTS:
+        if host := re.search(r"\[.*\b(gallery-[12])\b.*\]$", nodeid):
+            return host[1]
         return next((name for name in LANES if path.name in LANES[name]), STAGING)
     named = re.search(r"\[(.+)\]$", nodeid)
     if path.parent.name == "molecule" and named and named[1] in SCENARIOS:
