@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import agent_archive, routes
+from . import agent_archive, names, ownership
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -91,9 +91,7 @@ def decide(inputs: Inputs) -> Decision:
             wish=_wish(request, wanted[host]),
         )
         problems += planning.preflight(plan, rendered, found)
-        serving, wished = found["release"].get("routes") or [], wanted[host].routes
-        problems += routes.preflight(host, plan.stack, wished, found["edge"], serving)
-        plan.warnings += routes.warnings(plan.stack, wished, found["edge"])
+        problems += ownership.judge(plan, wanted[host], rendered, found)
         if not request.get("accept_volume_change"):
             problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
         problems += held(plan, found) if not request.get("dry") else []
@@ -313,6 +311,7 @@ def _manifest(
         "breaking": _breaking(plan, wanted.extension),
         "order": rendered.order,
         "routes": wanted.routes,
+        "names": names.recorded(plan.stack, rendered.compose, wanted.extension),
         "smoke": list(wanted.extension.get("smoke") or []),
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,

@@ -62,6 +62,8 @@ class Plan:
     migrations: list[dict[str, Any]] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
+    # What is shared with other stacks from now on, or no longer, see `names.share_changes`.
+    shares: dict[str, str] = field(default_factory=dict)
     # The kept release that is gone back to; empty in a deploy.
     back_to: str = ""
     # What this deploy does, or does not guard against, that an operator should know before it.
@@ -71,7 +73,7 @@ class Plan:
     def changes(self) -> bool:
         """Whether a deploy would change anything on this host."""
         moved = any(step.action != KEEP for step in self.steps)
-        more = bool(self.migrations or self.secrets or self.routes or self.back_to)
+        more = bool(self.migrations or self.secrets or self.routes or self.shares or self.back_to)
         return moved or more or self.version != self.version_before
 
     def services(self, *actions: str) -> list[str]:
@@ -419,7 +421,7 @@ def describe(
 
 def _lines(plan: Plan) -> list[str]:
     if not plan.changes:
-        return [f"    keep      {', '.join(plan.services(KEEP))}"]
+        return [f"    keep      {', '.join(plan.services(KEEP))}", *_warnings(plan)]
     lines = [f"    back to   release {plan.back_to}"] if plan.back_to else []
     lines += [
         f"    pull      {pull['reference']} ({pull['size'] / 1e6:.1f} MB)" for pull in plan.pulls
@@ -431,8 +433,13 @@ def _lines(plan: Plan) -> list[str]:
         for item in plan.migrations
     ]
     lines += [f"    route     {name} ({state})" for name, state in plan.routes.items()]
+    lines += [f"    share     {name} ({state})" for name, state in plan.shares.items()]
     for step in plan.steps:
         reason = f"  {'; '.join(step.reasons)}" if step.reasons else ""
         order = f" ({step.order})" if step.order == START_FIRST else ""
         lines.append(f"    {step.action:<9} {step.service}{reason}{order}")
-    return [*lines, *(f"    warning   {warning}" for warning in plan.warnings)]
+    return [*lines, *_warnings(plan)]
+
+
+def _warnings(plan: Plan) -> list[str]:
+    return [f"    warning   {warning}" for warning in plan.warnings]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import deploy, recorded, routes, updates
+from . import deploy, ownership, recorded, updates
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -143,11 +143,13 @@ def _refusals(asked: Asked, way: _Way) -> list[MaestroError]:
                 "-e accept_schema=true",
             )
         )
-    wanted, serving_routes = (
-        item.get("routes") or [] for item in (way.target, way.state["release"])
+    problems += ownership.blocked(
+        way.host,
+        asked.stack,
+        way.rendered.compose,
+        way.target.get("routes") or [],
+        way.state,
     )
-    if seen := way.state.get("edge"):
-        problems += routes.preflight(way.host, asked.stack, wanted, seen, serving_routes)
     if not asked.accept_volume_change:
         serving = str(way.state["compose"].get(way.state["release"]["id"], ""))
         problems += planning.moved_volumes(way.host, serving, way.rendered.compose)

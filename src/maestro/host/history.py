@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import edge, lease, resources, secrets
+from . import edge, lease, neighbours, resources, secrets
 from .containers import of_stack
 from .engine import Engine
 from .layout import AGENT, Layout
@@ -46,6 +46,7 @@ def read(
         "resources": resources.read(engine, everyone).as_dict(),
         "images": sorted(engine.repo_digests()),
         "edge": edge.look(layout),
+        "neighbours": neighbours.read(layout),
         "versions": _versions(layout),
         "lease": lease.describe(layout),
         "agent": checksum(AGENT),

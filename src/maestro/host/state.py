@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, edge, lease, ports, resources, secrets
+from . import compose, edge, lease, neighbours, ports, resources, secrets
 from .containers import of_stack
 from .engine import SERVICE, Engine
 from .layout import AGENT, Layout
@@ -74,6 +74,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "resources": resources.read(engine, everyone).as_dict(),
             "ports": ports.of_others(everyone, request.stack),
             "edge": edge.look(layout),
+            "neighbours": neighbours.read(layout),
             "lease": lease.describe(layout),
             "agent": checksum(AGENT),
             "secrets": {

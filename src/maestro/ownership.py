@@ -1,0 +1,53 @@
+"""Who owns what on a host: what a plan may not touch, and what an operator must know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import names, routes
+from .errors import MaestroError
+from .host import neighbours
+from .host.resources import Resources
+from .plan import Plan
+from .render import Rendered
+from .wanted import Wanted
+
+
+def judge(
+    plan: Plan, wanted: Wanted, rendered: Rendered, state: Mapping[str, Any]
+) -> list[MaestroError]:
+    """Why the plan would take what is another's; adds to the plan what it is told of.
+
+    ``state`` is the answer of `host.state.read`.
+    """
+    others, there = neighbours.of(state), Resources.of(state)
+    share = wanted.extension.get("share") or {}
+    plan.shares = names.share_changes(
+        state["release"].get("names") or {},
+        names.recorded(plan.stack, rendered.compose, wanted.extension),
+    )
+    plan.warnings += [
+        *routes.warnings(plan.stack, wanted.routes, state["edge"]),
+        *names.warnings(plan.stack, rendered.compose, others, there),
+    ]
+    return [
+        *blocked(plan.host, plan.stack, rendered.compose, wanted.routes, state),
+        *names.unknown_shares(plan.stack, share, rendered.compose),
+    ]
+
+
+def blocked(
+    host: str,
+    stack: str,
+    compose: Mapping[str, Any],
+    wanted: Sequence[Mapping[str, Any]],
+    state: Mapping[str, Any],
+) -> list[MaestroError]:
+    """Names and routes (``wanted``) of a release that another owner has on the host."""
+    serving = state["release"].get("routes") or []
+    seen = state.get("edge")
+    return [
+        *(routes.preflight(host, stack, wanted, seen, serving) if seen else []),
+        *names.problems(host, stack, compose, neighbours.of(state), Resources.of(state)),
+    ]
