@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
+from maestro import values
 from maestro.action import StepAction
 from maestro.host.layout import AGENT
 
@@ -27,8 +28,15 @@ class ActionModule(StepAction):
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers."""
         if args["state"] == "acquired":
+            numbers = {
+                name: values.number(args["claim"][name], variable)
+                for name, variable in (
+                    ("limit", "deploy_lease_limit"),
+                    ("timeout", "deploy_timeout"),
+                )
+            }
             # Ansible takes a step anew when its connection breaks: it asks for the same lease.
-            args["claim"] = {**args["claim"], "token": secrets.token_hex(8)}
+            args["claim"] = {**args["claim"], **numbers, "token": secrets.token_hex(8)}
         result = super().step(args, task_vars)
         if args["state"] == "acquired" and not result.get("failed"):
             words = ["python3", str(AGENT), "--root", str(args["root"]), "beat"]

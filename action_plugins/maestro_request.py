@@ -10,6 +10,7 @@ from ansible.plugins.action import ActionBase
 
 from maestro import controller, own, stack
 from maestro.errors import MaestroError
+from maestro.values import boolean
 
 
 class ActionModule(ActionBase):
@@ -47,7 +48,9 @@ class ActionModule(ActionBase):
             "compose_files": loaded.compose_files,
             "secret_names": loaded.secret_names,
             "approved_by": str(args["approved_by"]),
-            "accept_volume_change": bool(args["accept_volume_change"]),
+            "accept_volume_change": boolean(
+                args["accept_volume_change"], "deploy_accept_volume_change"
+            ),
             "git_commit": controller.git_commit(Path(loaded.directory)),
         }
         # Read once here so that every missing secret is named before a host is touched.

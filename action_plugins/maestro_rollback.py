@@ -7,6 +7,7 @@ from typing import Any
 
 from maestro import deploy, rollback
 from maestro.action import DecisionAction
+from maestro.values import boolean
 
 
 class ActionModule(DecisionAction):
@@ -18,8 +19,10 @@ class ActionModule(DecisionAction):
             stack=str(args["stack"]),
             environment=str(args["environment"]),
             to=str(args["to"]),
-            accept_schema=bool(args["accept_schema"]),
-            accept_volume_change=bool(args["accept_volume_change"]),
+            accept_schema=boolean(args["accept_schema"], "deploy_accept_schema"),
+            accept_volume_change=boolean(
+                args["accept_volume_change"], "deploy_accept_volume_change"
+            ),
             approved_by=str(args["approved_by"]),
             dry=self._task.check_mode,
         )

@@ -35,7 +35,10 @@ class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
     ) -> dict[str, Any]:
         """Take the step; `AnsibleActionFail` when its parameters are wrong."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        result.update(self.step(dict(self._task.args), task_vars))
+        try:
+            result.update(self.step(dict(self._task.args), task_vars))
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from error
         return result
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:

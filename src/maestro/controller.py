@@ -16,6 +16,7 @@ from ansible import constants
 from .errors import MaestroError, raise_all
 from .output import register_secrets
 from .secrets import Secrets, SecretSource, VaultLoader, open_source
+from .values import boolean
 
 REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
 
@@ -131,20 +132,43 @@ def guard_play(
     ``settings`` has ``limit``, ``limit_required``, ``approval_required``, ``approved_by`` and
     ``plan_only``.
     """
-    hostvars = task_vars["hostvars"]
+    hostvars, hosts = task_vars["hostvars"], task_vars["ansible_play_hosts_all"]
+    _of_one_stack(hostvars, hosts)
     guard(
         limit=str(settings["limit"]),
-        limit_required=bool(settings["limit_required"]),
-        environments={
-            host: str(hostvars[host].get("maestro_environment", ""))
-            for host in task_vars["ansible_play_hosts_all"]
-        },
+        limit_required=boolean(settings["limit_required"], "deploy_limit_required"),
+        environments={host: str(hostvars[host].get("maestro_environment", "")) for host in hosts},
         approval={
-            "required": bool(settings["approval_required"]),
+            "required": _needs_approval(settings["approval_required"], hostvars, hosts),
             "by": str(settings["approved_by"]),
             "dry": bool(settings["plan_only"]) or check_mode,
         },
     )
+
+
+def _needs_approval(first: Any, hostvars: Mapping[str, Any], hosts: Sequence[str]) -> bool:
+    """Whether a run needs an approval: it does when one of its hosts asks for one."""
+    name = "deploy_approval_required"
+    asked = [
+        hostvars[host].get(name, hostvars[host].get("maestro_approval_required", False))
+        for host in hosts
+    ]
+    return True in [boolean(value, name) for value in (first, *asked)]
+
+
+def _of_one_stack(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> None:
+    """Refuse hosts whose variables name different stacks: a run is about one."""
+    names = ("deploy_stack", "stack", "maestro_stack")
+    found = {
+        host: next((str(hostvars[host][name]) for name in names if name in hostvars[host]), "")
+        for host in hosts
+    }
+    if len(set(found.values())) > 1:
+        raise MaestroError(
+            "the hosts are not of one stack",
+            where=", ".join(f"{host}: {name or 'none'}" for host, name in found.items()),
+            fix="name the stack (-e stack=NAME), or run it for the hosts of one stack (-l HOSTS)",
+        )
 
 
 def reached(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -226,3 +226,53 @@ def test_problems_are_raised_together() -> None:
         raise_all([one, two])
     assert both.value.problems == [one, two]
     assert str(both.value) == "a\n  -> b\nd: c"
+
+
+# The guard of a play, from its hosts' variables
+
+
+def guard_play(hosts: dict[str, dict[str, Any]], **settings: Any) -> None:
+    asked = {
+        "limit": "staging",
+        "limit_required": True,
+        "approval_required": False,
+        "approved_by": "",
+        "plan_only": False,
+        **settings,
+    }
+    every = {
+        name: {"maestro_environment": "staging", "maestro_stack": "shop", **own}
+        for name, own in hosts.items()
+    }
+    variables = {"hostvars": every, "ansible_play_hosts_all": list(every)}
+    controller.guard_play(asked, variables, check_mode=False)
+
+
+@pytest.mark.parametrize("no", [False, "false", "no", "0", "off"])
+def test_a_text_that_says_no_is_no(no: object) -> None:
+    guard_play({"a": {}}, approval_required=no)
+    guard_play({"a": {"maestro_approval_required": no}}, limit="", limit_required=no)
+
+
+@pytest.mark.parametrize("yes", [True, "true", "yes", "1"])
+def test_one_host_that_needs_an_approval_is_enough(yes: object) -> None:
+    for settings in ({"maestro_approval_required": yes}, {"deploy_approval_required": yes}):
+        with pytest.raises(MaestroError, match="needs an approval"):
+            guard_play({"a": {}, "b": settings})
+    with pytest.raises(MaestroError, match="needs an approval"):
+        guard_play({"a": {}}, approval_required=yes)
+
+
+@pytest.mark.parametrize("name", ["deploy_approval_required", "deploy_limit_required"])
+def test_a_guard_that_says_nonsense_is_no_guard_that_is_off(name: str) -> None:
+    with pytest.raises(MaestroError, match=rf"^{name}: is not true or false"):
+        guard_play({"a": {}}, **{name.removeprefix("deploy_"): "flase"})
+
+
+@pytest.mark.parametrize(
+    "own", [{"maestro_stack": "notes"}, {"stack": "notes"}, {"deploy_stack": "notes"}]
+)
+def test_hosts_of_two_stacks_are_refused(own: dict[str, Any]) -> None:
+    guard_play({"a": own, "b": {"deploy_stack": "notes"}})
+    with pytest.raises(MaestroError, match=r"a: shop, b: notes: the hosts are not of one stack"):
+        guard_play({"a": {}, "b": own})

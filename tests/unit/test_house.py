@@ -16,6 +16,8 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.vars.manager import VariableManager
 
+from maestro.host.steps import STEPS
+
 ROOT = Path(__file__).parents[2]
 ROLES = sorted(path.parent for path in (ROOT / "roles").glob("*/tasks"))
 PLAYBOOKS = sorted([*ROOT.glob("*.yml"), *(ROOT / "playbooks").glob("*.yml")])
@@ -77,6 +79,47 @@ def test_a_role_documents_each_argument_and_prefixes_it(role: Path) -> None:
             assert name.startswith((f"{role.name}_", "maestro_", "stack", "version")), name
             assert option["description"], name
             assert option["type"], name
+
+
+# Parameters that are converted where they arrive: by a step's specification or by name.
+CONVERTED = {
+    *("limit_required", "approval_required", "accept_schema", "accept_volume_change", "claim"),
+    *(
+        name
+        for step in STEPS.values()
+        for name, option in step.arguments.items()
+        if option["type"] in ("bool", "int", "float")
+    ),
+}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_role_converts_each_boolean_and_each_number_where_it_is_used(role: Path) -> None:
+    """What is given with -e, or in an INI inventory, is text: `false` would count as true."""
+    specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    kinds = {
+        name: option["type"]
+        for entry in specs.values()
+        for name, option in (entry.get("options") or {}).items()
+        if option["type"] in ("bool", "int", "float")
+    }
+    files = [path for path in role.rglob("*") if path.is_file() and path.parent.name != "meta"]
+    lines = [
+        (f"{path.relative_to(ROOT)}:{number}", line)
+        for path in files
+        if path.suffix != ".pyc"
+        for number, line in enumerate(text_of(path).splitlines(), start=1)
+        if not line.lstrip().startswith("#")
+    ]
+    raw = [
+        f"{place}: {line.strip()}"
+        for name, kind in kinds.items()
+        for place, line in lines
+        for found in re.finditer(rf"(?<![\w.]){name}(?![\w:])", line)
+        if not re.match(rf" \| {kind}\b", line[found.end() :])
+        and not (role.name == "deploy" and line.strip().partition(":")[0] in CONVERTED)
+    ]
+    assert raw == []
 
 
 def variables_from(playbook: Path) -> dict[str, dict[str, object]]:
