@@ -41,6 +41,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 dropped: {description: Ids of the releases that were dropped., returned: success, type: list}
+networks: {description: Networks that no service uses any more., returned: success, type: list}
 """
 
 if __name__ == "__main__":

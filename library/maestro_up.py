@@ -59,6 +59,11 @@ options:
     type: list
     elements: str
     required: true
+  networks:
+    description: Networks to make anew, each with all its containers.
+    type: list
+    elements: str
+    default: []
   canary:
     description: Whether new containers are tried on a part of the requests first.
     type: bool

@@ -269,6 +269,7 @@ class Direct:
             levels=work["levels"],
             recreate=work["recreate"],
             remove_first=work["remove_first"],
+            networks=work["networks"],
             canary=update,
             timeout=self.timeout,
         )

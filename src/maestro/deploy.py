@@ -92,7 +92,11 @@ def decide(inputs: Inputs) -> Decision:
         )
         problems += planning.preflight(plan, rendered, found)
         problems += ownership.judge(plan, wanted[host], rendered, found)
-        if not request.get("accept_volume_change"):
+        accepted = bool(request.get("accept_volume_change"))
+        problems += planning.resource_problems(
+            plan, rendered, found, str(found["compose"]), accept_volume_change=accepted
+        )
+        if not accepted:
             problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
         problems += held(plan, found) if not request.get("dry") else []
         decision.plans.append(plan)
@@ -239,7 +243,8 @@ def work(
     come. ``staged`` is its id, empty when the host has it already: that one is not discarded
     when it does not go in.
     """
-    touched = set(plan.services(planning.CREATE, planning.REPLACE, planning.START, planning.SCALE))
+    untouched = {*plan.services(planning.KEEP, planning.REMOVE)}
+    touched = {step.service for step in plan.steps} - untouched
     return {
         "plan": plan.as_dict(),
         "release": manifest["id"],
@@ -267,6 +272,7 @@ def work(
             if step.action == planning.REPLACE and step.reasons == (planning.UNHEALTHY,)
         ],
         "remove": plan.services(planning.REMOVE),
+        "networks": [item.name for item in plan.networks],
         "remove_first": planning.in_the_way(plan, rendered, recorded),
         "migrations": [],
         "smoke": manifest.get("smoke") or [],

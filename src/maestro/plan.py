@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import ports
+from . import borrowing, networks, ports
 from .errors import MaestroError
 from .host.ports import Taken
 from .host.registry import Reference
-from .host.rules import START_FIRST
+from .host.resources import Resources
+from .host.rules import START_FIRST, STOP_FIRST
 from .recorded import document
 from .render import Rendered, definitions, memory
 
@@ -24,15 +25,18 @@ UNPACKED = 3  # an unpacked layer takes about this many times its compressed siz
 DISK_RESERVE = 256 * MEBIBYTE  # what must be left for logs and volumes after the pull
 ROOT_RESERVE = 16 * MEBIBYTE  # for releases, configs and secrets
 
-CREATE, REPLACE, START, SCALE, REMOVE, KEEP = (
+CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
     "create",
     "replace",
     "start",
+    "restart",
     "scale",
     "remove",
     "keep",
 )
 UNHEALTHY = "is unhealthy"
+# What is done to a service that others depend on.
+_MOVES = {CREATE: "created", REPLACE: "replaced", START: "started", RESTART: "restarted"}
 _UNRECORDED = "differs from the recorded release"
 
 
@@ -64,6 +68,7 @@ class Plan:
     routes: dict[str, str] = field(default_factory=dict)
     # What is shared with other stacks from now on, or no longer, see `names.share_changes`.
     shares: dict[str, str] = field(default_factory=dict)
+    networks: list[networks.Anew] = field(default_factory=list)
     # The kept release that is gone back to; empty in a deploy.
     back_to: str = ""
     # What this deploy does, or does not guard against, that an operator should know before it.
@@ -73,7 +78,8 @@ class Plan:
     def changes(self) -> bool:
         """Whether a deploy would change anything on this host."""
         moved = any(step.action != KEEP for step in self.steps)
-        more = bool(self.migrations or self.secrets or self.routes or self.shares or self.back_to)
+        more = bool(self.migrations or self.secrets or self.routes or self.shares)
+        more = more or bool(self.networks or self.back_to)
         return moved or more or self.version != self.version_before
 
     def services(self, *actions: str) -> list[str]:
@@ -114,9 +120,14 @@ def decide(
         containers.setdefault(container["service"], []).append(container)
     tags = _tags(manifest, images)
     for name in [name for level in rendered.order for name in level]:
-        there = containers.pop(name, [])
-        plan.steps.append(_step(name, rendered, there, old, tags))
-    plan.steps += [Step(REMOVE, name, ("no longer in the stack",)) for name in sorted(containers)]
+        plan.steps.append(_step(name, rendered, containers.get(name, []), old, tags))
+    plan.networks = networks.anew(
+        rendered.compose, str(state["compose"]), Resources.of(state), plan.stack
+    )
+    plan.steps = _entangled(plan, rendered, containers)
+    gone = sorted(set(containers) - set(rendered.services))
+    plan.steps += [Step(REMOVE, name, ("no longer in the stack",)) for name in gone]
+    plan.warnings += _pauses(plan, rendered, wish["routes"])
     local = set(state["images"])
     plan.pulls = [
         {"reference": reference, "image": name, "size": int(image.get("size", 0))}
@@ -171,6 +182,63 @@ def _step(
     if any(container["health"] == "unhealthy" for container in there):
         return Step(REPLACE, name, (UNHEALTHY,), order)
     return Step(KEEP, name)
+
+
+def _entangled(
+    plan: Plan, rendered: Rendered, there: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[Step]:
+    """The steps with what one service's means for others: networks, and what is borrowed."""
+    moves: dict[str, str] = {}
+    found = []
+    for before in plan.steps:
+        step = _with_others(before, plan, rendered, there, moves)
+        if step.action in _MOVES:
+            moves[step.service] = _MOVES[step.action]
+        found.append(step)
+    return found
+
+
+def _with_others(
+    step: Step,
+    plan: Plan,
+    rendered: Rendered,
+    there: Mapping[str, Sequence[Mapping[str, Any]]],
+    moves: Mapping[str, str],
+) -> Step:
+    """One step, after what ``moves`` says of the services before it."""
+    name = step.service
+    facts = borrowing.facts(rendered.compose["services"][name])
+    why = [f"network {item.name} is made anew" for item in plan.networks if item.has(name)]
+    stops = bool(why or facts.get("borrows"))
+    why += borrowing.reasons(facts, there.get(name, ()), there, moves)
+    renewed = [owner for owner in facts.get("restarts_with", ()) if owner in moves]
+    if why and step.action != CREATE:
+        known = step.reasons if step.action == REPLACE else ()
+        order = rendered.services[name]["exchange"]["update"]["order"]
+        return Step(REPLACE, name, (*known, *why), STOP_FIRST if stops else order)
+    if renewed and step.action == KEEP:
+        return Step(
+            RESTART, name, tuple(f"with {owner}, which is {moves[owner]}" for owner in renewed)
+        )
+    return step
+
+
+def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """Routes that find nobody for a while, as nothing can start beside what runs."""
+    routed = {str(route["service"]) for route in routes}
+    for item in plan.networks:
+        if on := sorted(routed & set(item.services)):
+            yield (
+                f"requests to {', '.join(on)} fail while the network {item.name} is made anew: "
+                "all that is on it stops, and starts again"
+            )
+    for name in sorted(routed & set(plan.services(REPLACE, RESTART))):
+        owners = borrowing.facts(rendered.compose["services"][name]).get("borrows", ())
+        if moved := sorted(set(owners) & set(plan.services(*_MOVES))):
+            yield (
+                f"requests to {name} fail while {', '.join(moved)} is exchanged: {name} lives in "
+                "its namespaces, stops before it and starts after it"
+            )
 
 
 def _reasons(
@@ -351,6 +419,30 @@ def _volume(mount: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
     return str(defined.get("name") or source or "a new one without a name")
 
 
+def resource_problems(
+    plan: Plan,
+    rendered: Rendered,
+    state: Mapping[str, Any],
+    recorded: str,
+    *,
+    accept_volume_change: bool = False,
+) -> list[MaestroError]:
+    """Networks and volumes of a release that this host lacks, or cannot have as the file says.
+
+    ``recorded`` is the Compose file of the release that serves. A volume that is not as the
+    file says, and is accepted so, is a warning of the plan.
+    """
+    there = Resources.of(state)
+    if not state.get("resources"):
+        return []
+    changed = networks.changed_volumes(plan.host, rendered.compose, recorded, there)
+    if accept_volume_change:
+        plan.warnings += [f"{problem.what}; it stays as it is" for problem in changed]
+        changed = []
+    found = networks.preflight(plan.host, rendered.compose, there, plan.networks, plan.stack)
+    return [*found, *changed]
+
+
 def in_the_way(plan: Plan, rendered: Rendered, recorded: str) -> list[str]:
     """Services that go and publish a port which a new or replaced one needs.
 
@@ -363,10 +455,12 @@ def in_the_way(plan: Plan, rendered: Rendered, recorded: str) -> list[str]:
         for name in plan.services(CREATE, REPLACE)
         for port in rendered.compose["services"][name].get("ports") or []
     }
+    on_networks = {name for item in plan.networks for name in item.services}
     return [
         name
         for name in plan.services(REMOVE)
-        if wanted & {str(port.get("published")) for port in old.get(name, {}).get("ports") or []}
+        if name in on_networks
+        or wanted & {str(port.get("published")) for port in old.get(name, {}).get("ports") or []}
     ]
 
 
@@ -434,6 +528,7 @@ def _lines(plan: Plan) -> list[str]:
     ]
     lines += [f"    route     {name} ({state})" for name, state in plan.routes.items()]
     lines += [f"    share     {name} ({state})" for name, state in plan.shares.items()]
+    lines += [f"    network   {item.shown}" for item in plan.networks]
     for step in plan.steps:
         reason = f"  {'; '.join(step.reasons)}" if step.reasons else ""
         order = f" ({step.order})" if step.order == START_FIRST else ""

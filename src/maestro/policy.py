@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import ports, updates
+from . import borrowing, ports, updates
 from .errors import MaestroError
 from .host.registry import Reference
 
@@ -26,6 +26,7 @@ def problems(model: Mapping[str, Any], environment: str, stack: str) -> list[Mae
         if environment != DEVELOPMENT:
             found += _privileges(service, where)
             found += _mounts(service, where)
+    found += borrowing.problems(model["services"], model["services"], stack)
     return [*found, *ports.clashes(model["services"], stack), *updates.problems(model, stack)]
 
 

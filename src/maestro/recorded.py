@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from . import borrowing
 from .errors import MaestroError
 from .host.state import HASH_LABEL
 from .render import Rendered, hash_of
@@ -34,7 +35,11 @@ def read(manifest: Mapping[str, Any], text: str) -> Rendered:
     compose = document(text)
     return Rendered(
         compose=compose,
-        services={name: dict(facts) for name, facts in manifest["services"].items()},
+        services={
+            # What an older manifest does not say, its file does.
+            name: {**facts, **borrowing.facts(compose["services"][name])}
+            for name, facts in manifest["services"].items()
+        },
         migrations={
             name: {"image": compose["services"][name]["image"], "hash": digest}
             for name, digest in manifest["migrations"].items()

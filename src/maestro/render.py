@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from . import updates
+from . import borrowing, updates
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
 from .host.registry import Reference
@@ -119,6 +119,7 @@ def render(wish: Wish) -> Rendered:
     top: dict[str, dict[str, Any]] = {"secrets": {}, "configs": configs}
     rendered: dict[str, Any] = {}
     routed = {str(route["service"]) for route in wish.extension.get("routes") or []}
+    lenders = borrowing.lenders({name: wish.model["services"][name] for name in active})
     problems: list[MaestroError] = []
     for name in [*active, *one_shot]:
         try:
@@ -135,7 +136,10 @@ def render(wish: Wish) -> Rendered:
             "image": service["image"],
             "hash": digest,
             "replicas": replicas(service),
-            "exchange": updates.rules(wish.model["services"][name], routed=name in routed),
+            "exchange": updates.rules(
+                wish.model["services"][name], routed=name in routed, lent=lenders.get(name, "")
+            ),
+            **borrowing.facts(service),
         }
         (result.migrations if name in one_shot else result.services)[name] = facts
     raise_all(problems)
@@ -319,7 +323,8 @@ def needs_of(model: Mapping[str, Any], service: str, order: list[list[str]]) -> 
 
 
 def _needs(model: Mapping[str, Any], name: str) -> set[str]:
-    return set(model["services"].get(name, {}).get("depends_on") or {})
+    service = model["services"].get(name, {})
+    return {*(service.get("depends_on") or {}), *borrowing.owners(service)}
 
 
 def _hash(service: Mapping[str, Any]) -> str:

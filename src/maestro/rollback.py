@@ -62,6 +62,19 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
     fresh = deploy.new_id() if any(way.lacking for way in ways) else ""
     releases = {way.host: _rendered(way, fresh) for way in ways}
     plans = [_plan(asked, way, releases[way.host], fresh) for way in ways]
+    raise_all(
+        [
+            problem
+            for way, plan in zip(ways, plans, strict=True)
+            for problem in planning.resource_problems(
+                plan,
+                releases[way.host],
+                way.state,
+                str(way.state["compose"].get(plan.release, "")),
+                accept_volume_change=asked.accept_volume_change,
+            )
+        ]
+    )
     digests = {
         reference: str(image["digest"])
         for way in ways

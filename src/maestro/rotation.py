@@ -233,6 +233,7 @@ def _on(
         },
     )
     plan.secrets = dict.fromkeys(changed, "rotated")
+    raise_all(planning.resource_problems(plan, rendered, state, text, accept_volume_change=True))
     return plan, rendered, changed
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import drift, recorded
+from . import borrowing, drift, networks, recorded
+from .host.resources import Resources
 from .tables import ago, columns
 
 HEADINGS = ("host", "service", "state", "health", "since", "image", "as released")
@@ -80,6 +81,10 @@ def _head(
             yield f"  compose.yaml was edited by hand: {', '.join(edited)}"
         if state.get("edited_configs"):
             yield f"  configs were edited by hand: {', '.join(state['edited_configs'])}"
+        if state.get("resources"):
+            there = Resources.of(state)
+            different = networks.drift(recorded.document(_text(state)), there)
+            yield from (f"  {line}" for line in different)
     if state.get("maintenance"):
         yield "  maintenance: its routes answer with the maintenance page"
     lease = state.get("lease") or {}
@@ -108,6 +113,7 @@ def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
         service = str(item["service"])
         count[service] = count.get(service, 0) + 1
         different = drift.of_container(item, service, compose)
+        different += borrowing.drift(item, state["containers"])
         wanted = manifest.get("services", {}).get(service, {}).get("replicas", 1)
         if service in manifest.get("services", {}) and count[service] > wanted:
             different.append("one too many")

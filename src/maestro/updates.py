@@ -10,16 +10,19 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from . import borrowing
 from .errors import MaestroError
 from .host.rules import START_FIRST, STOP_FIRST
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|m|s)")
+_PORT = "publishes a port"
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
-def rules(service: Mapping[str, Any], *, routed: bool) -> dict[str, dict[str, Any]]:
+def rules(service: Mapping[str, Any], *, routed: bool, lent: str = "") -> dict[str, dict[str, Any]]:
     """The rules of one service: ``{update: ..., rollback: ...}``, see `host.rules.Rules`.
 
+    ``lent`` says who lives in its namespaces, see `borrowing.lenders`: they are in one container.
     ``service`` is Compose's own reading. Without an ``order`` a service that has a route and
     can run twice starts first; any other stops first. Going back is done at once.
     """
@@ -30,7 +33,7 @@ def rules(service: Mapping[str, Any], *, routed: bool) -> dict[str, dict[str, An
         for key, value in {**update, **(deploy.get("rollback_config") or {})}.items()
         if key in (deploy.get("rollback_config") or {}) or key == "order"
     }
-    order = START_FIRST if routed and not _alone(service) else STOP_FIRST
+    order = START_FIRST if routed and not lent and not _alone(service) else STOP_FIRST
     return {
         "update": _rules(update, order, parallelism=1),
         "rollback": _rules(back, order, parallelism=0),
@@ -39,16 +42,24 @@ def rules(service: Mapping[str, Any], *, routed: bool) -> dict[str, dict[str, An
 
 def problems(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
     """What ``update_config`` and ``rollback_config`` ask for that cannot be done."""
+    lenders = borrowing.lenders(model["services"])
     for name, service in sorted(model["services"].items()):
         for key in ("update_config", "rollback_config"):
             config = (service.get("deploy") or {}).get(key) or {}
             where = f"{stack}/compose.yaml: services.{name}.deploy.{key}"
-            if config.get("order") == START_FIRST and (why := _alone(service)):
+            alone = _alone(service)
+            why = alone or lenders.get(name, "")
+            if config.get("order") == START_FIRST and why:
+                instead = (
+                    ", or give the service a route in x-maestro.routes instead of a port of its own"
+                    if alone == _PORT
+                    else ""
+                )
+                what = f"the service {why}" if alone else why
                 yield MaestroError(
-                    f"found order: {START_FIRST}, but the service {why}: two cannot run at once",
+                    f"found order: {START_FIRST}, but {what}: two cannot run at once",
                     where=f"{where}.order",
-                    fix=f"use {STOP_FIRST}, or give the service a route in x-maestro.routes "
-                    "instead of a port of its own",
+                    fix=f"use {STOP_FIRST}{instead}",
                 )
             if config.get("failure_action") == "pause":
                 yield MaestroError(
@@ -62,11 +73,26 @@ def problems(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
 def _alone(service: Mapping[str, Any]) -> str:
     """Why two containers of a service cannot run at the same time; empty when they can."""
     if any(port.get("published") for port in service.get("ports") or []):
-        return "publishes a port"
+        return _PORT
     if service.get("container_name"):
         return "has a container_name"
     if service.get("network_mode") == "host":
         return "uses the host's network"
+    if owner := borrowing.namespaces(service).get("network_mode"):
+        return f"shares the network of {owner}"
+    if key := _fixed_address(service):
+        return f"has a fixed {key}"
+    return ""
+
+
+def _fixed_address(service: Mapping[str, Any]) -> str:
+    """The key that gives a service's container an address nobody else can have."""
+    if service.get("mac_address"):
+        return "mac_address"
+    for network in (service.get("networks") or {}).values():
+        for key in ("ipv4_address", "ipv6_address", "mac_address"):
+            if (network or {}).get(key):
+                return key
     return ""
 
 

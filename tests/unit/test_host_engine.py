@@ -233,4 +233,5 @@ def test_what_the_state_tells_of_a_container(
         "status": "running",
         "health": health,
         "started": "2026-01-01T00:00:00Z",
+        "shares": {},
     }

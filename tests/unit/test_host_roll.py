@@ -185,10 +185,11 @@ def test_putting_back_where_nothing_served_removes_what_came(
     ],
 )
 def test_what_still_serves(
-    client: Engine, fake: Fake, containers: list[dict[str, Any]], serves: bool
+    client: Engine, fake: Fake, layout: Layout, containers: list[dict[str, Any]], serves: bool
 ) -> None:
     fake.say("GET /containers/json", containers)
-    assert roll._serves(client, "shop", "web", {"hash": "h1", "replicas": 1}) == serves
+    aim = roll.Aim("r1", {"web": {"hash": "h1", "replicas": 1}})
+    assert roll.Roll(layout, aim, 5, engine=client).due("web") is not serves
 
 
 # The rules of an exchange

@@ -29,6 +29,7 @@ CLAIM = {
     "timeout": 60,
     "armed": False,
 }
+NOTHING_DROPPED: dict[str, object] = {"changed": False, "dropped": [], "networks": []}
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_the_page_of_a_module_names_what_its_step_takes(name: str) -> None:
 
 
 def test_a_step_works_under_the_lease_and_the_last_gives_it_back(layout: Layout) -> None:
-    assert steps.take("maestro_finish", said(layout, keep=5)) == {"changed": False, "dropped": []}
+    assert steps.take("maestro_finish", said(layout, keep=5)) == NOTHING_DROPPED
     assert lease.read(layout) is None
 
 
@@ -151,7 +152,7 @@ def test_the_hosts_program_takes_a_step(program: list[str], layout: Layout) -> N
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == {"changed": False, "dropped": []}
+    assert json.loads(done.stdout) == NOTHING_DROPPED
     assert lease.read(layout) is None
 
 
@@ -176,7 +177,7 @@ def test_an_unpacked_program_takes_a_step(program: list[str], layout: Layout) ->
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == {"changed": False, "dropped": []}
+    assert json.loads(done.stdout) == NOTHING_DROPPED
     assert re.search(rf"{unpacked}/maestro/host/__pycache__/agent\..* matches", done.stderr)
 
 

@@ -195,6 +195,20 @@ class Engine:
         status, body = self.request("GET", f"/containers/{container}/logs", query)
         return "" if status >= 400 else _demultiplex(body)
 
+    def restart(self, container: str) -> None:
+        """Stop a container within its own grace period, and start it again."""
+        status, body = self.request("POST", f"/containers/{container}/restart", timeout=660)
+        if status >= 400:
+            raise MaestroError(_message(body) or f"the Engine answered {status}", where=container)
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network that nobody is on; `MaestroError` in the Engine's own words."""
+        status, body = self.request("DELETE", f"/networks/{network}")
+        if status >= 400 and status != 404:
+            raise MaestroError(
+                _message(body) or f"the Engine answered {status}", where=f"network {network}"
+            )
+
     def remove(self, container: str, grace: int | None = None) -> None:
         """Stop a container within its own grace period (seconds), then remove it."""
         query = {} if grace is None else {"t": str(grace)}

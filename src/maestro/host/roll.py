@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import canary, compose, health, release, room
+from . import anew, canary, compose, health, release, room
+from .borrowed import Borrowed
 from .containers import ids, of_service, of_stack
 from .engine import SERVICE, Engine
 from .layout import Layout, point
@@ -79,18 +80,59 @@ class Roll:
     apart: bool = False
 
     def __post_init__(self) -> None:
+        self.borrowed = Borrowed(self.engine, self.layout.stack, self.aim.services)
+        self.exchanged: set[str] = set()
         self.traffic = Traffic(self.layout, self.engine, self.aim.routes)
 
     def level(self, services: Iterable[str]) -> None:
         """Exchange services that do not need each other; `MaestroError` names one that fails."""
+        names = list(services)
+        fresh = [name for name in names if not self._stands(name)]
+        self.stop(self.borrowed.borrowers(fresh))
         beside: list[str] = []
         in_place: list[str] = []
-        for name in services:
+        for name in names:
             (beside if self.starts_beside(name) else in_place).append(name)
         if in_place:
             self._in_place(in_place)
         if beside:
             self._beside(beside)
+        self.exchanged.update(fresh)
+        self._restart([name for name in names if name not in fresh])
+
+    def stop(self, services: Sequence[str]) -> None:
+        """Stop and remove the containers of services at once, those that borrow of others first."""
+        everyone = [*services, *self.borrowed.borrowers(services)]
+        for name in reversed(list(dict.fromkeys(everyone))):
+            there = of_service(self.engine, self.layout.stack, name)
+            for item in there:
+                self.check()
+                self.engine.remove(str(item["Id"]))
+
+    def due(self, name: str) -> bool:
+        """Whether a service is not what the aim wants, or depends on one that was exchanged."""
+        return not self._stands(name) or self.borrowed.restarts(name, self.exchanged)
+
+    def _stands(self, name: str) -> bool:
+        """Whether a service has all its containers, as they shall be and running."""
+        there = of_service(self.engine, self.layout.stack, name)
+        return len(there) == self._replicas(name) and all(
+            self._wanted(item) and item["State"] == "running" for item in there
+        )
+
+    def _restart(self, services: Iterable[str]) -> None:
+        """Restart what depends on exchanged services and asks to be restarted with them."""
+        due = [name for name in services if self.borrowed.restarts(name, self.exchanged)]
+        self.stop(self.borrowed.borrowers(due))
+        for name in due:
+            for item in of_service(self.engine, self.layout.stack, name):
+                self.check()
+                self.engine.restart(str(item["Id"]))
+            self.exchanged.add(name)
+        if due:
+            health.wait_services(self.layout, self.engine, due, self.timeout)
+            found = ids(self.engine, self.layout.stack)
+            self.traffic.to({name: everything(sorted(found[name])) for name in due})
 
     def starts_beside(self, name: str) -> bool:
         """Whether the service starts first and has a running container to start beside."""
@@ -122,7 +164,7 @@ class Roll:
         name = item["Labels"].get(SERVICE, "")
         right = item["Labels"].get(HASH_LABEL) == self.aim.services[name]["hash"]
         sick = name in self.recreate or "(unhealthy)" in item.get("Status", "")
-        return right and not sick
+        return right and not sick and self.borrowed.holds(name, str(item["Id"]))
 
     # Stop-first: the old container goes, then the new one comes.
 
@@ -295,11 +337,17 @@ class Roll:
 
 
 def up(
-    roll: Roll, levels: Sequence[Sequence[str]], remove_first: Iterable[str] = ()
+    roll: Roll,
+    levels: Sequence[Sequence[str]],
+    remove_first: Iterable[str] = (),
+    networks: Iterable[str] = (),
+    *,
+    joined: bool = False,
 ) -> dict[str, list[str]]:
     """Bring the services of ``levels`` to the aim, one level after the other.
 
-    ``remove_first`` are services the release no longer has and whose ports it needs.
+    ``remove_first`` are services the release no longer has and whose ports it needs, ``networks``
+    names of networks that are made anew. Levels are ``joined`` as `together` says.
     Returns ``created``, ``replaced`` and ``removed`` service names, from container ids before
     and after. Raises `MaestroError` that names the failed service and shows its last log
     lines, redacted.
@@ -307,7 +355,8 @@ def up(
     stack = roll.layout.stack
     before = ids(roll.engine, stack)
     removed = roll.remove(remove_first)
-    for level in levels:
+    anew.clear(roll.layout, roll.engine, networks, roll.stop)
+    for level in together(roll, levels) if joined else levels:
         roll.level(level)
     roll.traffic.settle()
     after = ids(roll.engine, stack)
@@ -349,9 +398,10 @@ def put_back(
     check()
     if layout.current_id() != old:
         point(layout.current, layout.release(old))
+    anew.undo(layout, engine, roll.stop)
     restored: list[str] = []
     for level in together(roll, manifest["order"]):
-        stale = [name for name in level if not _serves(engine, layout.stack, name, services[name])]
+        stale = [name for name in level if roll.due(name)]
         if stale:
             roll.level(stale)
             restored += stale
@@ -381,18 +431,9 @@ def together(roll: Roll, levels: Iterable[Sequence[str]]) -> list[list[str]]:
 
 def _remove_everything(layout: Layout, staged: str, engine: Engine) -> None:
     Traffic(layout, engine, ()).settle()
+    anew.forget(layout)
     if layout.compose_file(staged).exists():
         argv = compose.arguments(layout.stack, layout.compose_file(staged))
         compose.run([*argv, "down", "--remove-orphans"], timeout=600)
     for item in of_stack(engine, layout.stack):
         engine.remove(str(item["Id"]))
-
-
-def _serves(engine: Engine, stack: str, service: str, wanted: Mapping[str, Any]) -> bool:
-    found = of_service(engine, stack, service)
-    return len(found) == wanted["replicas"] and all(
-        item["Labels"].get(HASH_LABEL) == wanted["hash"]
-        and item["State"] == "running"
-        and "(unhealthy)" not in item.get("Status", "")
-        for item in found
-    )

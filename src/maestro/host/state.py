@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, edge, lease, neighbours, ports, resources, secrets
+from . import borrowed, compose, edge, lease, neighbours, ports, resources, secrets
 from .containers import of_stack
 from .engine import SERVICE, Engine
 from .layout import AGENT, Layout
@@ -180,6 +180,7 @@ def container_facts(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any
         "status": state["Status"],
         "health": state.get("Health", {}).get("Status", "none"),
         "started": state["StartedAt"],
+        "shares": borrowed.shares(detail),
     }
 
 

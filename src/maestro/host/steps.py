@@ -244,8 +244,13 @@ def _up(layout: Layout, params: dict[str, Any]) -> Answer:
         check=params["check"],
         apart=params["together"],
     )
-    levels = roll.together(way, params["levels"]) if params["together"] else params["levels"]
-    done = roll.up(way, levels, params["remove_first"])
+    done = roll.up(
+        way,
+        params["levels"],
+        params["remove_first"],
+        params["networks"],
+        joined=params["together"],
+    )
     return {"changed": any(done.values()), **done}
 
 
@@ -268,10 +273,12 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _finish(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import release
+    from . import anew, release
+    from .engine import Engine
 
+    unused = anew.tidy(layout, Engine(), release.committed(layout))
     dropped = release.prune(layout, params["keep"])
-    return {"changed": bool(dropped), "dropped": dropped}
+    return {"changed": bool(dropped or unused), "dropped": dropped, "networks": unused}
 
 
 def _put_back(layout: Layout, params: dict[str, Any]) -> Answer:
@@ -359,6 +366,7 @@ STEPS: dict[str, Step] = {
             "levels": {"type": "list", "elements": "list", "required": True},
             "recreate": _TEXTS,
             "remove_first": _TEXTS,
+            "networks": {"type": "list", "elements": "str", "default": []},
             "canary": {"type": "bool", "default": False},
             "timeout": _SECONDS,
         },
