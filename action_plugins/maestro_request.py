@@ -41,12 +41,12 @@ class ActionModule(ActionBase):
             request["stack"],
             request["environment"],
             request["variables"],
+            version=request["version"],
+            profiles=request["profiles_said"],
         )
         request |= {
             "dry": bool(args["plan_only"]) or self._task.check_mode,
-            "files": loaded.files,
-            "compose_files": loaded.compose_files,
-            "secret_names": loaded.secret_names,
+            **own.read_of(loaded),
             "approved_by": str(args["approved_by"]),
             "accept_volume_change": boolean(
                 args["accept_volume_change"], "deploy_accept_volume_change"

@@ -30,6 +30,8 @@ class ActionModule(SecretAction):
         answer["own"] = {
             "version": request["version"],
             "root": str(args["root"]),
-            "profiles": list(values["profiles"] or []),
+            "profiles": request["profiles"],
+            # Which files it reads may depend on its variables.
+            **({"files": request["files"]} if differs else {}),
         }
         return answer

@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   configs:
-    description: Texts of configuration files, by name and digest.
+    description: Configuration files by name and digest, each with its bytes and mode.
     type: dict
     required: true
   secrets:

@@ -108,7 +108,14 @@ class Direct:
     def request(self, name: str, version: str = "v1") -> dict[str, Any]:
         """What maestro_request answers for it."""
         variables = {**self.variables, "REGISTRY": REGISTRY}
-        loaded = stack.load(self.directory, name, self.environment, variables)
+        loaded = stack.load(
+            self.directory,
+            name,
+            self.environment,
+            variables,
+            version=version,
+            profiles=self.profiles,
+        )
         missing = sorted(set(loaded.secret_names) - set(self.values))
         assert not missing, f"the test gives no value for {missing}"
         return {
@@ -118,6 +125,7 @@ class Direct:
             "version": version,
             "files": loaded.files,
             "compose_files": loaded.compose_files,
+            "profiles": sorted(loaded.profiles),
             "variables": variables,
             "secret_names": loaded.secret_names,
             "registry": REGISTRY,
@@ -146,7 +154,9 @@ class Direct:
             payload=self.payload(request),
         )
         return deploy.decide(
-            deploy.Inputs(request, {self.host: state}, self.host, ROOT, self.profiles)
+            deploy.Inputs(
+                request, {self.host: state}, self.host, ROOT, frozenset(request["profiles"])
+            )
         )
 
     def plan(self, name: str, version: str = "v1") -> str:

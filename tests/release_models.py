@@ -63,7 +63,7 @@ def host(*releases: dict[str, Any], serves: str = "", to: str = "") -> dict[str,
         "lease": {},
         "agent": "",
         "versions": {
-            "db_password": {item["secrets"]["db_password"]: [999, 1000] for item in releases}
+            "db_password": {item["secrets"]["db_password"]: ["999", "1000"] for item in releases}
         },
         "secrets": {},
         "edited_configs": [],

@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from maestro.host.files import File
 from maestro.host.layout import Layout
 from maestro.render import Rendered, Wish, render
 
@@ -21,7 +22,13 @@ EXTENSION: dict[str, Any] = {
     "migrations": [{"service": "migrate", "timeout": 60}],
     "smoke": [{"name": "answers", "http": {"port": "8000", "path": "/"}}],
 }
-FILES = {"compose.yaml": "the text of the file", "config/settings.json": '{"colour": "blue"}\n'}
+FILES = {
+    name: File(content).as_json()
+    for name, content in (
+        ("compose.yaml", b"the text of the file"),
+        ("config/settings.json", b'{"colour": "blue"}\n'),
+    )
+}
 
 
 def service(image: str, **keys: Any) -> dict[str, Any]:

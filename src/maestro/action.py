@@ -107,6 +107,8 @@ class SecretAction(StepAction):
         if "own" in args:
             request = args["request"] = own.settled(request, args.pop("own"))
         names = list(request["secret_names"]) if self.with_secrets else []
+        if "files" in args:
+            names = sorted({str(item["name"]) for item in args["files"]})
         try:
             values = controller.read_secrets(
                 {**request, "secret_names": names}, self._loader, registry=self.with_login

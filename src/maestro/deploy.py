@@ -129,7 +129,7 @@ def _rendered(
             extension=wanted.extension,
             images=known,
             secrets={name: version or release for name, version in found.items()},
-            files=inputs.request["files"],
+            files=inputs.states[host].get("own", {}).get("files", inputs.request["files"]),
             layout=Layout(Path(wanted.root), str(inputs.request["stack"])),
             profiles=wanted.profiles,
         )
@@ -261,7 +261,7 @@ def work(
             "containers": sorted(str(item["id"]) for item in state["containers"]),
         },
         "compose": rendered.text,
-        "configs": rendered.config_texts,
+        "configs": rendered.config_files,
         "secret_files": rendered.secret_files,
         "services": rendered.services,
         "routes": manifest.get("routes") or [],

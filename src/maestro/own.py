@@ -26,7 +26,7 @@ def texts(variables: Mapping[str, Any] | None, registry: str) -> dict[str, str]:
 def settled(request: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """The request with a host's own version, variables, registry and source of secrets.
 
-    ``own`` has ``stack``, ``environment``, ``directory``, ``version``, ``variables``,
+    ``own`` has ``stack``, ``environment``, ``directory``, ``version``, ``variables``, ``profiles``,
     ``registry``, ``registry_username`` and ``secrets`` as the host's variables give them.
     """
     registry = str(own["registry"])
@@ -34,9 +34,20 @@ def settled(request: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
         **request,
         "version": str(own["version"]),
         "variables": texts(own["variables"], registry),
+        "profiles_said": sorted(map(str, own["profiles"] or [])),
         "registry": registry,
         "registry_username": str(own["registry_username"]),
         "secrets_settings": dict(own["secrets"] or {}),
+    }
+
+
+def read_of(loaded: stack.Stack) -> dict[str, Any]:
+    """What a request says of the files that were read."""
+    return {
+        "files": loaded.files,
+        "compose_files": loaded.compose_files,
+        "secret_names": loaded.secret_names,
+        "profiles": sorted(loaded.profiles),
     }
 
 
@@ -65,9 +76,16 @@ def request_of(
                 fix=f"deploy them one after the other, or set {variable} alike",
             )
     found = settled(request, own)
-    differs = any(found[key] != request[key] for key in ("version", "variables"))
+    differs = any(found[key] != request[key] for key in ("version", "variables", "profiles_said"))
     if differs:
         check_version(found["version"])
-        home = project / str(own["directory"])
-        stack.load(home, str(own["stack"]), str(own["environment"]), found["variables"])
+        loaded = stack.load(
+            project / str(own["directory"]),
+            str(own["stack"]),
+            str(own["environment"]),
+            found["variables"],
+            version=found["version"],
+            profiles=found["profiles_said"],
+        )
+        found |= read_of(loaded)
     return found, differs

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
 
 from . import borrowing
 from .errors import MaestroError
+from .host.files import digests
+from .host.secret_files import SecretFile
 from .host.state import HASH_LABEL
 from .render import Rendered, hash_of
 
@@ -46,7 +47,7 @@ def read(manifest: Mapping[str, Any], text: str) -> Rendered:
         },
         order=[list(level) for level in manifest["order"]],
         secret_files=_secret_files(compose),
-        configs=dict(manifest["configs"]),
+        configs=_configs(manifest["configs"]),
     )
 
 
@@ -65,16 +66,16 @@ def edited(manifest: Mapping[str, Any], text: str) -> list[str]:
     )
 
 
-def lacking(rendered: Rendered, there: Mapping[str, Mapping[str, list[int]]]) -> list[str]:
+def lacking(rendered: Rendered, there: Mapping[str, Mapping[str, list[str]]]) -> list[str]:
     """Secrets whose version the host no longer holds: a rotation destroyed it.
 
-    ``there`` is ``{name: {version: [uid, ...]}}``, see `host.history.read`.
+    ``there`` is ``{name: {version: [owner, ...]}}``, see `host.history.read`.
     """
     return sorted(
         {
-            str(item["name"])
-            for item in rendered.secret_files
-            if item["uid"] not in there.get(str(item["name"]), {}).get(str(item["version"]), ())
+            file.name
+            for file in map(SecretFile.from_json, rendered.secret_files)
+            if file.owner not in there.get(file.name, {}).get(file.version, ())
         }
     )
 
@@ -85,11 +86,11 @@ def with_secrets(rendered: Rendered, versions: Mapping[str, str]) -> Rendered:
     renamed = {}
     top = {}
     for source, definition in (compose.get("secrets") or {}).items():
-        path = PurePosixPath(definition["file"])
-        name, version, uid = _parts(definition)
-        wanted = versions.get(name, version)
-        renamed[source] = f"{name}-{wanted}-{uid}"
-        top[renamed[source]] = {"file": str(path.parent.parent / wanted / path.name)}
+        found = SecretFile.at(definition["file"])
+        wanted = replace(found, version=versions.get(found.name, found.version))
+        home = str(definition["file"]).removesuffix(found.path)
+        renamed[source] = wanted.source
+        top[wanted.source] = {"file": home + wanted.path}
     if top:
         compose["secrets"] = top
     for service in compose["services"].values():
@@ -114,8 +115,8 @@ def readers(rendered: Rendered) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for service in rendered.services:
         for item in rendered.compose["services"][service].get("secrets") or []:
-            name, _, _ = _parts(files[item["source"]])
-            found.setdefault(name, set()).add(service)
+            file = SecretFile.at(files[item["source"]]["file"])
+            found.setdefault(file.name, set()).add(service)
     return found
 
 
@@ -135,19 +136,20 @@ def _rehashed(
     return {name: {**item, "hash": hashes[name]} for name, item in facts.items()}
 
 
-def _parts(definition: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Name, version and uid of a secret, as the path of its file says."""
-    name, version, uid = PurePosixPath(definition["file"]).parts[-3:]
-    return name, version, uid
+def _configs(recorded: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Digests of each config; earlier versions of Maestro recorded one, as text."""
+    found: dict[str, list[str]] = {}
+    for name, digest in sorted(digests(recorded)):
+        found.setdefault(name, []).append(digest)
+    return found
 
 
 def _secret_files(compose: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Name, version and uid of every secret file the release mounts."""
-    found = []
-    for definition in (compose.get("secrets") or {}).values():
-        name, version, uid = _parts(definition)
-        found.append({"name": name, "version": version, "uid": int(uid)})
-    return found
+    """Every secret file the release mounts, as `SecretFile.as_json` says it."""
+    return [
+        SecretFile.at(definition["file"]).as_json()
+        for definition in (compose.get("secrets") or {}).values()
+    ]
 
 
 def document(text: str) -> dict[str, Any]:

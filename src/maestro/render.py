@@ -13,14 +13,18 @@ from typing import Any
 
 import yaml
 
-from . import borrowing, updates
+from . import access, borrowing, updates
 from .errors import MaestroError, raise_all
+from .host import secret_files
+from .host.compose import SURROUNDINGS
+from .host.files import File
 from .host.layout import Layout
 from .host.registry import Reference
 from .host.state import HASH_LABEL
 
 MIGRATION_PROFILE = "maestro-migration"
 HASH_LENGTH = 16
+INLINE_MODE = 0o444  # what Compose gives a config whose `content:` stands in the file
 # Keys that do not shape a container: Compose leaves them out of its own hash as well.
 _NOT_THE_CONTAINER = ("depends_on", "scale")
 # Keys that have no place in a release: its images are built, pulled and chosen already.
@@ -35,7 +39,8 @@ class Wish:
     """What a release is rendered from.
 
     ``model``: Compose's canonical model, every profile in it. ``images``: reference to
-    ``{digest, user, size}``. ``secrets``: name to version. ``files``: relative path to text.
+    ``{digest, user, size}``. ``secrets``: name to version. ``files``: relative path to what
+    `host.files.File.as_json` says of it.
     """
 
     stack: str
@@ -43,7 +48,7 @@ class Wish:
     extension: Mapping[str, Any]
     images: Mapping[str, Mapping[str, Any]]
     secrets: Mapping[str, str]
-    files: Mapping[str, str]
+    files: Mapping[str, Mapping[str, Any]]
     layout: Layout
     profiles: frozenset[str] = frozenset()
 
@@ -57,8 +62,9 @@ class Rendered:
     migrations: dict[str, dict[str, Any]]
     order: list[list[str]]
     secret_files: list[dict[str, Any]] = field(default_factory=list)
-    configs: dict[str, str] = field(default_factory=dict)
-    config_texts: dict[str, dict[str, str]] = field(default_factory=dict)
+    # Name of a config to the digests of its files, see `host.files.digests`.
+    configs: dict[str, list[str]] = field(default_factory=dict)
+    config_files: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -115,8 +121,7 @@ def render(wish: Wish) -> Rendered:
     active = active_services(wish.model, wish.extension, wish.profiles)
     one_shot = migration_services(wish.extension)
     result = Rendered({}, {}, {}, _order(wish, active))
-    configs = _configs(wish, result)
-    top: dict[str, dict[str, Any]] = {"secrets": {}, "configs": configs}
+    top: dict[str, dict[str, Any]] = {"secrets": {}, "configs": {}}
     rendered: dict[str, Any] = {}
     routed = {str(route["service"]) for route in wish.extension.get("routes") or []}
     lenders = borrowing.lenders({name: wish.model["services"][name] for name in active})
@@ -188,6 +193,7 @@ def _service(
     # How containers are exchanged shapes none of them: the manifest records it.
     for key in _NOT_THE_DEPLOYMENT:
         (service.get("deploy") or {}).pop(key, None)
+    _leave_open(service)
     service["image"] = f"{Reference.parse(reference).name}@{image['digest']}"
     needs = {
         other: condition
@@ -198,13 +204,18 @@ def _service(
     if needs:
         service["depends_on"] = needs
     if service.get("secrets"):
-        uid = _uid(wish, name, service, str(image.get("user", "")))
-        service["secrets"] = [_secret(wish, item, uid, result, top) for item in service["secrets"]]
-    for item in service.get("configs") or []:
-        source = item["source"]
-        item.setdefault("target", f"/{source}")
-        item["source"] = f"{source}-{result.configs[source]}"
+        service["secrets"] = [_secret(wish, name, item, result, top) for item in service["secrets"]]
+    if service.get("configs"):
+        service["configs"] = [_config(wish, name, item, result, top) for item in service["configs"]]
     return {key: value for key, value in service.items() if value is not None}
+
+
+def _leave_open(service: dict[str, Any]) -> None:
+    """Let what has no value have none: Compose would fill it in from its own environment."""
+    environment = service.get("environment")
+    for name in SURROUNDINGS:
+        if isinstance(environment, dict) and environment.get(name, "") is None:
+            del environment[name]
 
 
 def _no_waiting_for_an_end(wish: Wish, name: str, needs: Mapping[str, Mapping[str, Any]]) -> None:
@@ -218,7 +229,11 @@ def _no_waiting_for_an_end(wish: Wish, name: str, needs: Mapping[str, Mapping[st
 
 
 def _secret(
-    wish: Wish, item: Mapping[str, Any], uid: int, result: Rendered, top: dict[str, dict[str, Any]]
+    wish: Wish,
+    reader: str,
+    item: Mapping[str, Any],
+    result: Rendered,
+    top: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """Point one secret of a service at the file of its version for this reader."""
     name = str(item["source"])
@@ -229,17 +244,26 @@ def _secret(
             fix="list it in the service itself, not in a file that is included or extended",
         )
     version = wish.secrets[name]
-    source = f"{name}-{version}-{uid}"
-    path = wish.layout.secrets / name / version / str(uid)
-    top["secrets"][source] = {"file": str(path)}
-    wanted = {"name": name, "version": version, "uid": uid}
+    said = access.said(item, f"{wish.stack}/compose.yaml: services.{reader}.secrets.{name}")
+    file = secret_files.SecretFile(
+        name,
+        version,
+        _uid(wish, reader) if said.uid is None else said.uid,
+        gid=said.gid,
+        mode=said.mode,
+    )
+    top["secrets"][file.source] = {"file": str(wish.layout.secrets / file.path)}
+    wanted = file.as_json()
     if wanted not in result.secret_files:
         result.secret_files.append(wanted)
     # No uid, gid or mode: Compose ignores them, the file itself has the right ones.
-    return {"source": source, "target": str(item.get("target") or name)}
+    return {"source": file.source, "target": str(item.get("target") or name)}
 
 
-def _uid(wish: Wish, name: str, service: Mapping[str, Any], image_user: str) -> int:
+def _uid(wish: Wish, name: str) -> int:
+    """The uid a service runs as; `MaestroError` where only its image knows."""
+    service = wish.model["services"][name]
+    image_user = str(wish.images[str(service["image"])].get("user", ""))
     owners = wish.extension.get("secret_owners") or {}
     for said in (service.get("user"), owners.get(name), image_user or "0"):
         if said is None:
@@ -256,31 +280,48 @@ def _uid(wish: Wish, name: str, service: Mapping[str, Any], image_user: str) -> 
     )
 
 
-def _configs(wish: Wish, result: Rendered) -> dict[str, Any]:
-    """Name every configuration file by its content, so that a changed one is a new one."""
-    top = {}
-    used = {
-        item["source"]
-        for service in wish.model["services"].values()
-        for item in service.get("configs") or []
-    }
-    for name, config in (wish.model.get("configs") or {}).items():
-        if name not in used:
-            continue
-        text = _config_text(wish, name, config)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
-        result.configs[name] = digest
-        result.config_texts.setdefault(name, {})[digest] = text
-        top[f"{name}-{digest}"] = {"file": str(wish.layout.configs / name / digest)}
-    return top
+def _config(
+    wish: Wish, name: str, item: Mapping[str, Any], result: Rendered, top: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Point one config of a service at the file of its content, mode and owner.
+
+    So a changed one is a new one. Compose mounts the file as it lies there, whatever uid, gid
+    and mode are said: the file itself has them.
+    """
+    source = str(item["source"])
+    place = f"{wish.stack}/compose.yaml: services.{name}.configs.{source}"
+    base = _config_file(wish, source, (wish.model.get("configs") or {}).get(source) or {})
+    said = access.said(item, place)
+    mode = base.mode if said.mode is None else said.mode
+    uid = said.uid
+    if uid is None:
+        # What only its owner may read (or run) is for the user who reads it here.
+        uid = 0 if access.for_all(mode) else _reader(wish, name)
+    gid = uid if said.gid is None and not access.for_all(mode) else said.gid or 0
+    file = File(base.content, mode, uid, gid)
+    if file.digest not in result.configs.setdefault(source, []):
+        result.configs[source] = sorted([*result.configs[source], file.digest])
+        result.config_files.setdefault(source, {})[file.digest] = file.as_json()
+    versioned = f"{source}-{file.digest}"
+    top["configs"][versioned] = {"file": str(wish.layout.configs / source / file.digest)}
+    return {"source": versioned, "target": str(item.get("target") or f"/{source}")}
 
 
-def _config_text(wish: Wish, name: str, config: Mapping[str, Any]) -> str:
-    file = posixpath.normpath(str(config.get("file", "")))
-    if file in wish.files:
-        return wish.files[file]
+def _reader(wish: Wish, name: str) -> int:
+    """The uid a service runs as; root where only the image knows the name."""
+    try:
+        return _uid(wish, name)
+    except MaestroError:
+        return 0
+
+
+def _config_file(wish: Wish, name: str, config: Mapping[str, Any]) -> File:
+    path = posixpath.normpath(str(config.get("file", "")))
+    if path in wish.files:
+        return File.from_json(wish.files[path])
     if "content" in config:
-        return str(unescaped(config["content"]))
+        # Compose writes it into the container so: readable for everybody, root's.
+        return File(str(unescaped(config["content"])).encode(), INLINE_MODE)
     found = next((key for key in ("file", "environment", "external") if key in config), "nothing")
     raise MaestroError(
         f"the text of the config {name} is not known: found {found}",

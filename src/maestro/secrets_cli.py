@@ -193,16 +193,18 @@ class Command:
         """The secrets that the stack's Compose files name, where the user names none."""
         name = self.options.stack
         folder = self.root / self.options.stacks / name
-        files = [folder / "compose.yaml", folder / f"compose.{self.options.environment}.yaml"]
-        if name == COMMON or not files[0].exists():
+        home = self.root / self.options.stacks
+        if name == COMMON or name not in stacks.known(home):
             raise MaestroError(
                 "no names are given, and no Compose file tells them",
-                where=str(files[0].relative_to(self.root)) if name != COMMON else name,
-                fix="name the secrets, or a stack of: "
-                + ", ".join(stacks.known(self.root / self.options.stacks)),
+                where=str((folder / stacks.BASE_FILES[0]).relative_to(self.root))
+                if name != COMMON
+                else name,
+                fix="name the secrets, or a stack of: " + ", ".join(stacks.known(home)),
             )
-        documents = {file.name: yaml.safe_load(file.read_text()) for file in files if file.exists()}
-        return stacks.Stack(name, folder, {}, [], documents).secret_names
+        # Of every service, whichever profiles are deployed.
+        stack = stacks.read(home, name, self.options.environment, {})
+        return sorted({name for item in stack.services for name in stack.tree.secrets_of(item)})
 
     def show(self) -> list[str]:
         """Show the names, never the values."""

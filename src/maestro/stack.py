@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from . import routes
+from . import variables as variable_checks
+from .compose_tree import Part, Tree
 from .errors import MaestroError, raise_all
+from .interpolation import dotenv
+from .sources import Sources
 
 EXTENSION = "x-maestro"
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*\Z")
@@ -31,91 +34,159 @@ _BOUNDS = {
     "minItems": "a list of at least {}",
     "pattern": "text that matches {}",
 }
-# ${NAME} or $NAME without a default; `$$` is a literal dollar.
-_VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$(?:\{([A-Za-z_]\w*)(:?[-?+][^}]*)?\}|([A-Za-z_]\w*))")
+_SAME_WORD = 0.87  # of `difflib`: one letter swapped, lost or doubled in `x-maestro`
 TOP_LEVEL = (
     *("name", "version", "include", "services"),
     *("networks", "volumes", "secrets", "configs"),
 )
 MAPPINGS = ("networks", "volumes", "secrets", "configs")
 KINDS = ("http", "tcp", "command")  # of a smoke check
-GIVEN = ("REGISTRY", "VERSION")  # what every stack may refer to
+
+
+# In Compose's own order; of several, it reads the first.
+# https://docs.docker.com/compose/intro/compose-application-model/#the-compose-file
+BASE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 
 
 @dataclass(frozen=True)
 class Stack:
     """One stack as its files say, before Compose has read them.
 
-    ``files`` is ``{relative path: text}`` of everything Compose needs on a host;
-    ``compose_files`` names those that are Compose files, base first.
+    ``compose_files`` names the stack's own Compose files, base first; ``tree`` has these and
+    all that they include. ``profiles`` are those that are deployed.
     """
 
     name: str
     directory: Path
-    files: dict[str, str]
     compose_files: list[str]
-    documents: dict[str, dict[str, Any]]
+    tree: Tree
+    profiles: frozenset[str] = frozenset()
+
+    @property
+    def files(self) -> dict[str, dict[str, Any]]:
+        """``{relative path: File.as_json}`` of everything Compose needs on a host."""
+        return {name: file.as_json() for name, file in sorted(self.tree.sources.files.items())}
 
     @property
     def extension(self) -> dict[str, Any]:
         """The ``x-maestro`` key; a later file's entries replace an earlier file's."""
         merged: dict[str, Any] = {}
-        for document in self.documents.values():
-            merged.update(document.get(EXTENSION) or {})
+        for part in self.tree.parts:
+            found = part.document.get(EXTENSION) if part.base else None
+            merged.update(found if isinstance(found, dict) else {})
         return merged
 
     @property
     def services(self) -> dict[str, dict[str, Any]]:
         """Service definitions of all files, a later file's keys over an earlier file's."""
         merged: dict[str, dict[str, Any]] = {}
-        for document in self.documents.values():
-            for name, service in _services(document).items():
+        for part in self.tree.parts:
+            for name, service in part.services.items():
                 merged.setdefault(name, {}).update(service)
         return merged
 
     @property
     def secret_names(self) -> list[str]:
-        """The secrets its services read when they run (not those only a build uses)."""
-        # File by file: Compose adds a later file's secrets to an earlier file's.
-        return sorted(
-            {
-                str(entry["source"] if isinstance(entry, dict) else entry)
-                for document in self.documents.values()
-                for service in _services(document).values()
-                for entry in service.get("secrets") or []
-            }
-        )
+        """The secrets that services read which are deployed (not those only a build uses)."""
+        wanted = (name for name in self.services if self._active(name))
+        return sorted({secret for name in wanted for secret in self.tree.secrets_of(name)})
+
+    def _active(self, name: str) -> bool:
+        """Whether a service may be deployed, as far as it is known before Compose read it."""
+        migrations = self.extension.get("migrations")
+        if any(item.get("service") == name for _, item in _mappings(migrations)):
+            return True
+        profiles = self.tree.profiles_of(name)
+        deploy = self.tree.last(name, "deploy")
+        count = deploy.get("replicas") if isinstance(deploy, dict) else None
+        count = self.tree.last(name, "scale") if count is None else count
+        return str(count) != "0" and (not profiles or bool(profiles & self.profiles))
 
 
-def load(directory: Path, name: str, environment: str, variables: Mapping[str, str]) -> Stack:
+def load(
+    directory: Path,
+    name: str,
+    environment: str,
+    variables: Mapping[str, str],
+    *,
+    version: str = "",
+    profiles: Iterable[str] = (),
+) -> Stack:
     """Read a stack and refuse what can be refused without a host.
 
-    Raises `MaestroError` (or several at once) with the file, the path in it, what was
-    found there and what is allowed.
+    ``version`` may be empty: the one that runs, which only hosts know. Raises `MaestroError`
+    (or several at once) with the file, the path in it, what was found there and what is allowed.
     """
-    home = _home(directory, name)
-    compose_files = ["compose.yaml"]
-    if (home / f"compose.{environment}.yaml").exists():
-        compose_files.append(f"compose.{environment}.yaml")
-    files = {file: _read(home / file) for file in compose_files}
-    documents = {}
+    stack = read(directory, name, environment, variables, version=version, profiles=profiles)
+    stack.tree.problems += [
+        *variable_checks.steering(name, variables, _dotenv(stack.tree.sources, variables)),
+        *_shape(stack),
+        *_extension(stack),
+        *variable_checks.missing(stack.tree),
+        *_outside(stack),
+    ]
+    raise_all(_each_once(stack.tree.problems))
+    return stack
+
+
+def read(
+    directory: Path,
+    name: str,
+    environment: str,
+    variables: Mapping[str, str],
+    *,
+    version: str = "",
+    profiles: Iterable[str] = (),
+) -> Stack:
+    """The files of a stack; `MaestroError` only for those that cannot be read as YAML."""
+    sources = Sources(_home(directory, name), name)
+    tree = Tree(sources)
+    documents: dict[str, dict[str, Any]] = {}
     problems: list[MaestroError] = []
-    for file, text in files.items():
+    for file in _own_files(sources.directory, environment):
         try:
-            documents[file] = _parse(home / file, text)
+            document = tree.base(file)
         except MaestroError as problem:
             problems.append(problem)
+        else:
+            documents[file] = document
     raise_all(problems)
-    stack = Stack(name, home, files, compose_files, documents)
-    problems += [*_shape(stack), *_extension(stack), *_variables(stack, variables)]
-    raise_all([*problems, *_outside(stack)])
-    files.update(_referenced(stack))
-    return stack
+    dotenv = _dotenv(sources, variables)
+    given = {**dotenv, **variables, "COMPOSE_PROJECT_NAME": name}
+    tree.grow(documents, {**given, "VERSION": version} if version else given)
+    wanted = frozenset(profiles) or frozenset(
+        filter(None, dotenv.get("COMPOSE_PROFILES", "").replace(" ", "").split(","))
+    )
+    return Stack(name, sources.directory, list(documents), tree, wanted)
+
+
+def _own_files(home: Path, environment: str) -> list[str]:
+    """The base file, and the environment's beside it where there is one."""
+    base = next(file for file in BASE_FILES if _stands(home / file))
+    stems = [base.rpartition(".")[0], "compose", "docker-compose"]
+    beside = [f"{stem}.{environment}.{end}" for stem in stems for end in ("yaml", "yml")]
+    return [base, *[file for file in beside if _stands(home / file)][:1]]
+
+
+def _stands(path: Path) -> bool:
+    """Whether something stands there, be it a link to nothing."""
+    return path.exists() or path.is_symlink()
+
+
+def _dotenv(sources: Sources, variables: Mapping[str, str]) -> dict[str, str]:
+    """The values of the stack's own ``.env``, which Compose reads by itself."""
+    if not _stands(sources.directory / variable_checks.ENV_FILE):
+        return {}
+    return dotenv(sources.text(variable_checks.ENV_FILE), variables)
+
+
+def _each_once(problems: Iterable[MaestroError]) -> list[MaestroError]:
+    return list({str(problem): problem for problem in problems}.values())
 
 
 def known(directory: Path) -> list[str]:
     """The stacks that stand in a directory."""
-    return sorted(path.parent.name for path in directory.glob("*/compose.yaml"))
+    return sorted({path.parent.name for file in BASE_FILES for path in directory.glob(f"*/{file}")})
 
 
 def check_name(name: str) -> None:
@@ -124,109 +195,40 @@ def check_name(name: str) -> None:
         raise MaestroError(
             f"{name!r} cannot name a stack",
             where="-e stack",
-            fix="allowed: lower-case letters, digits, '_' and '-', the first no sign",
+            fix="allowed: lower-case letters, digits, '_' and '-', a letter or digit first",
         )
 
 
 def _home(directory: Path, name: str) -> Path:
     home = directory / name
-    if NAME.match(name) and (home / "compose.yaml").is_file():
+    if NAME.match(name) and any(_stands(home / file) for file in BASE_FILES):
         return home
     stacks = known(directory)
+    if name in stacks:
+        raise MaestroError(
+            f"{name!r} cannot name a stack",
+            where=f"{directory.name}/{name}/",
+            fix="rename the directory; allowed: lower-case letters, digits, '_' and '-', "
+            "a letter or digit first",
+        )
     close = difflib.get_close_matches(name, stacks, n=1)
     hint = f"did you mean `-e stack={close[0]}`? " if close else ""
     raise MaestroError(
         f"unknown stack {name!r}",
         where=f"{directory.name}/",
         fix=f"{hint}known stacks: {', '.join(stacks) or 'none'}; a stack is a directory "
-        "there with a compose.yaml",
+        f"there with a {BASE_FILES[0]}",
     )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MaestroError(
-            f"cannot be read: {getattr(error, 'strerror', None) or error}",
-            where=f"{path.parent.name}/{path.name}",
-            fix="a Compose file is a readable text in UTF-8",
-        ) from error
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with the two tags Compose adds for files that are merged."""
-
-    def overriding(self, node: yaml.Node) -> Any:
-        """What a node would be without its tag."""
-        if isinstance(node, yaml.MappingNode):
-            return self.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return self.construct_sequence(node, deep=True)
-        return node.value
-
-
-_Loader.add_constructor("!reset", lambda _loader, _node: None)
-_Loader.add_constructor("!override", _Loader.overriding)
-
-
-def _services(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The services of one file, as far as they are mappings."""
-    return {
-        str(name): service or {}
-        for name, service in document["services"].items()
-        if isinstance(service, dict) or service is None
-    }
-
-
-def _parse(path: Path, text: str) -> dict[str, Any]:
-    where = f"{path.parent.name}/{path.name}"
-    try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader with two tags more
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
-        raise MaestroError(
-            f"not valid YAML: {getattr(error, 'problem', None) or error}",
-            where=place,
-            fix="correct the file at this place; nothing was changed",
-        ) from error
-    if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
-        raise MaestroError(
-            "not a Compose file: found no mapping under `services`",
-            where=where,
-            fix="a Compose file has at least `services: {NAME: {image: ...}}`",
-        )
-    return document
 
 
 def _shape(stack: Stack) -> list[MaestroError]:
     """What is not of the kind it must be, and top-level keys Compose does not know."""
     problems: list[MaestroError] = []
-    for file, document in stack.documents.items():
-        where = f"{stack.name}/{file}"
-        for key in document:
-            if key not in TOP_LEVEL and not str(key).startswith("x-"):
-                fix = _did_you_mean(str(key), [*TOP_LEVEL, EXTENSION])
-                problems.append(MaestroError("unknown key", where=f"{where}: {key}", fix=fix))
-            elif (
-                str(key) != EXTENSION
-                and str(key).startswith("x-")
-                and difflib.get_close_matches(str(key), [EXTENSION], cutoff=0.8)
-            ):
-                problems.append(
-                    MaestroError("looks misspelt", where=f"{where}: {key}", fix=f"use {EXTENSION}")
-                )
-        problems += [
-            MaestroError(
-                f"found {_kind(document[key])}, not a mapping",
-                where=f"{where}: {key}",
-                fix="write `NAME: {...}` for each, indented below the key",
-            )
-            for key in MAPPINGS
-            if document.get(key) is not None and not isinstance(document[key], dict)
-        ]
-        for name, service in document["services"].items():
+    for part in stack.tree.parts:
+        where = f"{stack.name}/{part.path}"
+        problems += _keys(part, where)
+        services = part.document.get("services")
+        for name, service in (services if isinstance(services, dict) else {}).items():
             if service is not None and not isinstance(service, dict):
                 problems.append(
                     MaestroError(
@@ -235,9 +237,50 @@ def _shape(stack: Stack) -> list[MaestroError]:
                         fix="write its keys indented below the name",
                     )
                 )
-        for name, service in _services(document).items():
+        for name, service in part.services.items():
             problems += _readers(service, f"{where}: services.{name}")
     return problems
+
+
+def _keys(part: Part, where: str) -> Iterable[MaestroError]:
+    """Top-level keys that Compose or Maestro does not know, or that are of another kind."""
+    for key, value in part.document.items():
+        place = f"{where}: {key}"
+        if key not in TOP_LEVEL and not str(key).startswith("x-"):
+            yield MaestroError(
+                "unknown key", where=place, fix=_did_you_mean(str(key), [*TOP_LEVEL, EXTENSION])
+            )
+        elif _misspelt(str(key)):
+            yield MaestroError("looks misspelt", where=place, fix=f"use {EXTENSION}")
+        elif key == EXTENSION and not part.base:
+            yield MaestroError(
+                f"{EXTENSION} of a file that is included is not read",
+                where=place,
+                fix="move it into the stack's own Compose file",
+            )
+        elif key in MAPPINGS and value is not None and not isinstance(value, dict):
+            yield MaestroError(
+                f"found {_kind(value)}, not a mapping",
+                where=place,
+                fix="write `NAME: {...}` for each, indented below the key",
+            )
+        elif key in ("configs", "secrets"):
+            for name in (name for name in value or {} if str(name) in (".", "..")):
+                yield MaestroError(
+                    f"{name!r} names no file", where=place, fix="give it another name"
+                )
+
+
+def _misspelt(key: str) -> bool:
+    """Whether a key of an extension is meant to be ours: swapped, lost or doubled letters.
+
+    A word of its own, such as ``x-master``, is another tool's.
+    """
+    return (
+        key != EXTENSION
+        and key.startswith("x-")
+        and difflib.SequenceMatcher(None, key.lower(), EXTENSION).ratio() >= _SAME_WORD
+    )
 
 
 def _readers(service: Mapping[str, Any], where: str) -> Iterable[MaestroError]:
@@ -265,27 +308,42 @@ def _outside(stack: Stack) -> Iterable[MaestroError]:
 
     No host has it, and in Compose's own reading such a path is an absolute one.
     """
-    for file, document in stack.documents.items():
-        for name, service in _services(document).items():
+    for part in stack.tree.parts:
+        for name, service in part.services.items():
             mounts = service.get("volumes")
             for number, mount in enumerate(mounts if isinstance(mounts, list) else []):
+                where = f"{stack.name}/{part.path}: services.{name}.volumes[{number}]"
                 source = mount.get("source") if isinstance(mount, dict) else mount
-                source = str(source or "").partition(":")[0]
-                if source and posixpath.normpath(source).split("/")[0] == "..":
+                source = _first_of_mount(part.filled(source or "") or "")
+                if source.startswith("~"):
                     yield MaestroError(
-                        f"found {source}: a mount from outside the stack's directory",
-                        where=f"{stack.name}/{file}: services.{name}.volumes[{number}]",
+                        f"found {source}: a host has no home directory of yours",
+                        where=where,
                         fix="allowed: named volumes and absolute paths",
                     )
+                elif source and _climbs(part.home, source):
+                    yield MaestroError(
+                        f"found {source}: a mount from outside the stack's directory",
+                        where=where,
+                        fix="allowed: named volumes and absolute paths",
+                    )
+
+
+def _first_of_mount(mount: str) -> str:
+    return mount.partition(":")[0]
+
+
+def _climbs(home: str, source: str) -> bool:
+    return posixpath.normpath(posixpath.join(home, source)).split("/")[0] == ".."
 
 
 def _extension(stack: Stack) -> list[MaestroError]:
     """``x-maestro`` of every file, as far as it can be judged before Compose read it."""
     problems = []
-    for file, document in stack.documents.items():
-        if EXTENSION in document:
-            place = f"{stack.name}/{file}: {EXTENSION}"
-            problems += extension_problems(document[EXTENSION], place, list(stack.services))
+    for part in stack.tree.parts:
+        if part.base and EXTENSION in part.document:
+            place = f"{stack.name}/{part.path}: {EXTENSION}"
+            problems += extension_problems(part.document[EXTENSION], place, list(stack.services))
     return problems
 
 
@@ -415,94 +473,6 @@ def _mappings(value: Any) -> list[tuple[int, dict[str, Any]]]:
     """The mappings of a list and where in it they stand; what else is there is another problem."""
     entries = value if isinstance(value, list) else []
     return [(number, entry) for number, entry in enumerate(entries) if isinstance(entry, dict)]
-
-
-def _variables(stack: Stack, given: Mapping[str, str]) -> list[MaestroError]:
-    """Variables without a value and without a default: Compose would read them as empty."""
-    missing: dict[str, str] = {}
-    for file, document in stack.documents.items():
-        for path, text in _strings(document, ""):
-            for match in _VARIABLE.finditer(text):
-                name, default = match.group(1) or match.group(3), match.group(2) or ""
-                if (
-                    name not in given
-                    and name not in GIVEN
-                    and not default.lstrip(":").startswith(("-", "+"))
-                ):
-                    missing.setdefault(name, f"{stack.name}/{file}: {path}")
-    return [
-        MaestroError(
-            f"the variable {name} has no value and no default",
-            where=where,
-            fix=f"set it in maestro_stack_variables.{stack.name}.{name} of the environment's "
-            f"group_vars, or write ${{{name}:-default}}",
-        )
-        for name, where in sorted(missing.items())
-    ]
-
-
-def _strings(value: Any, path: str) -> Iterable[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _strings(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from _strings(item, f"{path}[{number}]")
-    elif isinstance(value, str):
-        yield path, value
-
-
-def _referenced(stack: Stack) -> dict[str, str]:
-    """Configuration and environment files the Compose files name, and files they include."""
-    names = set()
-    for document in stack.documents.values():
-        for config in (document.get("configs") or {}).values():
-            if isinstance(config, dict) and "file" in config:
-                names.add(str(config["file"]))
-        for service in _services(document).values():
-            names.update(_paths(service.get("env_file"), stack.directory))
-            extends = service.get("extends")
-            if isinstance(extends, dict) and "file" in extends:
-                names.add(str(extends["file"]))
-        names.update(_paths(document.get("include"), stack.directory))
-    files = {}
-    for name in sorted(names):
-        path = (stack.directory / name).resolve()
-        if not path.is_relative_to(stack.directory.resolve()):
-            raise MaestroError(
-                f"the file {name} lies outside the stack's directory",
-                where=f"{stack.name}/compose.yaml",
-                fix=f"move it below {stack.directory.name}/",
-            )
-        try:
-            files[posixpath.normpath(name)] = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise MaestroError(
-                f"the file {name} cannot be read: {getattr(error, 'strerror', None) or error}",
-                where=f"{stack.name}/compose.yaml",
-                fix="create it, or correct the path",
-            ) from error
-    return files
-
-
-def _paths(value: Any, directory: Path) -> list[str]:
-    """The paths in the short and long forms of ``env_file`` and ``include``.
-
-    Without those that say ``required: false`` and are not there.
-    """
-    if value is None:
-        return []
-    entries = value if isinstance(value, list) else [value]
-    found: list[str] = []
-    for entry in entries:
-        path = entry.get("path") if isinstance(entry, dict) else entry
-        optional = isinstance(entry, dict) and entry.get("required") is False
-        found += [
-            str(item)
-            for item in (path if isinstance(path, list) else [path])
-            if item and not (optional and not (directory / str(item)).exists())
-        ]
-    return found
 
 
 def _did_you_mean(found: str, allowed: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ import yaml
 from maestro import deploy
 from maestro.deploy import Decision, Inputs
 from maestro.errors import MaestroError, MaestroErrors
+from maestro.host.files import File
 
 REQUEST: dict[str, Any] = {
     "stack": "shop",
@@ -233,8 +234,10 @@ def test_the_plan_s_hash_is_not_of_what_changes_by_itself() -> None:
 
 def test_the_plan_s_hash_is_of_configuration_files() -> None:
     states = bare(models.shop(), "a")
-    other = {**models.FILES, "config/settings.json": "{}"}
-    assert decide(states).digest != decide(states, files=other).digest
+    known = models.FILES["config/settings.json"]
+    for changed in (File(b"{}").as_json(), {**known, "mode": 0o755}):
+        other = {**models.FILES, "config/settings.json": changed}
+        assert decide(states).digest != decide(states, files=other).digest
 
 
 # Which version

@@ -11,6 +11,7 @@ import pytest
 
 from maestro.errors import MaestroError
 from maestro.host import compose, release, smoke, state
+from maestro.host.files import File
 from maestro.host.layout import Layout
 from maestro.host.registry import Login, Reference, ResolvedImage
 from maestro.host.state import Request
@@ -64,7 +65,29 @@ def test_a_command_line_names_project_and_file(monkeypatch: pytest.MonkeyPatch) 
 def test_a_program_runs_quietly_with_its_environment() -> None:
     script = 'printf "%s %s %s" "$A" "$LC_ALL" "$(cat)"; exit 3'
     result = compose.run(["sh", "-c", script], env={"A": "b"})
-    assert (result.returncode, result.stdout, result.stderr) == (3, "b C ", "")
+    assert (result.returncode, result.stdout, result.stderr) == (3, "b  ", "")
+
+
+def test_a_program_gets_nothing_of_the_host_s_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COMPOSE_FILE", "DOCKER_HOST", "USER", "LC_ALL", "LANG", "TOKEN"):
+        monkeypatch.setenv(name, "the host's own")
+    found = dict(line.split("=", 1) for line in compose.run(["env"]).stdout.splitlines())
+    assert set(found) - {"PWD", "SHLVL", "_"} <= {"PATH", "HOME", "LC_ALL", "COMPOSE_ANSI"}
+    assert found["LC_ALL"] == "C"
+
+
+def test_a_stack_is_read_with_its_variables_alone(
+    docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("COMPOSE_FILE", "DOCKER_HOST", "USER", "HOME", "LC_ALL"):
+        monkeypatch.setenv(name, "the host's own")
+    docker("""/usr/bin/env | /usr/bin/sed 's/.*/"&",/' | /usr/bin/tr -d '\\n' > env
+/usr/bin/printf '{"env": [%s 0]}' "$(/usr/bin/cat env)" """)
+    monkeypatch.chdir(tmp_path)
+    found = compose.canonical(tmp_path, ["compose.yaml"], "shop", {"VERSION": "v1"})["env"]
+    assert {item for item in found if item and item[:4] != "PWD=" and item[:2] != "_="} == {
+        "VERSION=v1"
+    }
 
 
 def test_output_that_is_no_text() -> None:
@@ -139,11 +162,13 @@ def layout(tmp_path: Path) -> Layout:
 
 def test_a_staged_file_compose_refuses_leaves_nothing(docker: Docker, layout: Layout) -> None:
     docker("exit 0")
-    release.stage(layout, "r1", "services: {}\n", {"settings": {"d1": "text"}})
+    release.stage(
+        layout, "r1", "services: {}\n", {"settings": {"d1": File(b"a\r\n\0", 0o755).as_json()}}
+    )
     assert layout.compose_file("r1").read_text() == "services: {}\n"
-    assert (layout.configs / "settings" / "d1").read_text() == "text"
-    for path in (layout.compose_file("r1"), layout.configs / "settings" / "d1"):
-        assert path.stat().st_mode & 0o7777 == 0o644
+    config = layout.configs / "settings" / "d1"
+    assert (config.read_bytes(), config.stat().st_mode & 0o7777) == (b"a\r\n\0", 0o755)
+    assert layout.compose_file("r1").stat().st_mode & 0o7777 == 0o600
     docker("echo 'why not' >&2; exit 1")
     with pytest.raises(MaestroError, match="Compose refuses the resolved file: why not"):
         release.stage(layout, "r2", "services: {}\n", {})

@@ -249,7 +249,7 @@ def test_a_commit_is_one_step(layout: Layout) -> None:
     assert layout.current_id() == "r1"
     assert layout.manifest("r1") == manifest
     path = layout.release("r1") / "release.json"
-    assert mode(path) == 0o644
+    assert mode(path) == 0o640
     assert path.read_text() == json.dumps(manifest, indent=2, sort_keys=True) + "\n"
     before = snapshot(layout)
     release.commit(layout, "r1", manifest)

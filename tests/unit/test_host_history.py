@@ -70,7 +70,7 @@ def test_what_serves_and_what_came_before(layout: Layout, engine: Engine) -> Non
     assert found["compose"] == {"r1": "# r1\n", "r2": "# r2\n"}
     assert found["releases"]["r1"]["images"] == [NAME]
     assert found["releases"]["r1"]["whole"] is True
-    assert found["versions"] == {"token": {"r1": [UID], "r2": [UID]}}
+    assert found["versions"] == {"token": {"r1": [str(UID)], "r2": [str(UID)]}}
     assert found["secrets"] == {"token": "r2"}
     assert found["images"] == [NAME]
 

@@ -128,6 +128,7 @@ def values(**changes: Any) -> dict[str, Any]:
         "directory": "stacks",
         "version": "v1",
         "variables": {"WHO": "a"},
+        "profiles": [],
         "registry": "registry.test:5000",
         "registry_username": "maestro",
         "secrets": {"source": "vault"},

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maestro.errors import MaestroError, MaestroErrors
+from maestro.host.files import File
 from maestro.host.state import HASH_LABEL
 from maestro.render import active_services, memory, narrow, needs_of, replicas, unescaped
 
@@ -312,16 +313,16 @@ def test_readers_with_one_uid_share_a_file() -> None:
 
 def test_a_config_is_named_by_its_content() -> None:
     release = models.rendered(models.shop())
-    text = models.FILES["config/settings.json"]
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    file = models.FILES["config/settings.json"]
+    digest = hashlib.sha256(b'{"colour": "blue"}\n').hexdigest()[:16]
     assert release.compose["configs"] == {
         f"settings-{digest}": {"file": f"/opt/maestro/shop/configs/settings/{digest}"}
     }
     assert release.compose["services"]["web"]["configs"] == [
         {"source": f"settings-{digest}", "target": "/etc/shop.json"}
     ]
-    assert release.configs == {"settings": digest}
-    assert release.config_texts == {"settings": {digest: text}}
+    assert release.configs == {"settings": [digest]}
+    assert release.config_files == {"settings": {digest: file}}
 
 
 def test_a_config_without_a_target_keeps_compose_s() -> None:
@@ -334,8 +335,8 @@ def test_a_config_without_a_target_keeps_compose_s() -> None:
 def test_an_inline_config_says_what_it_means() -> None:
     model = one(configs=[{"source": "a", "target": "/a"}])
     model["configs"] = {"a": {"name": "shop_a", "content": "costs 5$$"}}
-    (text,) = models.rendered(model).config_texts["a"].values()
-    assert text == "costs 5$"
+    (file,) = models.rendered(model).config_files["a"].values()
+    assert File.from_json(file) == File(b"costs 5$", 0o444)
 
 
 def test_a_config_nobody_reads_is_left_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from maestro import stack
 from maestro.errors import MaestroError, MaestroErrors
+from maestro.host.files import File
 
 PLAIN = """
 name: shop
@@ -144,7 +146,7 @@ def test_files_it_names_go_along(tmp_path: Path) -> None:
         *("compose.yaml", "config/a.json", "web.env", "more.env", "here.env"),
         *("base.yaml", "part.yaml"),
     }
-    assert loaded.files["config/a.json"] == "# config/a.json"
+    assert File.from_json(loaded.files["config/a.json"]).content == b"# config/a.json"
 
 
 def test_the_project_s_own_stacks_are_valid() -> None:
@@ -328,16 +330,27 @@ def test_keys_of_one_s_own_are_allowed(tmp_path: Path) -> None:
         ("../outside.json", "lies outside the stack's directory"),
         ("/etc/hostname", "lies outside the stack's directory"),
         ("missing.json", "cannot be read: No such file or directory"),
-        ("binary.bin", "cannot be read: 'utf-8' codec"),
+        ("folder", "is a directory, not a file"),
+        ("pipe", "is a named pipe, not a file"),
+        ("out", "lies outside the stack's directory"),
+        ("zero", "lies outside the stack's directory"),
+        ("loop", "cannot be read: "),
+        ("large.bin", "has 9 MiB, more than 8 MiB"),
     ],
 )
 def test_a_file_it_names_that_cannot_go_along(tmp_path: Path, config: str, what: str) -> None:
-    write(tmp_path, "x", "binary.bin").write_bytes(b"\xff\xff")
+    home = write(tmp_path, "x", "folder/x").parents[1]
+    os.mkfifo(home / "pipe")
+    (home / "out").symlink_to("../outside.json")
+    (home / "zero").symlink_to("/dev/zero")
+    (home / "loop").symlink_to("loop")
+    with open(home / "large.bin", "wb") as stream:
+        stream.truncate(9 << 20)
     (tmp_path / "docker" / "outside.json").write_text("{}")
     (problem,) = refused(tmp_path, PLAIN + f"configs: {{c: {{file: {config}}}}}\n")
     assert problem.what == f"the file {config} {what}" or what in problem.what
     assert config in problem.what
-    assert problem.where == "shop/compose.yaml"
+    assert problem.where == "shop/compose.yaml: configs.c.file"
     assert problem.fix
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,15 +44,32 @@ def arguments(project: str, file: Path, *rest: str) -> list[str]:
     return [*program(), "--project-name", project, "--file", str(file), *rest]
 
 
+def surroundings() -> dict[str, str]:
+    """The environment of every command that reads a release: nothing of the host's own.
+
+    Compose takes a value that a file leaves open from its environment (``environment: [USER]``),
+    and some variables steer it (``COMPOSE_FILE``, ``DOCKER_HOST``). ``HOME`` stays: the Engine's
+    command keeps its settings there, such as the proxies that containers are given.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**kept, "LC_ALL": "C", "COMPOSE_ANSI": "never"}
+
+
+# All that a command which reads a release has in its environment; Compose itself adds PWD.
+SURROUNDINGS = ("PATH", "HOME", "LC_ALL", "COMPOSE_ANSI", "PWD")
+
+
 def run(
     argv: Sequence[str], *, env: Mapping[str, str] | None = None, timeout: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run Compose quietly; a missing program is a clear error."""
-    environment = {**os.environ, "LC_ALL": "C", "COMPOSE_ANSI": "never", **(env or {})}
+    """Run Compose quietly; a missing program is a clear error.
+
+    ``env`` is its whole environment; `surroundings` where nothing is said.
+    """
     try:
         return subprocess.run(  # noqa: S603 -- an argument list, no shell
             list(argv),
-            env=environment,
+            env=surroundings() if env is None else dict(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -82,9 +100,13 @@ def canonical(
 ) -> dict[str, Any]:
     """The whole stack as Compose itself understands it, every profile included.
 
-    ``directory`` holds the files. Raises `MaestroError` with Compose's own words.
+    ``directory`` holds the files. ``variables`` are all that it is read with, beside a ``.env``
+    there: nothing of this host shows in it. Raises `MaestroError` with Compose's own words.
     """
-    argv = [*program(), "--project-name", project, "--project-directory", str(directory)]
+    first, *rest = program()
+    # By its path: it gets no PATH, which a file could read.
+    argv = [shutil.which(first) or first, *rest]
+    argv += ["--project-name", project, "--project-directory", str(directory)]
     for name in files:
         argv += ["--file", str(directory / name)]
     argv += ["--profile", "*", "config", "--format", "json"]

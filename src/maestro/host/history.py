@@ -10,6 +10,7 @@ from .containers import of_stack
 from .engine import Engine
 from .layout import AGENT, Layout
 from .release import committed
+from .secret_files import is_file
 from .state import checksum, container_facts
 
 
@@ -71,11 +72,11 @@ def _summary(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _versions(layout: Layout) -> dict[str, dict[str, list[int]]]:
-    """``{name: {version: [uid, ...]}}`` of every secret file there is."""
-    found: dict[str, dict[str, list[int]]] = {}
+def _versions(layout: Layout) -> dict[str, dict[str, list[str]]]:
+    """``{name: {version: [owner, ...]}}`` of every secret file, see `SecretFile.owner`."""
+    found: dict[str, dict[str, list[str]]] = {}
     for path in sorted(layout.secrets.glob("*/*/*")):
-        if path.name.isdigit():
+        if is_file(path.name):
             versions = found.setdefault(path.parent.parent.name, {})
-            versions.setdefault(path.parent.name, []).append(int(path.name))
+            versions.setdefault(path.parent.name, []).append(path.name)
     return found

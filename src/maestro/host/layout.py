@@ -38,7 +38,7 @@ class Layout:
 
     @property
     def secrets(self) -> Path:
-        """``NAME/VERSION/UID``: one file per secret, version and reader."""
+        """``NAME/VERSION/UID``: one file per secret, version and reader, see `secret_files`."""
         return self.home / "secrets"
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from . import edge, history, reach
 from .drift import facts
 from .edge_proxy import NAME as EDGE
 from .engine import PROJECT, Engine
+from .files import File, digests
 from .layout import Layout
 
 
@@ -54,12 +54,12 @@ def everything(root: Path, engine: Engine | None = None) -> dict[str, Any]:
 
 def _edited_configs(layout: Layout, manifest: Mapping[str, Any]) -> list[str]:
     """Configuration files that are not any more what their name says."""
-    edited = []
-    for name, digest in sorted(manifest.get("configs", {}).items()):
+    edited = set()
+    for name, digest in digests(manifest.get("configs", {})):
         try:
-            found = hashlib.sha256((layout.configs / name / digest).read_bytes()).hexdigest()
+            found = File.on_disk(layout.configs / name / digest).digest
         except OSError:
             found = ""
-        if not found.startswith(digest):
-            edited.append(name)
-    return edited
+        if found != digest:
+            edited.add(name)
+    return sorted(edited)

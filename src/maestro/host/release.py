@@ -9,24 +9,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, secrets
+from . import compose, files, secrets
 from .engine import Engine
 from .layout import Layout, point, write_atomically
 
+COMPOSE_MODE = 0o600
+MANIFEST_MODE = 0o640
+
 
 def stage(
-    layout: Layout, release: str, text: str, configs: Mapping[str, Mapping[str, str]]
+    layout: Layout,
+    release: str,
+    text: str,
+    configs: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> None:
     """Write the resolved Compose file and its configuration files; nothing uses them yet.
 
-    ``configs`` is ``{name: {digest: text}}``: a file is named by its content and never rewritten.
+    ``configs`` is ``{name: {digest: file}}`` (`files.File.as_json`): a file is named by its
+    content and never rewritten.
     """
     for name, versions in configs.items():
-        for digest, content in versions.items():
-            path = layout.configs / name / digest
+        for digest, found in versions.items():
+            path = layout.configs / files.checked_name(name) / files.checked_name(digest)
             if not path.exists():
-                write_atomically(path, content, 0o644)
-    write_atomically(layout.compose_file(release), text, 0o644)
+                files.File.from_json(found).write(path)
+    # A variable may hold what only root shall read: an earlier version wrote it for everybody.
+    for path in layout.releases.glob("*/compose.yaml"):
+        path.chmod(COMPOSE_MODE)
+    write_atomically(layout.compose_file(release), text, COMPOSE_MODE)
     argv = compose.arguments(layout.stack, layout.compose_file(release), "config", "--quiet")
     result = compose.run(argv)
     if result.returncode != 0:
@@ -42,7 +52,7 @@ def commit(layout: Layout, release: str, manifest: Mapping[str, Any]) -> None:
     """Make a release the current one; one that was committed before keeps its manifest."""
     path = layout.release(release) / "release.json"
     if not path.exists():
-        write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n", 0o644)
+        write_atomically(path, json.dumps(manifest, indent=2, sort_keys=True) + "\n", MANIFEST_MODE)
     point(layout.current, layout.release(release))
 
 
@@ -124,9 +134,7 @@ def _digests(manifest: Mapping[str, Any]) -> set[str]:
 
 def _prune_configs(layout: Layout, kept: Mapping[str, Mapping[str, Any]]) -> None:
     used = {
-        (name, digest)
-        for manifest in kept.values()
-        for name, digest in manifest.get("configs", {}).items()
+        pair for manifest in kept.values() for pair in files.digests(manifest.get("configs", {}))
     }
     for path in sorted(layout.configs.glob("*/*")):
         if (path.parent.name, path.name) not in used:

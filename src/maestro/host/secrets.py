@@ -1,8 +1,9 @@
 """Secret files on a host: versioned, read-only, one per reader.
 
 A secret's file is ``secrets/NAME/VERSION/UID``, mode 0400, owned by the uid that
-reads it. VERSION is the id of the release that brought the value in, so it says
-nothing about the value, and a new value gives every reader a new file name.
+reads it; where a service asks for another group or mode, ``UID.GID.MODE``. VERSION is
+the id of the release that brought the value in, so it says nothing about the value, and
+a new value gives every reader a new file name.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 
 from ..errors import MaestroError
 from .layout import Layout
+from .secret_files import USUAL_MODE, SecretFile, is_file
 
 DIRECTORY_MODE = 0o700
-FILE_MODE = 0o400
 
 
 def version_of(layout: Layout, name: str, value: str, recorded: str) -> str:
@@ -37,7 +38,7 @@ def version_of(layout: Layout, name: str, value: str, recorded: str) -> str:
 def _files(layout: Layout, name: str, version: str) -> list[Path]:
     directory = layout.secrets / name / version
     try:
-        return [path for path in sorted(directory.iterdir()) if path.name.isdigit()]
+        return [path for path in sorted(directory.iterdir()) if is_file(path.name)]
     except OSError:
         return []
 
@@ -51,27 +52,27 @@ def write(
     """
     written = []
     for item in wanted:
-        name, version, uid = str(item["name"]), str(item["version"]), int(str(item["uid"]))
-        directory = layout.secrets / name / version
+        file = SecretFile.from_json(item)
+        path = layout.secrets / file.path
+        directory = path.parent
         layout.home.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for level in (layout.secrets, layout.secrets / name, directory):
+        for level in (layout.secrets, directory.parent, directory):
             level.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
             os.chmod(level, DIRECTORY_MODE)
-        path = directory / str(uid)
         if path.exists():
             continue
         # The value goes only into a file nobody else can open, under its final owner.
-        temporary = directory / f".{uid}.new"
+        temporary = directory / f".{file.owner}.new"
         temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, USUAL_MODE)
         with os.fdopen(descriptor, "wb") as stream:
-            os.fchown(stream.fileno(), uid, uid)
-            os.fchmod(stream.fileno(), FILE_MODE)
-            stream.write(values[name].encode())
+            os.fchown(stream.fileno(), file.uid, file.uid if file.gid is None else file.gid)
+            os.fchmod(stream.fileno(), USUAL_MODE if file.mode is None else file.mode)
+            stream.write(values[file.name].encode())
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
-        written.append(name)
+        written.append(file.name)
     return sorted(set(written))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import borrowed, compose, edge, lease, neighbours, ports, resources, secrets
+from . import borrowed, compose, edge, files, lease, neighbours, ports, resources, secrets
 from .containers import of_stack
 from .engine import SERVICE, Engine
 from .layout import AGENT, Layout
@@ -34,7 +34,7 @@ class Request:
 
     stack: str
     root: str
-    files: Mapping[str, str]
+    files: Mapping[str, Mapping[str, Any]]
     compose_files: list[str]
     version: str
     variables: Mapping[str, str]
@@ -98,10 +98,7 @@ def _model(request: Request, version: str) -> tuple[dict[str, Any], str]:
     """Compose's own reading of the stack, or its complaint."""
     directory = Path(tempfile.mkdtemp(prefix="maestro-", dir="/run"))
     try:
-        for name, text in request.files.items():
-            path = directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        files.unpack(directory, request.files)
         variables = {**request.variables, "VERSION": version}
         found = compose.canonical(directory, request.compose_files, request.stack, variables)
     except MaestroError as error:

@@ -1,0 +1,154 @@
+"""What a stack's files and values look like in its containers, as a plain `docker compose up`."""
+
+from __future__ import annotations
+
+import hashlib
+
+from direct import IMAGE, Direct
+from e2e import lab
+
+
+def sleeper(**keys: object) -> dict[str, object]:
+    return {
+        "image": IMAGE,
+        "command": ["sleep", "infinity"],
+        "stop_grace_period": "1s",
+        "init": True,
+        **keys,
+    }
+
+
+def inside(direct: Direct, stack: str, service: str, command: str) -> str:
+    name = direct.container(stack, service)["Id"]
+    return lab.ssh(direct.host, f"docker exec {name} sh -c '{command}'")
+
+
+def test_configs_keep_bytes_mode_and_owner(direct: Direct) -> None:
+    """A hook can be run, lines keep their ends, what is no text arrives, a name has two modes."""
+    binary = bytes(range(256)) * 3
+    direct.write(
+        "files",
+        {
+            "services": {
+                "web": sleeper(
+                    user="1234",
+                    configs=[
+                        {"source": "hook", "target": "/hook"},
+                        {"source": "dos", "target": "/dos.txt"},
+                        {"source": "raw", "target": "/raw.bin"},
+                        {
+                            "source": "raw",
+                            "target": "/own",
+                            "uid": "7",
+                            "gid": "8",
+                            "mode": 0o440,
+                        },
+                        {"source": "inline", "target": "/inline"},
+                        {"source": "private", "target": "/private"},
+                    ],
+                )
+            },
+            "configs": {
+                "hook": {"file": "./hook.sh"},
+                "dos": {"file": "dos.txt"},
+                "raw": {"file": "raw.bin"},
+                "private": {"file": "private"},
+                "inline": {"content": "costs 5$$\n"},
+            },
+        },
+        hook__sh="#!/bin/sh\necho ran\n",
+        dos__txt=b"a\r\nb\r\n",
+        raw__bin=binary,
+        private="mine\n",
+    )
+    home = direct.directory / "files"
+    (home / "hook.sh").chmod(0o775)
+    (home / "private").chmod(0o600)
+    assert direct.deploy("files")
+    said = inside(
+        direct,
+        "files",
+        "web",
+        "/hook; stat -c %a:%u:%g:%n /hook /dos.txt /raw.bin /own /inline /private; "
+        "cat /private /inline; cat /raw.bin /dos.txt | sha256sum",
+    )
+    digest = hashlib.sha256(binary + b"a\r\nb\r\n").hexdigest()
+    assert said.split() == [
+        "ran",
+        *("755:0:0:/hook", "644:0:0:/dos.txt", "644:0:0:/raw.bin", "440:7:8:/own"),
+        *("444:0:0:/inline", "600:1234:1234:/private"),
+        *("mine", "costs", "5$", digest, "-"),
+    ]
+    assert not direct.deploy("files")
+    # A mode alone is another config, and an older release has the older one.
+    before = direct.container("files", "web")["Id"]
+    (home / "hook.sh").chmod(0o644)
+    assert direct.deploy("files")
+    assert direct.container("files", "web")["Id"] != before
+    assert inside(direct, "files", "web", "stat -c %a /hook").strip() == "644"
+    assert direct.rollback("files")
+    assert inside(direct, "files", "web", "/hook").strip() == "ran"
+
+
+def test_nothing_of_the_host_s_environment_is_in_a_container(direct: Direct) -> None:
+    """What a file leaves open is open, a `.env` is read, an environment's variable counts more."""
+    direct.write(
+        "files-env",
+        {
+            "services": {
+                "web": sleeper(
+                    environment=[
+                        *("USER", "HOME", "SHLVL", "LC_ALL", "GIVEN"),
+                        *("P=${PATH:-none}", "D=${FROM_DOTENV}", "O=${BOTH}", "L=${LC_ALL:-none}"),
+                        "N=${COMPOSE_PROJECT_NAME}",
+                    ]
+                ),
+                "tool": sleeper(profiles=["extra"]),
+            }
+        },
+        __env="FROM_DOTENV=hello\nBOTH=file\nCOMPOSE_PROFILES=extra\n",
+    )
+    direct.variables = {"BOTH": "variable", "GIVEN": "given"}
+    try:
+        assert direct.deploy("files-env")
+        env = direct.container("files-env", "web")["Config"]["Env"]
+    finally:
+        direct.variables = {}
+    # `USER` alone says that it is not set.
+    own = {line for line in env if "=" in line and not line.startswith("PATH=")}
+    assert own == {"P=none", "D=hello", "O=variable", "L=none", "N=files-env", "GIVEN=given"}
+    assert direct.container("files-env", "tool")["State"]["Running"]
+    release = "/opt/maestro/files-env/current"
+    assert lab.ssh(direct.host, f"stat -c %a {release}/compose.yaml").strip() == "600"
+
+
+def test_a_secret_has_the_mode_and_group_it_asks_for(direct: Direct) -> None:
+    """In a deploy, after a rollback, and beside a reader who asks for nothing."""
+    direct.values = {"token": "swordfish"}
+    direct.write(
+        "files-secret",
+        {
+            "services": {
+                "web": sleeper(
+                    user="1234:99",
+                    environment={"V": "${VERSION}"},
+                    secrets=[
+                        "token",
+                        {"source": "token", "target": "shared", "mode": 0o440, "gid": "99"},
+                        {"source": "token", "target": "other", "uid": "77"},
+                    ],
+                )
+            },
+            "secrets": {"token": {"file": "./none"}},
+        },
+    )
+    wanted = "400:1234:1234 440:1234:99 400:77:77".split()
+    look = "cd /run/secrets; stat -c %a:%u:%g token shared other; cat shared"
+    for step in (
+        lambda: direct.deploy("files-secret", "v1"),
+        lambda: direct.deploy("files-secret", "v2"),
+        lambda: direct.rollback("files-secret"),
+    ):
+        assert step()
+        assert inside(direct, "files-secret", "web", look).split() == [*wanted, "swordfish"]
+    assert not direct.deploy("files-secret", "v1")
