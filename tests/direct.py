@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from e2e import lab
 
-from maestro import agent_archive, deploy, plan, rollback, rotation, stack
+from maestro import agent_archive, deploy, plan, removal, rollback, rotation, stack
 from maestro.errors import MaestroError
 from maestro.host.layout import AGENT
 from maestro.host.steps import STEPS
@@ -211,6 +211,21 @@ class Direct:
             self.vanishes, self.limit = "", limit
         self.until(f"! test -e {ROOT}/{name}/lease.json", 60 + self.timeout)
 
+    def take_away(self, name: str, *volumes: str) -> bool:
+        """Remove a stack as playbooks/remove.yml does; whether there was anything to remove."""
+        state = self.step("maestro_removal", stack=name)
+        asked = removal.Asked(name, self.environment, volumes)
+        decision = removal.decide(asked, {self.host: state})
+        if not decision.answer()["changing"]:
+            return False
+        work = decision.hosts[self.host]
+        token = secrets.token_hex(8)
+        claim = {**work["claim"], "limit": 60, "timeout": self.timeout, "token": token}
+        self.step("maestro_lease", stack=name, state="acquired", claim=claim, expect=work["expect"])
+        held = {"stack": name, "lease": token, "timeout": self.timeout}
+        self.step("maestro_remove", **held, volumes=work["volumes"])
+        return True
+
     def carry_out(self, name: str, decision: deploy.Decision, request: Mapping[str, Any]) -> bool:
         """Take the steps of roles/deploy/tasks/change.yml."""
         answer = decision.answer()
@@ -304,7 +319,8 @@ class Direct:
                 f"docker ps -aq {label} | xargs -r docker rm -f -v >/dev/null; "
                 f"docker network ls -q {label} | xargs -r docker network rm >/dev/null; "
                 f"docker volume ls -q {label} | xargs -r docker volume rm >/dev/null; "
-                f"rm -rf {ROOT}/{name} /etc/maestro/edge/dynamic/stack-{name}.yml",
+                f"rm -rf {ROOT}/{name} {ROOT}/.history/{name}.jsonl "
+                f"/etc/maestro/edge/dynamic/stack-{name}.yml",
                 check=False,
             )
 

@@ -71,6 +71,8 @@ class Plan:
     networks: list[networks.Anew] = field(default_factory=list)
     # The kept release that is gone back to; empty in a deploy.
     back_to: str = ""
+    # What a removal takes away besides services, and what it leaves: as an operator reads it.
+    removals: list[str] = field(default_factory=list)
     # What this deploy does, or does not guard against, that an operator should know before it.
     warnings: list[str] = field(default_factory=list)
 
@@ -80,6 +82,7 @@ class Plan:
         moved = any(step.action != KEEP for step in self.steps)
         more = bool(self.migrations or self.secrets or self.routes or self.shares)
         more = more or bool(self.networks or self.back_to)
+        more = more or any(text.startswith(REMOVE) for text in self.removals)
         return moved or more or self.version != self.version_before
 
     def services(self, *actions: str) -> list[str]:
@@ -507,7 +510,8 @@ def describe(
         first = members[0]
         hosts = ", ".join(plan.host for plan in members)
         before = first.version_before or "nothing"
-        change = f"{before} -> {first.version}" if first.changes else f"{first.version}, no change"
+        after = first.version or "nothing"
+        change = f"{before} -> {after}" if first.changes else f"{after}, no change"
         parts.append(f"{first.stack} on {hosts} ({first.environment}): {change}\n{text}")
     left_out = [f"{host} cannot be reached: it is left out and stays as it is" for host in lost]
     return "\n".join([*parts, *left_out, *notes, f"plan {digest}"])
@@ -515,7 +519,8 @@ def describe(
 
 def _lines(plan: Plan) -> list[str]:
     if not plan.changes:
-        return [f"    keep      {', '.join(plan.services(KEEP))}", *_warnings(plan)]
+        kept = [f"    keep      {', '.join(plan.services(KEEP))}"] if plan.version else []
+        return [*kept, *(f"    {removal}" for removal in plan.removals), *_warnings(plan)]
     lines = [f"    back to   release {plan.back_to}"] if plan.back_to else []
     lines += [
         f"    pull      {pull['reference']} ({pull['size'] / 1e6:.1f} MB)" for pull in plan.pulls
@@ -533,6 +538,7 @@ def _lines(plan: Plan) -> list[str]:
         reason = f"  {'; '.join(step.reasons)}" if step.reasons else ""
         order = f" ({step.order})" if step.order == START_FIRST else ""
         lines.append(f"    {step.action:<9} {step.service}{reason}{order}")
+    lines += [f"    {removal}" for removal in plan.removals]
     return [*lines, *_warnings(plan)]
 
 

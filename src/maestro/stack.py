@@ -126,6 +126,13 @@ def load(
         *_outside(stack),
     ]
     raise_all(_each_once(stack.tree.problems))
+    if not stack.services:
+        raise MaestroError(
+            "has no services",
+            where=f"{name}/{stack.compose_files[0]}",
+            fix="to remove the stack from its hosts: ansible-playbook playbooks/remove.yml "
+            f"-l LIMIT -e stack={name}",
+        )
     return stack
 
 

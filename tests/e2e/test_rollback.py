@@ -166,3 +166,28 @@ def test_the_status_tells_what_was_changed_by_hand(deployed: Counter) -> None:
     finally:
         lab.ssh(one, f"docker update --memory 64m --memory-swap 128m {web}")
         lab.ssh(two, f"docker rm -f stray; docker start {redis}")
+
+
+def test_history_and_removal_of_a_stack(deployed: Counter) -> None:
+    one = deployed.on(deployed.hosts[0])
+    host = one.only
+    words = ["-l", host, "-e", "stack=counter"]
+    lab.playbook("playbooks/remove.yml", *words).failed("production needs an approval")
+    before = lab.footprint(host, "counter")
+    plan = one.play("playbooks/remove.yml", *one.arguments("--check")).ok()
+    assert plan.changed(host) == [0]
+    assert re.search(r"keep +volume counter_redis-data \(.*-e volumes=counter_redis-data", plan.out)
+    assert lab.footprint(host, "counter") == before
+    other = ["-e", "approved_plan=000000000000"]
+    one.play("playbooks/remove.yml", *one.arguments(*other)).failed("the approval is for plan")
+    assert lab.footprint(host, "counter") == before
+    assert one.play("playbooks/remove.yml", *one.arguments()).ok().changed(host) == [1]
+    assert lab.containers(host, "counter") == {}
+    assert "counter_redis-data" in lab.ssh(host, "docker volume ls -q")
+    assert one.play("playbooks/remove.yml", *one.arguments()).ok().changed(host) == [0]
+    shown = lab.playbook("playbooks/history.yml", *words, "-e", "last=9").ok()
+    assert shown.changed(host) == [0]
+    assert re.search(r"counter +removal +refused .*\n +production needs an approval", shown.out)
+    assert re.search(r"counter +removal +refused .*\n +-e approved_plan: ", shown.out)
+    assert re.search(r"counter +removal +done +\S+ +tests +[0-9a-f]{12}", shown.out)
+    assert deployed.token not in shown.out

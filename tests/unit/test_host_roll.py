@@ -164,6 +164,8 @@ def test_putting_back_where_nothing_served_removes_what_came(
 ) -> None:
     (layout.release("r2") / "half").mkdir(parents=True)
     fake.say("GET /containers/json", [summary(), summary("db")])
+    fake.say("GET /networks", [])
+    fake.say("GET /volumes", {"Volumes": []})
     assert roll.put_back(layout, "r2", 5) == {"serves": "", "restored": []}
     gone = [request for request in fake.requests if request.startswith("DELETE")]
     assert sorted(gone) == [

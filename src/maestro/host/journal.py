@@ -17,6 +17,7 @@ from .layout import Layout, write_atomically
 
 DONE, FAILED, REFUSED, PUT_BACK = "done", "failed", "refused", "put back"
 LARGEST = 1 << 20  # bytes after which the older half is dropped
+ALL = LARGEST  # more events than a file can hold
 MESSAGE = 2000  # characters of a message that are kept
 
 

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -197,12 +198,17 @@ def abandon(layout: Layout, token: str) -> None:
 
 
 def release(layout: Layout, token: str) -> None:
-    """Give the lease back; one that is no longer the caller's stays as it is."""
+    """Give the lease back; one that is no longer the caller's stays as it is.
+
+    Where the stack has no release, its directory goes as well.
+    """
     with _locked(layout):
         found = read(layout)
         if found is not None and found.token == token:
             _file(layout).unlink()
             room.give(layout)
+            if not layout.current_id() and not any(layout.releases.glob("*")):
+                shutil.rmtree(layout.home, ignore_errors=True)
 
 
 def _own(layout: Layout, token: str) -> Lease:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -126,6 +127,16 @@ def _used_secrets(kept: Mapping[str, Mapping[str, Any]]) -> set[tuple[str, str]]
         and version != manifest["secrets"].get(name)
     }
     return used - ended
+
+
+def references(layout: Layout, release: str) -> set[str]:
+    """``NAME@DIGEST`` of every image a release names, migrations too; staged ones as well."""
+    try:
+        text = layout.compose_file(release).read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    # A host has no reader of YAML; the file is our own, two levels deep with two spaces each.
+    return set(re.findall(r"^    image: \"?([^\s\"]+@[^\s\"]+)\"?$", text, re.MULTILINE))
 
 
 def _digests(manifest: Mapping[str, Any]) -> set[str]:

@@ -381,14 +381,16 @@ def put_back(
 
     ``serves`` is its id, by default the current one. Containers that still are what it wants
     are not touched; what starts first comes back before the failed one goes. Where no release
-    served, the stack's containers are removed; named volumes always stay.
+    served, nothing of the stack is left but what was there before, see `removal.undo_first`.
     """
     room.give(layout)
     engine = Engine()
     engine.wait_ready(ENGINE_PATIENCE)
     old = layout.current_id() if serves is None else serves
     if not old:
-        _remove_everything(layout, staged, engine)
+        from . import removal  # noqa: PLC0415 -- it needs a roll itself
+
+        removal.undo_first(layout, staged, engine)
         release.discard(layout, staged)
         return {"serves": "", "restored": []}
     manifest = layout.manifest(old)
@@ -427,13 +429,3 @@ def together(roll: Roll, levels: Iterable[Sequence[str]]) -> list[list[str]]:
             joined.append(list(level))
         open_to_more = beside
     return joined
-
-
-def _remove_everything(layout: Layout, staged: str, engine: Engine) -> None:
-    Traffic(layout, engine, ()).settle()
-    anew.forget(layout)
-    if layout.compose_file(staged).exists():
-        argv = compose.arguments(layout.stack, layout.compose_file(staged))
-        compose.run([*argv, "down", "--remove-orphans"], timeout=600)
-    for item in of_stack(engine, layout.stack):
-        engine.remove(str(item["Id"]))

@@ -281,6 +281,22 @@ def _finish(layout: Layout, params: dict[str, Any]) -> Answer:
     return {"changed": bool(dropped or unused), "dropped": dropped, "networks": unused}
 
 
+def _removal(layout: Layout, _params: dict[str, Any]) -> Answer:
+    from . import removal
+
+    return {"changed": False, **removal.read(layout)}
+
+
+def _remove(layout: Layout, params: dict[str, Any]) -> Answer:
+    from . import journal, removal
+
+    mine = lease.read(layout)
+    removed = removal.remove(layout, params["lease"], params["volumes"], params["timeout"])
+    if mine:
+        journal.note(layout, asdict(mine), journal.DONE, "\n".join(removed))
+    return {"changed": bool(removed), "removed": removed}
+
+
 def _put_back(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import journal, roll
 
@@ -380,6 +396,10 @@ STEPS: dict[str, Step] = {
     ),
     "maestro_finish": Step(
         _finish, {"keep": {"type": "int", "required": True}}, leased=True, last=True
+    ),
+    "maestro_removal": Step(_removal, {}, reads=True),
+    "maestro_remove": Step(
+        _remove, {"volumes": _TEXTS, "timeout": _SECONDS}, leased=True, last=True
     ),
     "maestro_put_back": Step(
         _put_back,

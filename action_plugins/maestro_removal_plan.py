@@ -1,0 +1,24 @@
+"""Decide what a removal takes from every host, and show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from maestro import deploy, removal
+from maestro.action import DecisionAction
+
+
+class ActionModule(DecisionAction):
+    """From what the hosts have alone: the stack's files may be gone."""
+
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> deploy.Decision:
+        """The decision, from the states of the hosts that were reached."""
+        asked = removal.Asked(
+            stack=str(args["stack"]),
+            environment=str(args["environment"]),
+            volumes=list(args["volumes"]),
+            approved_by=str(args["approved_by"]),
+            dry=self._task.check_mode,
+        )
+        return removal.decide(asked, states)

@@ -1,0 +1,9 @@
+"""Take a stack off a host."""
+
+from __future__ import annotations
+
+from maestro.action import StepAction
+
+
+class ActionModule(StepAction):
+    """Takes the step `maestro_remove`."""

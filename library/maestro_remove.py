@@ -1,0 +1,53 @@
+"""Ansible module: take a stack off a host, see `maestro.host.removal`."""
+
+from __future__ import annotations
+
+from ansible.module_utils import maestro_module
+
+DOCUMENTATION = r"""
+module: maestro_remove
+short_description: Take a stack off a host
+description:
+  - Removes routes, containers, networks, releases, secrets and images of a stack. A volume is
+    removed only when it is named.
+options:
+  root:
+    description: Directory that holds the stacks on the host.
+    type: path
+    required: true
+  stack:
+    description: Name of the stack.
+    type: str
+    required: true
+  lease:
+    description: Token of the lease under which the stack is changed.
+    type: str
+    required: true
+  volumes:
+    description: Volumes that are removed with all their data.
+    type: list
+    elements: str
+    required: true
+  timeout:
+    description: Seconds that count as for a deploy.
+    type: float
+    required: true
+attributes:
+  check_mode: {support: none, description: The plan says what would be done.}
+author: The Maestro authors
+"""
+EXAMPLES = r"""
+- name: Remove a stack and keep its data
+  maestro_remove:
+    root: /opt/maestro
+    stack: shop
+    lease: 0123456789abcdef
+    volumes: []
+    timeout: 120
+"""
+RETURN = r"""
+removed: {description: What was removed., returned: success, type: list}
+"""
+
+if __name__ == "__main__":
+    maestro_module.run("maestro_remove")

@@ -1,0 +1,218 @@
+"""Take a stack off its host: what there is of it, and its removal, volumes only by name."""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import MaestroError
+from . import edge, journal, lease, resources
+from .containers import of_stack
+from .engine import PROJECT, SERVICE, Engine
+from .layout import AGENT, Layout
+from .release import committed, references
+from .roll import Aim, Roll
+from .state import HASH_LABEL, checksum, container_facts
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a host has of a stack, by names.
+
+    ``strangers`` are containers of the project that no release made, ``networks`` and ``volumes``
+    the project's own; ``used`` maps one of them to the containers of others that use it.
+    ``images`` are references that no other stack's release needs. ``known`` tells whether the
+    stack is or once was on this host.
+    """
+
+    services: list[str]
+    strangers: list[str]
+    networks: list[str]
+    volumes: list[str]
+    used: dict[str, list[str]]
+    images: list[str]
+    releases: list[str]
+    secrets: list[str]
+    routes: list[str]
+    known: bool
+
+
+def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
+    """Everything a removal is decided on; nothing on the host is changed."""
+    engine = engine or Engine()
+    current = layout.current_id()
+    summaries = of_stack(engine, layout.stack)
+    ours = [item for item in summaries if HASH_LABEL in item["Labels"]]
+    everything = engine.containers()
+    found = resources.read(engine, everything)
+    networks = sorted(n.name for n in found.networks.values() if n.project == layout.stack)
+    volumes = sorted(v.name for v in found.volumes.values() if v.project == layout.stack)
+    there = Found(
+        services=sorted({str(item["Labels"].get(SERVICE, "")) for item in ours}),
+        strangers=sorted(_name(item) for item in summaries if item not in ours),
+        networks=networks,
+        volumes=volumes,
+        used=_used(everything, layout.stack, {*networks, *volumes}),
+        images=sorted(_own_images(layout)),
+        releases=sorted(committed(layout)),
+        secrets=sorted(path.name for path in layout.secrets.glob("*")),
+        routes=[str(route["name"]) for route in edge.current(layout).get("routes") or []],
+        known=layout.home.exists()
+        or any(event["result"] == journal.DONE for event in journal.read(layout, journal.ALL)),
+    )
+    return {
+        "release": {"id": current, **layout.manifest(current)} if current else {},
+        "containers": [container_facts(engine, item) for item in summaries],
+        "lease": lease.describe(layout),
+        "agent": checksum(AGENT),
+        "found": asdict(there),
+    }
+
+
+def remove(layout: Layout, token: str, volumes: Iterable[str], timeout: float) -> list[str]:
+    """Remove all of the stack but volumes that are not named; what was removed, in words.
+
+    Containers end in the reverse of the order they were started in. Until they are gone the
+    release is still the current one: a removal that is interrupted there is undone by the switch.
+    Raises `MaestroError` when a volume cannot be removed, and then goes on with the rest.
+    """
+    engine = Engine()
+    images = _own_images(layout)
+    done = _containers(layout, engine, timeout)
+    edge.withdraw(layout)
+    layout.current.unlink(missing_ok=True)
+    lease.disarm(layout, token)
+    done += _networks(layout, engine)
+    problems = []
+    for name in volumes:
+        status, body = engine.request("DELETE", f"/volumes/{name}")
+        if status < 300:
+            done.append(f"volume {name}")
+        elif status != 404:
+            problems.append(f"volume {name}: {_message(body)}")
+    done += _images(engine, images)
+    done += [f"release {release}" for release in sorted(committed(layout))]
+    for path in (layout.releases, layout.secrets, layout.configs):
+        shutil.rmtree(path, ignore_errors=True)
+    if problems:
+        raise MaestroError(
+            f"the stack is removed, but not all of its volumes: {'; '.join(problems)}",
+            where=f"stack {layout.stack}",
+            fix="end what uses them, then run the removal again",
+        )
+    return done
+
+
+def undo_first(layout: Layout, staged: str, engine: Engine) -> None:
+    """Leave nothing of a first deploy that failed: what it made goes, volumes and images too.
+
+    A volume that was there before the deploy began stays, and so does a container that no
+    release made.
+    """
+    images = set(references(layout, staged)) - _needed_by_others(layout)
+    found = lease.read(layout)
+    began = found.acquired if found else time.time()
+    edge.withdraw(layout)
+    _containers(layout, engine, 0)
+    _networks(layout, engine)
+    status, body = engine.request("GET", "/volumes")
+    listed = json.loads(body).get("Volumes") or [] if status == 200 else []
+    for volume in listed:
+        mine = (volume.get("Labels") or {}).get(PROJECT) == layout.stack
+        # The Engine writes the second in which a volume was made.
+        if mine and _seconds(str(volume.get("CreatedAt", ""))) + 1 > began:
+            engine.request("DELETE", f"/volumes/{volume['Name']}")
+    _images(engine, images)
+
+
+def _containers(layout: Layout, engine: Engine, timeout: float) -> list[str]:
+    roll = Roll(layout, Aim("", {}), timeout, engine=engine)
+    there = {
+        str(item["Labels"].get(SERVICE, ""))
+        for item in of_stack(engine, layout.stack)
+        if HASH_LABEL in item["Labels"]
+    }
+    order = [set(level) for level in layout.manifest(layout.current_id()).get("order") or []]
+    levels = [*reversed(order), there.difference(*order)]
+    removed = [name for level in levels for name in roll.remove(sorted(level & there))]
+    return [f"service {name}" for name in removed]
+
+
+def _networks(layout: Layout, engine: Engine) -> list[str]:
+    removed = []
+    for network in resources.read(engine, []).networks.values():
+        if network.project == layout.stack:
+            status, _ = engine.request("DELETE", f"/networks/{network.id or network.name}")
+            removed += [f"network {network.name}"] if status < 300 else []
+    return removed
+
+
+def _images(engine: Engine, names: Iterable[str]) -> list[str]:
+    """Best effort: an image that a container of others uses stays, and the Engine says so."""
+    removed = []
+    for name in sorted(names):
+        with contextlib.suppress(MaestroError):
+            status, _ = engine.request("DELETE", f"/images/{name}")
+            removed += [f"image {name}"] if status < 300 else []
+    return removed
+
+
+def _own_images(layout: Layout) -> set[str]:
+    mine = {name for release in committed(layout) for name in references(layout, release)}
+    return mine - _needed_by_others(layout)
+
+
+def _needed_by_others(layout: Layout) -> set[str]:
+    others = [
+        Layout(layout.root, path.parent.name)
+        for path in layout.root.glob("*/releases")
+        if path.parent.name != layout.stack
+    ]
+    return {
+        name
+        for other in others
+        for release in committed(other)
+        for name in references(other, release)
+    }
+
+
+def _used(
+    containers: Iterable[dict[str, Any]], stack: str, names: set[str]
+) -> dict[str, list[str]]:
+    used: dict[str, list[str]] = {}
+    for item in containers:
+        if item["Labels"].get(PROJECT) == stack and HASH_LABEL in item["Labels"]:
+            continue
+        volumes = {str(mount.get("Name")) for mount in item.get("Mounts") or []}
+        for name in sorted(names & {*volumes, *item["NetworkSettings"]["Networks"]}):
+            used.setdefault(name, []).append(_name(item))
+    return used
+
+
+def _name(item: dict[str, Any]) -> str:
+    return str(item["Names"][0]).lstrip("/")
+
+
+def _seconds(date: str) -> float:
+    """``2026-01-02T03:04:05Z`` (or with an offset) in seconds since 1970; 0 without a date."""
+    try:
+        found = time.strptime(date[:19], "%Y-%m-%dT%H:%M:%S")
+    except ValueError:
+        return 0.0
+    offset = 0
+    if len(date) == 25 and date[19] in "+-":
+        offset = (int(date[20:22]) * 60 + int(date[23:25])) * 60 * (1 if date[19] == "+" else -1)
+    return float(calendar.timegm(found) - offset)
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body).get("message", ""))
+    except ValueError:
+        return body.decode("utf-8", "replace")
