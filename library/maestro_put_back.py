@@ -34,6 +34,10 @@ options:
     description: Seconds to wait for healthy services.
     type: float
     required: true
+  settle:
+    description: Seconds a container without a health check must run without a restart.
+    type: float
+    default: 5
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
 author: The Maestro authors
@@ -51,6 +55,10 @@ EXAMPLES = r"""
 RETURN = r"""
 serves: {description: Id of the release that serves now., returned: success, type: str}
 restored: {description: Services that were put back., returned: success, type: list}
+problem:
+  description: What could not be put back; the host tries again by itself. Empty when all serves.
+  returned: success
+  type: str
 """
 
 if __name__ == "__main__":

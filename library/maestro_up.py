@@ -72,6 +72,10 @@ options:
     description: Seconds to wait for healthy services.
     type: float
     required: true
+  settle:
+    description: Seconds a container without a health check must run without a restart.
+    type: float
+    default: 10
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
 author: The Maestro authors

@@ -41,6 +41,7 @@ class Direct:
     directory: Path
     environment: str = "staging"
     timeout: float = 30
+    settle: float = 2  # the default of the role is 10
     values: dict[str, str] = field(default_factory=dict)  # of secrets, by name
     variables: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)  # what `-e` adds to a request
@@ -239,13 +240,16 @@ class Direct:
         try:
             self._bring_in(decision, work, held, request)
         except MaestroError as problem:
-            self.step(
+            back = self.step(
                 "maestro_put_back",
                 **held,
                 release=work["staged"],
                 serves=work["plan"]["release"],
                 timeout=self.timeout,
+                settle=min(self.settle, 5),
             )
+            if back["problem"]:
+                raise MaestroError(f"{problem}\n{back['problem']}") from None
             raise problem from None
         return True
 
@@ -297,6 +301,7 @@ class Direct:
             networks=work["networks"],
             canary=update,
             timeout=self.timeout,
+            settle=self.settle,
         )
         if work["smoke"]:
             self.step("maestro_smoke", **held, release=release, checks=work["smoke"])

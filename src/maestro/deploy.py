@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import agent_archive, names, ownership
+from . import agent_archive, checks, names, ownership
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -92,6 +92,9 @@ def decide(inputs: Inputs) -> Decision:
         )
         problems += planning.preflight(plan, rendered, found)
         problems += ownership.judge(plan, wanted[host], rendered, found)
+        plan.warnings += checks.of_plan(
+            plan, found, rendered.services, wanted[host], images_of(known, wanted[host])
+        )
         accepted = bool(request.get("accept_volume_change"))
         problems += planning.resource_problems(
             plan, rendered, found, str(found["compose"]), accept_volume_change=accepted

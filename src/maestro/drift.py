@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import jobs
 from .host.drift import digest
 from .render import unescaped
 
@@ -12,17 +13,25 @@ STOPPED = ("exited", "created", "dead", "paused")
 
 
 def of_container(
-    container: Mapping[str, Any], service: str, compose: Mapping[str, Any]
+    container: Mapping[str, Any],
+    service: str,
+    compose: Mapping[str, Any],
+    *,
+    done: bool = False,
 ) -> list[str]:
     """What is different about one container.
 
-    ``container`` is an entry of `host.overview.read`, ``compose`` the release's own file.
+    ``container`` is an entry of `host.overview.read`, ``compose`` the release's own file;
+    ``done`` says that it is a job which ended well.
     """
     definition = (compose.get("services") or {}).get(service)
     if definition is None:
         return ["orphan: no service of the release"]
     found = []
-    if container["status"] in STOPPED:
+    restarts = int(container.get("restarts") or 0)
+    if restarts:
+        found.append(f"restarted {restarts} time{'s' if restarts > 1 else ''}")
+    if container["status"] in STOPPED and not done:
         found.append("stopped" if container["status"] != "paused" else "paused")
     wanted = definition.get("labels", {}).get("maestro.service-hash")
     if container["hash"] != wanted:
@@ -56,12 +65,7 @@ def _facts(
 
 def _restart(definition: Mapping[str, Any]) -> str:
     """The restart policy as the Engine calls it."""
-    policy = (definition.get("deploy") or {}).get("restart_policy") or {}
-    condition = str(policy.get("condition") or "no")
-    said = str(
-        definition.get("restart") or {"any": "always", "none": "no"}.get(condition, condition)
-    )
-    return said.partition(":")[0]
+    return jobs.restart_policy(definition) or jobs.NEVER
 
 
 def _named(what: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[str]:

@@ -37,6 +37,7 @@ CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
 UNHEALTHY = "is unhealthy"
 # What is done to a service that others depend on.
 _MOVES = {CREATE: "created", REPLACE: "replaced", START: "started", RESTART: "restarted"}
+DONE = "done"  # a job that ended with 0
 _UNRECORDED = "differs from the recorded release"
 
 
@@ -179,12 +180,31 @@ def _step(
         return Step(REPLACE, name, tuple(_reasons(name, old, rendered.compose, tags)), order)
     if len(there) != facts["replicas"]:
         return Step(SCALE, name, (f"{len(there)} -> {facts['replicas']} containers",))
-    stopped = [c for c in there if c["status"] != "running"]
+    return _as_it_is(name, facts, there)
+
+
+def _as_it_is(name: str, facts: Mapping[str, Any], there: list[Mapping[str, Any]]) -> Step:
+    """What happens to a service whose containers are of the right definition and number."""
+    done = [c for c in there if "job" in facts and has_ended_well(c)]
+    stopped = [c for c in there if c["status"] != "running" and c not in done]
     if stopped:
-        return Step(START, name, (f"is {stopped[0]['status']}",))
+        return Step(START, name, (stopped_as(stopped[0]),))
+    if done:
+        return Step(KEEP, name, (DONE,))
     if any(container["health"] == "unhealthy" for container in there):
-        return Step(REPLACE, name, (UNHEALTHY,), order)
+        return Step(REPLACE, name, (UNHEALTHY,), facts["exchange"]["update"]["order"])
     return Step(KEEP, name)
+
+
+def has_ended_well(container: Mapping[str, Any]) -> bool:
+    """Whether a container of a host's state ended with 0."""
+    return container["status"] == "exited" and container.get("exit_code") == 0
+
+
+def stopped_as(container: Mapping[str, Any]) -> str:
+    """How a container that does not run is, with the code it ended with."""
+    code = container.get("exit_code") if container["status"] == "exited" else None
+    return f"is {container['status']}" + (f" (code {code})" if code else "")
 
 
 def _entangled(
@@ -519,7 +539,8 @@ def describe(
 
 def _lines(plan: Plan) -> list[str]:
     if not plan.changes:
-        kept = [f"    keep      {', '.join(plan.services(KEEP))}"] if plan.version else []
+        names = [f"{s.service} ({DONE})" if DONE in s.reasons else s.service for s in plan.steps]
+        kept = [f"    keep      {', '.join(names)}"] if plan.version else []
         return [*kept, *(f"    {removal}" for removal in plan.removals), *_warnings(plan)]
     lines = [f"    back to   release {plan.back_to}"] if plan.back_to else []
     lines += [

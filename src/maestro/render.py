@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from . import access, borrowing, updates
+from . import access, borrowing, checks, jobs, updates
 from .errors import MaestroError, raise_all
 from .host import secret_files
 from .host.compose import SURROUNDINGS
@@ -125,7 +125,9 @@ def render(wish: Wish) -> Rendered:
     rendered: dict[str, Any] = {}
     routed = {str(route["service"]) for route in wish.extension.get("routes") or []}
     lenders = borrowing.lenders({name: wish.model["services"][name] for name in active})
-    problems: list[MaestroError] = []
+    done = jobs.found(wish.model, wish.extension, active)
+    asked = checks.unchecked(wish.model, wish.extension, wish.images, active) & routed
+    problems = list(jobs.problems(wish.stack, wish.model, wish.extension))
     for name in [*active, *one_shot]:
         try:
             service = _service(wish, name, set(active), result, top)
@@ -145,6 +147,8 @@ def render(wish: Wish) -> Rendered:
                 wish.model["services"][name], routed=name in routed, lent=lenders.get(name, "")
             ),
             **borrowing.facts(service),
+            **jobs.facts(done, name),
+            **({"ask": True} if name in asked else {}),
         }
         (result.migrations if name in one_shot else result.services)[name] = facts
     raise_all(problems)
@@ -200,7 +204,6 @@ def _service(
         for other, condition in (service.pop("depends_on", None) or {}).items()
         if other in active
     }
-    _no_waiting_for_an_end(wish, name, needs)
     if needs:
         service["depends_on"] = needs
     if service.get("secrets"):
@@ -216,16 +219,6 @@ def _leave_open(service: dict[str, Any]) -> None:
     for name in SURROUNDINGS:
         if isinstance(environment, dict) and environment.get(name, "") is None:
             del environment[name]
-
-
-def _no_waiting_for_an_end(wish: Wish, name: str, needs: Mapping[str, Mapping[str, Any]]) -> None:
-    for other, need in needs.items():
-        if (need or {}).get("condition") == "service_completed_successfully":
-            raise MaestroError(
-                f"waits until {other} has completed, but {other} is no migration",
-                where=f"{wish.stack}/compose.yaml: services.{name}.depends_on.{other}",
-                fix=f"name {other} in x-maestro.migrations, or wait for service_healthy",
-            )
 
 
 def _secret(

@@ -455,7 +455,7 @@ def _unknown_services(
 ) -> Iterable[MaestroError]:
     named = [
         (f"{key}[{number}]", item)
-        for key in ("migrations", "routes")
+        for key in ("migrations", "jobs", "routes")
         for number, item in _mappings(extension.get(key))
     ]
     for number, item in _mappings(extension.get("smoke")):

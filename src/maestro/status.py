@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import borrowing, drift, networks, recorded
+from . import borrowing, checks, drift, networks, plan, recorded
 from .host.resources import Resources
 from .tables import ago, columns
 
@@ -87,6 +87,8 @@ def _head(
             yield from (f"  {line}" for line in different)
     if state.get("maintenance"):
         yield "  maintenance: its routes answer with the maintenance page"
+    for line in checks.unrecovered(state.get("recovery") or {}):
+        yield f"  NOT WHOLE: {line}"
     lease = state.get("lease") or {}
     if lease:
         held = "held" if lease.get("held") else "left behind"
@@ -112,9 +114,11 @@ def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for item in sorted(state["containers"], key=lambda item: str(item["service"])):
         service = str(item["service"])
         count[service] = count.get(service, 0) + 1
-        different = drift.of_container(item, service, compose)
+        facts = manifest.get("services", {}).get(service, {})
+        done = "job" in facts and plan.has_ended_well(item)
+        different = drift.of_container(item, service, compose, done=done)
         different += borrowing.drift(item, state["containers"])
-        wanted = manifest.get("services", {}).get(service, {}).get("replicas", 1)
+        wanted = facts.get("replicas", 1)
         if service in manifest.get("services", {}) and count[service] > wanted:
             different.append("one too many")
         digest = str(item["image"]).rpartition("@")[2]
@@ -122,7 +126,7 @@ def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
             (
                 host,
                 service,
-                str(item["status"]),
+                plan.DONE if done else str(item["status"]),
                 str(item["health"]),
                 ago(str(item["started"])),
                 f"{tags.get(digest, '?')} {digest[:19]}",

@@ -97,7 +97,9 @@ def _fixed_address(service: Mapping[str, Any]) -> str:
 
 
 def _rules(config: Mapping[str, Any], order: str, parallelism: int) -> dict[str, Any]:
+    said = config.get("monitor")
     return {
+        **({} if said is None else {"watch": seconds(said)}),
         "order": str(config.get("order") or order),
         "parallelism": int(config.get("parallelism", parallelism)),
         "delay": seconds(config.get("delay", 0)),

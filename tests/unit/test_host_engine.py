@@ -181,8 +181,19 @@ def test_a_container_is_stopped_before_it_is_removed(
 ) -> None:
     client.remove("1", grace)
     assert fake.requests == [
+        "GET /containers/1/json",
         f"POST /containers/1/stop{query}",
         "DELETE /containers/1?v=0&force=1",
+    ]
+
+
+def test_a_paused_container_goes_on_before_it_is_stopped(client: Engine, fake: Fake) -> None:
+    fake.say("GET /containers/web/json", detail(Status="paused"))
+    client.remove("web")
+    assert fake.requests[1:] == [
+        "POST /containers/web/unpause",
+        "POST /containers/web/stop",
+        "DELETE /containers/web?v=0&force=1",
     ]
 
 
@@ -234,4 +245,6 @@ def test_what_the_state_tells_of_a_container(
         "health": health,
         "started": "2026-01-01T00:00:00Z",
         "shares": {},
+        "exit_code": 0,
+        "restarts": 0,
     }

@@ -17,7 +17,7 @@ import pytest
 
 from maestro import agent_archive
 from maestro.errors import MaestroError
-from maestro.host import lease, roll, room, switch
+from maestro.host import lease, recovery, roll, room, switch
 from maestro.host.layout import Layout
 
 CLAIM: dict[str, Any] = {
@@ -347,6 +347,7 @@ def test_a_release_that_cannot_be_put_back_yet_is_tried_again(
 
     monkeypatch.setattr(roll, "put_back", put_back)
     monkeypatch.setattr(switch, "_systemctl", lambda *_: None)
+    monkeypatch.setattr(recovery, "PAUSE", 0)
     lease.acquire(layout, {**CLAIM, "limit": 0.3})
     time.sleep(0.4)
     assert switch.main(layout.root) == 1

@@ -169,14 +169,24 @@ def test_nothing_waits_for_a_migration_or_a_service_that_is_not_there() -> None:
     assert models.rendered(model).compose["services"]["web"]["depends_on"] == {"db": HEALTHY}
 
 
-def test_waiting_for_an_end_is_for_migrations() -> None:
+def test_waiting_for_the_end_of_what_is_no_migration_makes_it_a_job() -> None:
     model = models.shop()
     model["x-maestro"]["migrations"] = []
+    found = models.rendered(model)
+    assert found.services["migrate"]["job"] == {"waited": True, "limit": 0, "patience": 0}
+    assert [name for name, facts in found.services.items() if "job" in facts] == ["migrate"]
+
+
+def test_what_never_ends_is_not_waited_for() -> None:
+    model = models.shop()
+    model["x-maestro"]["migrations"] = []
+    model["services"]["migrate"]["restart"] = "always"
     with pytest.raises(MaestroError) as caught:
         models.rendered(model)
     assert caught.value.where == "shop/compose.yaml: services.web.depends_on.migrate"
-    assert "waits until migrate has completed, but migrate is no migration" in caught.value.what
-    assert "x-maestro.migrations" in caught.value.fix
+    assert caught.value.what == (
+        "waits until migrate has ended, but restart: always starts it again whenever it ends"
+    )
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_every_word_of_update_config() -> None:
             "parallelism": 2,
             "delay": 90.0,
             "monitor": 0.5,
+            "watch": 0.5,
             "on_failure": "continue",
             "max_failure_ratio": 0.3,
         },

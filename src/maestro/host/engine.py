@@ -17,12 +17,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..errors import MaestroError
+from . import life
 from .registry import Reference
 
 SOCKET = "/var/run/docker.sock"
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 ONE_OFF = "com.docker.compose.oneoff"
+STOPPED = 120.0  # seconds the Engine may take to stop or remove a container beyond its grace
 
 
 class _Connection(http.client.HTTPConnection):
@@ -129,6 +131,12 @@ class Engine:
         found: dict[str, Any] = json.loads(body) if status < 400 else {}
         return found
 
+    def find(self, container: str) -> dict[str, Any]:
+        """``docker inspect`` of one container; empty where it is gone."""
+        status, body = self.request("GET", f"/containers/{container}/json")
+        found: dict[str, Any] = json.loads(body) if status < 400 else {}
+        return found
+
     def repo_digests(self) -> set[str]:
         """``NAME@sha256:...`` of every image on the host."""
         images = self._get("/images/json")
@@ -197,7 +205,8 @@ class Engine:
 
     def restart(self, container: str) -> None:
         """Stop a container within its own grace period, and start it again."""
-        status, body = self.request("POST", f"/containers/{container}/restart", timeout=660)
+        patience = STOPPED + life.grace(self.inspect(container))
+        status, body = self.request("POST", f"/containers/{container}/restart", timeout=patience)
         if status >= 400:
             raise MaestroError(_message(body) or f"the Engine answered {status}", where=container)
 
@@ -210,10 +219,29 @@ class Engine:
             )
 
     def remove(self, container: str, grace: int | None = None) -> None:
-        """Stop a container within its own grace period (seconds), then remove it."""
+        """Stop a container within its own grace period (seconds), then remove it.
+
+        One that is paused goes on before, or it would not hear that it has to stop.
+        """
+        detail = self.find(container)
+        if detail.get("State", {}).get("Status") == "paused":
+            self.unpause(container)
         query = {} if grace is None else {"t": str(grace)}
-        self.request("POST", f"/containers/{container}/stop", query, timeout=660)
-        self.request("DELETE", f"/containers/{container}", {"v": "0", "force": "1"})
+        patience = STOPPED + (life.grace(detail) if grace is None else grace)
+        self.request("POST", f"/containers/{container}/stop", query, timeout=patience)
+        self.request(
+            "DELETE", f"/containers/{container}", {"v": "0", "force": "1"}, timeout=STOPPED
+        )
+
+    def unpause(self, container: str) -> None:
+        """Let a paused container go on."""
+        self.request("POST", f"/containers/{container}/unpause")
+
+    def rename(self, container: str, name: str) -> None:
+        """Give a container another name; `MaestroError` where it is taken."""
+        status, body = self.request("POST", f"/containers/{container}/rename", {"name": name})
+        if status >= 400:
+            raise MaestroError(_message(body) or f"the Engine answered {status}", where=name)
 
 
 def _message(body: bytes) -> str:

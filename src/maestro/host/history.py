@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import edge, lease, neighbours, resources, secrets
+from . import edge, lease, neighbours, recovery, resources, secrets
 from .containers import of_stack
 from .engine import Engine
 from .layout import AGENT, Layout
@@ -50,6 +50,7 @@ def read(
         "neighbours": neighbours.read(layout),
         "versions": _versions(layout),
         "lease": lease.describe(layout),
+        "recovery": recovery.describe(layout),
         "agent": checksum(AGENT),
         "secrets": {
             name: secrets.version_of(layout, name, value, str(recorded.get(name, "")))

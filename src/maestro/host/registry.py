@@ -84,6 +84,7 @@ class ResolvedImage:
     digest: str
     user: str
     size: int
+    checked: bool = False  # whether it brings a health check
 
 
 class _Refused(Exception):
@@ -144,7 +145,8 @@ class Registry:
             ) from error
         layers = sum(int(layer.get("size", 0)) for layer in document.get("layers", []))
         user = str((config.get("config") or {}).get("User") or "")
-        return ResolvedImage(reference, digest, user, layers)
+        test = ((config.get("config") or {}).get("Healthcheck") or {}).get("Test") or ["NONE"]
+        return ResolvedImage(reference, digest, user, layers, checked=test[0] != "NONE")
 
     def _pick(self, index: dict[str, Any], reference: str) -> str:
         machine = platform.machine()

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from subprocess import CompletedProcess
 from typing import Any
 
-from . import anew, canary, compose, health, release, room
+from ..errors import MaestroError
+from . import anew, canary, compose, health, life, probe, recovery, release, repair, room, settle
 from .borrowed import Borrowed
 from .containers import ids, of_service, of_stack
 from .engine import SERVICE, Engine
+from .jobs import Job, listed_as_done
 from .layout import Layout, point
 from .rules import ROLLBACK, START_FIRST, UPDATE, Rules
 from .state import HASH_LABEL
@@ -67,7 +70,8 @@ class Roll:
     """Brings the services of one stack to one release, level by level.
 
     ``apart`` starts each service by a call of its own: where a release with the same networks
-    serves, and what a service needs is there already.
+    serves, and what a service needs is there already. ``settle`` is how many seconds a container
+    without a health check must run without a restart.
     """
 
     layout: Layout
@@ -78,15 +82,22 @@ class Roll:
     check: Callable[[], None] = lambda: None
     engine: Engine = field(default_factory=Engine)
     apart: bool = False
+    settle: float = settle.WATCH
 
     def __post_init__(self) -> None:
         self.borrowed = Borrowed(self.engine, self.layout.stack, self.aim.services)
         self.exchanged: set[str] = set()
         self.traffic = Traffic(self.layout, self.engine, self.aim.routes)
+        self._settling = settle.Settling(self.engine)
+        self._before: dict[str, set[str]] | None = None  # container ids by service, at first
+        self._owner: dict[str, str] = {}  # their containers
 
     def level(self, services: Iterable[str]) -> None:
         """Exchange services that do not need each other; `MaestroError` names one that fails."""
         names = list(services)
+        repair.ready(self.engine, self.layout.stack, names)
+        if self._before is None:
+            self._before = ids(self.engine, self.layout.stack)
         fresh = [name for name in names if not self._stands(name)]
         self.stop(self.borrowed.borrowers(fresh))
         beside: list[str] = []
@@ -117,7 +128,9 @@ class Roll:
         """Whether a service has all its containers, as they shall be and running."""
         there = of_service(self.engine, self.layout.stack, name)
         return len(there) == self._replicas(name) and all(
-            self._wanted(item) and item["State"] == "running" for item in there
+            self._wanted(item)
+            and (item["State"] == "running" or (self._job(name) and listed_as_done(item)))
+            for item in there
         )
 
     def _restart(self, services: Iterable[str]) -> None:
@@ -134,6 +147,25 @@ class Roll:
             found = ids(self.engine, self.layout.stack)
             self.traffic.to({name: everything(sorted(found[name])) for name in due})
 
+    def verify(self) -> dict[str, tuple[list[str], str]]:
+        """Wait until all that is new has run long enough, and answers at the edge.
+
+        Returns what is wrong: containers and the reason, by service.
+        """
+        bad = self._settling.finish()
+        wrong: dict[str, tuple[list[str], str]] = {}
+        for container, why in bad.items():
+            wrong.setdefault(self._owner[container], ([], why))[0].append(container)
+        asked = [route for route in self._asked() if route["service"] in self.exchanged]
+        for name, why in probe.at_the_edge(self.layout, asked).items():
+            there = [container for container, owner in self._owner.items() if owner == name]
+            wrong.setdefault(name, (there, why))
+        return {
+            name: found
+            for name, found in wrong.items()
+            if not self._rules(name).tolerates(len(found[0]), self._replicas(name))
+        }
+
     def starts_beside(self, name: str) -> bool:
         """Whether the service starts first and has a running container to start beside."""
         there = of_service(self.engine, self.layout.stack, name)
@@ -141,7 +173,8 @@ class Roll:
         # What is right and merely stopped is started again, as the plan says.
         complete = len(there) == self._replicas(name) and all(map(self._wanted, there))
         stopped = complete and len(running) < len(there)
-        return self._rules(name).order == START_FIRST and bool(running) and not stopped
+        first = self._rules(name).order == START_FIRST and not self._job(name)
+        return first and bool(running) and not stopped
 
     def remove(self, services: Iterable[str]) -> list[str]:
         """Stop and remove the containers of services; the names of those that had any."""
@@ -158,6 +191,55 @@ class Roll:
 
     def _replicas(self, name: str) -> int:
         return int(self.aim.services[name]["replicas"])
+
+    def _job(self, name: str) -> Job | None:
+        return Job.of(self.aim.services[name])
+
+    def _asked(self) -> list[Mapping[str, Any]]:
+        """The routes of services that nothing else checks."""
+        return [
+            route
+            for route in self.aim.routes
+            if self.aim.services.get(route["service"], {}).get("ask")
+        ]
+
+    def _expect(self, owner: Mapping[str, str]) -> dict[str, health.Expect]:
+        """What is asked of new containers; what they need may still be on its way up.
+
+        A service that replaces one whose surroundings stay has no excuse for a restart.
+        """
+        before = self._before or {}
+        return {
+            container: health.Expect(
+                self._job(name),
+                health.RESTARTS if self.exchanged or name not in before else 0,
+                fresh=container not in before.get(name, set()),
+            )
+            for container, name in owner.items()
+        }
+
+    def _settle(self, owner: Mapping[str, str]) -> None:
+        """Watch healthy containers from now on; see `verify`."""
+        seconds = {}
+        for name in set(owner.values()):
+            rules, job = self._rules(name), self._job(name)
+            usual = self.settle if rules.watch is None else rules.watch
+            seconds[name] = (job.patience if job else 0) or usual
+        self._settling.add(owner, self._expect(owner), seconds)
+        self._owner.update(owner)
+
+    def _ready(self, new: Mapping[str, str], *, early: bool) -> dict[str, str]:
+        """Wait until new containers can take over; what is wrong with which.
+
+        The ``early`` ones have run long enough before the old ones go.
+        """
+        bad = health.wait(self.engine, new, self.timeout, self._expect(new))
+        good = {container: name for container, name in new.items() if container not in bad}
+        self._settle(good)
+        if early:
+            bad |= self._settling.finish(good)
+        good = {container: name for container, name in good.items() if container not in bad}
+        return {**bad, **probe.containers(self.engine, good, self._asked(), self.timeout)}
 
     def _wanted(self, item: Mapping[str, Any]) -> bool:
         """Whether a container is what the aim wants it to be."""
@@ -183,7 +265,10 @@ class Roll:
         if not whole:
             return
         self._compose(whole)
-        health.wait_services(self.layout, self.engine, whole, self.timeout)
+        owner = health.wait_services(self.layout, self.engine, whole, self.timeout, self._expect)
+        self._settle(owner)
+        bad = probe.containers(self.engine, owner, self._asked(), self.timeout)
+        health.raise_first(self.layout, self.engine, owner, bad)
         found = ids(self.engine, self.layout.stack)
         self.traffic.to({name: everything(sorted(found[name])) for name in whole})
         self._monitor({c: name for name in whole for c in found[name]}, whole)
@@ -193,6 +278,7 @@ class Roll:
 
     def _one_after_the_other(self, name: str, rules: Rules, replicas: int) -> None:
         failed = 0
+        first = True
         while True:
             there = of_service(self.engine, self.layout.stack, name)
             stale = [str(item["Id"]) for item in there if not self._wanted(item)]
@@ -205,7 +291,8 @@ class Roll:
             self.traffic.to({name: everything(rest)})
             self._retire(dict.fromkeys(leaving, name))
             new = self._start({name: max(missing, 0)})
-            bad = health.wait(self.engine, new, self.timeout)
+            bad = self._ready(new, early=first)
+            first = False
             failed += len(bad)
             self._judge(new, bad, {name: failed})
             self.traffic.to({name: everything([*rest, *(c for c in new if c not in bad)])})
@@ -220,7 +307,7 @@ class Roll:
         while True:
             more = {name: way.rules.batch(way.left) for name, way in ways.items() if way.left}
             new = self._start(more) if more else {}
-            bad = health.wait(self.engine, new, self.timeout) if new else {}
+            bad = self._ready(new, early=first) if new else {}
             for container in bad:
                 ways[new[container]].failed += 1
             self._judge(new, bad, {name: way.failed for name, way in ways.items()})
@@ -314,7 +401,7 @@ class Roll:
             *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *options),
             *services,
         )
-        result = compose.run(argv, timeout=self.timeout)
+        result = self._run(argv, services)
         if result.returncode == 0:
             return
         there = [
@@ -325,6 +412,27 @@ class Roll:
         ]
         why = health.last_lines(result.stderr, 6)
         raise health.failure(self.layout, self.engine, ", ".join(services), there, why)
+
+    def _run(self, argv: Sequence[str], services: Sequence[str]) -> CompletedProcess[str]:
+        """Compose has the time to start, and before that the time the old containers have to stop.
+
+        It waits for each of them as long as the stack's file says, which may be longer than all
+        that starting takes.
+        """
+        stack = self.layout.stack
+        there = [
+            str(item["Id"]) for name in services for item in of_service(self.engine, stack, name)
+        ]
+        stopping = life.longest_grace(self.engine.inspect(container) for container in there)
+        try:
+            return compose.run(argv, timeout=self.timeout + stopping)
+        except compose.TimedOut as error:
+            raise MaestroError(
+                f"service {', '.join(services)}: {error.what}",
+                where=f"stack {stack}",
+                fix=f"it had {stopping:.0f} s to stop what runs (stop_grace_period) and "
+                f"{self.timeout:.0f} s to start (deploy_timeout): raise what was too short",
+            ) from error
 
     def _retire(self, containers: Mapping[str, str]) -> None:
         """Let containers (id to service) finish what they do, then stop and remove them."""
@@ -359,6 +467,8 @@ def up(
     for level in together(roll, levels) if joined else levels:
         roll.level(level)
     roll.traffic.settle()
+    for name, (containers, why) in roll.verify().items():
+        raise health.failure(roll.layout, roll.engine, name, containers, why)
     after = ids(roll.engine, stack)
     touched = sorted({service for level in levels for service in level})
     return {
@@ -376,12 +486,16 @@ def put_back(
     timeout: float,
     serves: str | None = None,
     check: Callable[[], None] = lambda: None,
+    *,
+    settling: float = settle.WATCH_BACK,
 ) -> dict[str, Any]:
     """Let the release that served serve again, and remove what the failed one brought.
 
     ``serves`` is its id, by default the current one. Containers that still are what it wants
     are not touched; what starts first comes back before the failed one goes. Where no release
-    served, nothing of the stack is left but what was there before, see `removal.undo_first`.
+    served, nothing of the stack is left but what was there before, see `removal.undo_first`. A
+    service that does not come up keeps no other from coming back: `recovery.Incomplete` names it
+    at the end.
     """
     room.give(layout)
     engine = Engine()
@@ -392,25 +506,31 @@ def put_back(
 
         removal.undo_first(layout, staged, engine)
         release.discard(layout, staged)
+        recovery.clear(layout)
         return {"serves": "", "restored": []}
     manifest = layout.manifest(old)
     services: Mapping[str, Any] = manifest["services"]
     aim = Aim(old, services, manifest.get("routes") or [], ROLLBACK)
-    roll = Roll(layout, aim, timeout, check=check, engine=engine, apart=True)
+    roll = Roll(layout, aim, timeout, check=check, engine=engine, apart=True, settle=settling)
     check()
     if layout.current_id() != old:
         point(layout.current, layout.release(old))
     anew.undo(layout, engine, roll.stop)
     restored: list[str] = []
+    problems: dict[str, str] = {}
     for level in together(roll, manifest["order"]):
-        stale = [name for name in level if roll.due(name)]
-        if stale:
-            roll.level(stale)
-            restored += stale
+        done, failed = recovery.restore(roll, [name for name in level if roll.due(name)])
+        restored += done
+        problems |= failed
     roll.traffic.settle()
+    for name, (containers, why) in roll.verify().items():
+        problems[name] = health.failure(layout, engine, name, containers, why).what
     there = {str(item["Labels"].get(SERVICE, "")) for item in of_stack(engine, layout.stack)}
     roll.remove(sorted(there - set(services)))
     release.discard(layout, staged)
+    if problems:
+        raise recovery.Incomplete(old, restored, problems)
+    recovery.clear(layout)
     return {"serves": old, "restored": restored}
 
 

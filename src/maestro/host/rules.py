@@ -24,6 +24,8 @@ class Rules:
     monitor: float = 0
     on_failure: str = ROLLBACK
     max_failure_ratio: float = 0
+    # Seconds a new container must run without a restart, where the file says so by `monitor`.
+    watch: float | None = None
 
     @classmethod
     def of(cls, service: Mapping[str, Any], kind: str) -> Rules:

@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import borrowed, compose, edge, files, lease, neighbours, ports, resources, secrets
+from . import (
+    borrowed,
+    compose,
+    edge,
+    files,
+    lease,
+    neighbours,
+    ports,
+    recovery,
+    resources,
+    secrets,
+)
 from .containers import of_stack
 from .engine import SERVICE, Engine
 from .layout import AGENT, Layout
@@ -76,6 +87,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "edge": edge.look(layout),
             "neighbours": neighbours.read(layout),
             "lease": lease.describe(layout),
+            "recovery": recovery.describe(layout),
             "agent": checksum(AGENT),
             "secrets": {
                 name: secrets.version_of(
@@ -148,7 +160,13 @@ def _resolve(
             image = clients[Reference.parse(reference).registry].resolve(reference)
         except MaestroError as error:
             return reference, None, str(error)
-        return reference, {"digest": image.digest, "user": image.user, "size": image.size}, ""
+        facts = {
+            "digest": image.digest,
+            "user": image.user,
+            "size": image.size,
+            "checked": image.checked,
+        }
+        return reference, facts, ""
 
     refused = {}
     with ThreadPoolExecutor() as pool:
@@ -178,6 +196,8 @@ def container_facts(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any
         "health": state.get("Health", {}).get("Status", "none"),
         "started": state["StartedAt"],
         "shares": borrowed.shares(detail),
+        "exit_code": int(state.get("ExitCode") or 0),
+        "restarts": int(detail.get("RestartCount") or 0),
     }
 
 

@@ -243,6 +243,7 @@ def _up(layout: Layout, params: dict[str, Any]) -> Answer:
         with_canary=params["canary"],
         check=params["check"],
         apart=params["together"],
+        settle=params["settle"],
     )
     done = roll.up(
         way,
@@ -262,9 +263,13 @@ def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import journal, release, roll
+    from . import journal, recovery, release, roll, settle
+    from .engine import Engine
 
+    taken = lease.beat(layout, params["lease"])
+    settle.last_look(layout, Engine(), params["manifest"]["services"], taken.acquired)
     release.commit(layout, params["release"], params["manifest"])
+    recovery.clear(layout)
     mine = lease.disarm(layout, params["lease"])
     journal.note(layout, {**asdict(mine), "release": params["release"]}, journal.DONE)
     aim = roll.Aim(params["release"], params["manifest"]["services"])
@@ -298,14 +303,26 @@ def _remove(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _put_back(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import journal, roll
+    from . import journal, recovery, roll
 
-    done = roll.put_back(
-        layout, params["release"], params["timeout"], params["serves"], params["check"]
-    )
-    if found := lease.read(layout):
-        journal.note(layout, asdict(found), journal.PUT_BACK)
-    return {"changed": bool(done["restored"]), **done}
+    found, result, why = lease.read(layout), journal.PUT_BACK, ""
+    try:
+        done = roll.put_back(
+            layout,
+            params["release"],
+            params["timeout"],
+            params["serves"],
+            params["check"],
+            settling=params["settle"],
+        )
+    except recovery.Incomplete as problem:
+        # The host goes on trying by itself, and does not hold the lease meanwhile.
+        recovery.note(layout, problem.release, params["timeout"], problem.problems)
+        done = {"serves": problem.release, "restored": problem.restored, "problem": str(problem)}
+        result, why = journal.FAILED, f"not put back whole: {problem}"
+    if found:
+        journal.note(layout, asdict(found), result, why)
+    return {"changed": bool(done["restored"]), "problem": "", **done}
 
 
 _TEXT = {"type": "str", "required": True}
@@ -385,6 +402,7 @@ STEPS: dict[str, Step] = {
             "networks": {"type": "list", "elements": "str", "default": []},
             "canary": {"type": "bool", "default": False},
             "timeout": _SECONDS,
+            "settle": {"type": "float", "default": 10},
         },
         leased=True,
     ),
@@ -403,7 +421,12 @@ STEPS: dict[str, Step] = {
     ),
     "maestro_put_back": Step(
         _put_back,
-        {"release": _TEXT, "serves": _TEXT, "timeout": _SECONDS},
+        {
+            "release": _TEXT,
+            "serves": _TEXT,
+            "timeout": _SECONDS,
+            "settle": {"type": "float", "default": 5},
+        },
         leased=True,
         last=True,
     ),

@@ -1,0 +1,137 @@
+"""What tells whether a service works, and the warning where nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .host.settle import WATCH
+from .jobs import checked
+
+if TYPE_CHECKING:
+    from .plan import Plan
+    from .wanted import Wanted
+
+
+def unchecked(
+    model: Mapping[str, Any],
+    extension: Mapping[str, Any],
+    images: Mapping[str, Mapping[str, Any]],
+    active: Iterable[str],
+) -> set[str]:
+    """Services with neither a health check (of their own or of the image) nor a smoke check."""
+    smoked = {
+        name for item in extension.get("smoke") or [] for name in _met(item, model, extension)
+    }
+    return {
+        name
+        for name in active
+        if name not in smoked and not _healthy(model["services"][name], images)
+    }
+
+
+def of_plan(
+    plan: Plan,
+    state: Mapping[str, Any],
+    services: Mapping[str, Mapping[str, Any]],
+    wanted: Wanted,
+    images: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
+    """All that a deploy's plan says of checks, and of the way back."""
+    touched = [step.service for step in plan.steps if step.action not in ("keep", "remove")]
+    unguarded = unchecked(wanted.model, wanted.extension, images, services)
+    replaced = [step.service for step in plan.steps if step.action == "replace"]
+    return [
+        *unrecovered(state.get("recovery") or {}),
+        *gone(state["release"], state["images"], replaced),
+        *warnings(services, unguarded, wanted.routes, touched),
+    ]
+
+
+def warnings(
+    services: Mapping[str, Mapping[str, Any]],
+    unguarded: Iterable[str],
+    routes: Iterable[Mapping[str, Any]],
+    touched: Iterable[str],
+) -> list[str]:
+    """A line for each service that is replaced and that nothing checks.
+
+    ``services`` are the facts of a rendered release.
+    """
+    new = set(touched)
+    paths = {
+        str(route["service"]): next(iter(route.get("health") or []), route.get("path") or "/")
+        for route in routes
+    }
+    return [
+        f"{name} has no health check and no smoke check: it counts as up when "
+        + (
+            f"GET {paths[name]} is answered with a status below 500"
+            if name in paths
+            else f"it has run for {WATCH:.0f} s without a restart"
+        )
+        for name in sorted(unguarded)
+        if name in new and not services[name].get("job")
+    ]
+
+
+def gone(manifest: Mapping[str, Any], images: Iterable[str], replaced: Iterable[str]) -> list[str]:
+    """Services that could not be put back: the image of the release that serves is gone."""
+    there = set(images)
+    services = manifest.get("services") or {}
+    lost = sorted(
+        name for name in replaced if name in services and services[name]["image"] not in there
+    )
+    if not lost:
+        return []
+    text = (
+        f"the image of {', '.join(lost)} in the release that serves is not on the host any "
+        "more: if this deploy fails, it cannot be put back"
+    )
+    return [text]
+
+
+def unrecovered(recovery: Mapping[str, Any]) -> list[str]:
+    """What is said about a release that could not be put back whole."""
+    if not recovery:
+        return []
+    wrong = "; ".join(str(text) for text in recovery["problems"].values())
+    times = f"{recovery['attempts']} time{'s' if recovery['attempts'] != 1 else ''}"
+    text = (
+        f"release {recovery['release']} could not be put back whole (tried {times}): {wrong}; "
+        "correct what is named and the host tries again by itself, or deploy a version that works"
+    )
+    return [text]
+
+
+def _healthy(service: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) -> bool:
+    check = service.get("healthcheck") or {}
+    if check:
+        return checked(service)
+    # An image that was resolved before this was recorded is given the benefit of the doubt.
+    return bool(images.get(str(service.get("image")), {}).get("checked", True))
+
+
+def _met(
+    item: Mapping[str, Any], model: Mapping[str, Any], extension: Mapping[str, Any]
+) -> Iterable[str]:
+    """The services that one smoke check asks."""
+    spec: Mapping[str, Any] = next(
+        (item[kind] for kind in ("http", "tcp", "command") if kind in item), {}
+    )
+    if "service" in spec:
+        yield str(spec["service"])
+    elif spec.get("edge"):
+        for route in extension.get("routes") or []:
+            host = route.get("host") or []
+            hosts = host if isinstance(host, list) else [host]
+            below = str(spec.get("path") or "/").startswith(str(route.get("path") or "/"))
+            if below and (not hosts or spec.get("host") in hosts):
+                yield str(route["service"])
+    elif "port" in spec:
+        for name, service in model["services"].items():
+            if any(
+                str(port.get("published")) == str(spec["port"])
+                for port in service.get("ports") or []
+            ):
+                yield name

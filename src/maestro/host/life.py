@@ -1,0 +1,71 @@
+"""What a container's own definition says about its life: how long it may start and stop.
+
+All of it is read from the Engine's inspection, so that it is also known of containers that an
+older release, or somebody else, has made.
+"""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# What the Engine takes where nothing is said.
+# https://docs.docker.com/reference/dockerfile/#healthcheck
+INTERVAL, RETRIES = 30.0, 3
+GRACE = 10.0
+FOREVER = 86400.0  # seconds; a negative grace means that the Engine waits without a limit
+_NANOSECONDS = 1e9
+
+
+def checked(detail: Mapping[str, Any]) -> bool:
+    """Whether the container has a health check, of its own or from its image."""
+    state = detail["State"]
+    return str((state.get("Health") or {}).get("Status", "none")) != "none"
+
+
+def grace(detail: Mapping[str, Any]) -> float:
+    """Seconds the container has to stop (``stop_grace_period``)."""
+    said = (detail.get("Config") or {}).get("StopTimeout")
+    if said is None:
+        return GRACE
+    return float(said) if said >= 0 else FOREVER
+
+
+def longest_grace(details: Iterable[Mapping[str, Any]]) -> float:
+    """Seconds in which all of these containers can stop side by side; 0 without any."""
+    return max(map(grace, details), default=0)
+
+
+def start_limit(detail: Mapping[str, Any], timeout: float) -> float:
+    """Seconds the container has to turn healthy: ``timeout``, or more where it asks for more.
+
+    A ``start_period`` is followed by as many failed checks as the container may have; checks
+    that are hours apart are not waited for longer than ``timeout``.
+    """
+    found = (detail.get("Config") or {}).get("Healthcheck") or {}
+    period = float(found.get("StartPeriod") or 0) / _NANOSECONDS
+    if not period:
+        return timeout
+    interval = float(found.get("Interval") or 0) / _NANOSECONDS or INTERVAL
+    checks = int(found.get("Retries") or RETRIES) * interval
+    return max(timeout, period + min(checks, timeout))
+
+
+def restarts_by(detail: Mapping[str, Any]) -> tuple[str, int]:
+    """The restart policy as the Engine calls it, and its limit (0: none)."""
+    policy = (detail.get("HostConfig") or {}).get("RestartPolicy") or {}
+    return str(policy.get("Name") or "no"), int(policy.get("MaximumRetryCount") or 0)
+
+
+def age(state: Mapping[str, Any]) -> float:
+    """Seconds since a container started."""
+    return time.time() - moment(str(state["StartedAt"]))
+
+
+def moment(text: str) -> float:
+    """A time as the Engine writes it, in seconds since 1970."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    seconds = calendar.timegm(time.strptime(whole[:19], "%Y-%m-%dT%H:%M:%S"))
+    return seconds + float(f"0.{fraction or 0}")
