@@ -49,7 +49,14 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
 
 
 def there(fake: Fake, name: str, label: str, state: str = "running") -> dict[str, Any]:
-    item = {"Id": name, "State": state, "Labels": {edge_proxy.LABEL: label}}
+    item = {
+        "Id": name,
+        "Names": ["/maestro-edge-1f"],
+        "State": state,
+        "Labels": {edge_proxy.LABEL: label},
+        "HostConfig": {"NetworkMode": "host"},
+        "Mounts": [{"Source": str(edge.DIRECTORY), "Destination": str(edge.DIRECTORY)}],
+    }
     for order in ("kill", "stop"):
         fake.answers[f"POST /containers/{name}/{order}"] = Answer(204)
     fake.answers[f"DELETE /containers/{name}"] = Answer(204)
@@ -91,6 +98,36 @@ def test_the_wanted_edge_is_left_alone(fake: Fake, monkeypatch: pytest.MonkeyPat
     assert not edge_proxy.ensure(WISH)
     assert not edge_proxy.ensure(WISH, check=True)
     assert {item.method for item in fake.asked} == {"GET"}
+
+
+STRANGERS: list[dict[str, Any]] = [
+    {"Labels": {edge_proxy.LABEL: "x", engine.PROJECT: "shop"}},
+    {"Names": ["/shop-web-1"]},
+    {"Names": ["/maestro-edge-of-mine"]},
+    {"HostConfig": {"NetworkMode": "shop_default"}},
+    {"Mounts": [{"Source": "/srv", "Destination": "/etc/maestro/edge"}]},
+    {"Mounts": []},
+]
+
+
+@pytest.mark.parametrize("changes", STRANGERS)
+def test_a_strangers_label_makes_no_edge(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    label = label_of(monkeypatch)
+    ours = there(fake, "old", label)
+    for stranger in (label, "x"):
+        other = {**there(fake, "stranger", stranger), **changes}
+        fake.say("GET /containers/json", [other, ours])
+        fake.asked.clear()
+        assert not edge_proxy.ensure(WISH)
+        assert {item.method for item in fake.asked} == {"GET"}
+        # And where there is no edge, it is none.
+        fake.say("GET /containers/json", [other])
+        fake.asked.clear()
+        assert edge_proxy.ensure(WISH)
+        assert "POST /containers/new/start" in fake.requests
+        assert "stranger" not in " ".join(fake.requests)
 
 
 def test_another_image_is_another_edge(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import re
 import stat
 import subprocess
 import time
@@ -22,10 +23,11 @@ from typing import Any
 
 from ..errors import MaestroError
 from . import edge
-from .engine import Engine
+from .engine import PROJECT, Engine
 from .layout import write_atomically
 
 NAME = "maestro-edge"
+_NAMED = re.compile(rf"{NAME}(-[0-9a-f]+)?\Z")  # a new one has a name of its own until it serves
 LABEL = "maestro.edge"  # its value tells what a container was made of
 START = 30.0  # seconds a new one may take until it follows all routes
 POLL = 0.05
@@ -87,7 +89,7 @@ def ensure(wish: Wish, *, check: bool = False) -> bool:
     content = f"{_image(engine, wish.image)}{json.dumps(definition)}{wish.static}"
     label = {LABEL: hashlib.sha256(content.encode()).hexdigest()[:16]}
     with edge.locked():
-        there = engine.containers(LABEL)
+        there = of_host(engine)
         running = [item for item in there if item["State"] == "running"]
         serving = [item for item in running if item["Labels"][LABEL] == label[LABEL]][:1]
         others = [item for item in there if item not in serving]
@@ -105,6 +107,26 @@ def ensure(wish: Wish, *, check: bool = False) -> bool:
         engine.remove(str(item["Id"]), wish.grace + 10)
     engine.request("POST", f"/containers/{new}/rename", {"name": NAME})
     return True
+
+
+def of_host(engine: Engine) -> list[dict[str, Any]]:
+    """The edge's containers of this host, running or not.
+
+    Anybody can write a label, into a file or an image. The edge was also made by no Compose, has
+    its own name, stands in the host's network and mounts the edge's directory, which no stack may.
+    """
+    return [item for item in engine.containers(LABEL) if _made_here(item)]
+
+
+def _made_here(item: Mapping[str, Any]) -> bool:
+    names = [str(name).lstrip("/") for name in item.get("Names") or []]
+    mounts = {(str(m.get("Source")), str(m.get("Destination"))) for m in item.get("Mounts") or []}
+    return (
+        PROJECT not in item["Labels"]
+        and any(_NAMED.match(name) for name in names)
+        and (item.get("HostConfig") or {}).get("NetworkMode") == "host"
+        and (str(edge.DIRECTORY), str(edge.DIRECTORY)) in mounts
+    )
 
 
 def _definition(wish: Wish) -> dict[str, Any]:
