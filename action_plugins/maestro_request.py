@@ -51,6 +51,7 @@ class ActionModule(ActionBase):
             "accept_volume_change": boolean(
                 args["accept_volume_change"], "deploy_accept_volume_change"
             ),
+            **{name: boolean(args[name], f"deploy_{name}") for name in ("adopt", "remove_unnamed")},
             "git_commit": controller.git_commit(Path(loaded.directory)),
         }
         # Read once here so that every missing secret is named before a host is touched.

@@ -201,7 +201,7 @@ class Direct:
     def vanish(self, name: str, version: str = "v1", *, after: str = "maestro_up") -> None:
         """Begin a deploy whose controller is gone ``after`` a step; the host puts it back."""
         request, limit = self.request(name, version), self.limit
-        self.vanishes, self.limit = after, 1
+        self.vanishes, self.limit = after, 5
         try:
             self.carry_out(name, self.decide(name, version), request)
         except Vanished:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import agent_archive, checks, names, ownership
+from . import adoption, agent_archive, checks, names, ownership
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -79,6 +79,7 @@ def decide(inputs: Inputs) -> Decision:
     known = images(inputs, wanted)
     decision = Decision(new_id(), [], "", {}, approved_by=str(request["approved_by"]))
     problems: list[MaestroError] = []
+    asked = adoption.Asked.of(request)
     releases: dict[str, Rendered] = {}
     for host, found in inputs.states.items():
         rendered = _rendered(inputs, host, wanted[host], known, decision.release)
@@ -91,7 +92,7 @@ def decide(inputs: Inputs) -> Decision:
             wish=_wish(request, wanted[host]),
         )
         problems += planning.preflight(plan, rendered, found)
-        problems += ownership.judge(plan, wanted[host], rendered, found)
+        problems += ownership.judge(plan, wanted[host], rendered, found, asked)
         plan.warnings += checks.of_plan(
             plan, found, rendered.services, wanted[host], images_of(known, wanted[host])
         )
@@ -146,6 +147,7 @@ def _wish(request: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
         "model": wanted.model,
         "extension": wanted.extension,
         "routes": wanted.routes,
+        "remove_unnamed": bool(request.get("remove_unnamed")),
     }
 
 

@@ -165,6 +165,15 @@ def _containers(
             )
 
 
+def published(service: Mapping[str, Any]) -> set[str]:
+    """``PORT/PROTOCOL`` a service publishes on its host."""
+    return {
+        f"{port['published']}/{port.get('protocol', 'tcp')}"
+        for port in service.get("ports") or []
+        if port.get("published")
+    }
+
+
 def _one(mine: Named, other: Named) -> str:
     return other.fixed or mine.shown
 

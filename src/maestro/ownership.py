@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import names, routes
+from . import adoption, names, routes
 from .errors import MaestroError
 from .host import neighbours
 from .host.resources import Resources
@@ -15,7 +15,11 @@ from .wanted import Wanted
 
 
 def judge(
-    plan: Plan, wanted: Wanted, rendered: Rendered, state: Mapping[str, Any]
+    plan: Plan,
+    wanted: Wanted,
+    rendered: Rendered,
+    state: Mapping[str, Any],
+    asked: adoption.Asked,
 ) -> list[MaestroError]:
     """Why the plan would take what is another's; adds to the plan what it is told of.
 
@@ -30,9 +34,12 @@ def judge(
     plan.warnings += [
         *routes.warnings(plan.stack, wanted.routes, state["edge"]),
         *names.warnings(plan.stack, rendered.compose, others, there),
+        *adoption.warnings(rendered.services, state, asked),
+        *adoption.reused(rendered.compose, state),
     ]
     return [
-        *blocked(plan.host, plan.stack, rendered.compose, wanted.routes, state),
+        *blocked(plan.host, plan.stack, rendered, wanted.routes, state, asked),
+        *adoption.on_networks(plan.host, plan.networks, rendered.services, state, asked),
         *names.unknown_shares(plan.stack, share, rendered.compose),
     ]
 
@@ -40,14 +47,16 @@ def judge(
 def blocked(
     host: str,
     stack: str,
-    compose: Mapping[str, Any],
+    rendered: Rendered,
     wanted: Sequence[Mapping[str, Any]],
     state: Mapping[str, Any],
+    asked: adoption.Asked,
 ) -> list[MaestroError]:
-    """Names and routes (``wanted``) of a release that another owner has on the host."""
+    """Names, containers and routes (``wanted``) of a release that another owner has on the host."""
     serving = state["release"].get("routes") or []
     seen = state.get("edge")
     return [
         *(routes.preflight(host, stack, wanted, seen, serving) if seen else []),
-        *names.problems(host, stack, compose, neighbours.of(state), Resources.of(state)),
+        *names.problems(host, stack, rendered.compose, neighbours.of(state), Resources.of(state)),
+        *adoption.problems(host, stack, rendered.compose, rendered.services, state, asked),
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import borrowing, networks, ports
+from . import adoption, borrowing, networks, ports
 from .errors import MaestroError
 from .host.ports import Taken
 from .host.registry import Reference
@@ -120,7 +120,10 @@ def decide(
     )
     old = document(str(state["compose"]))
     containers: dict[str, list[Mapping[str, Any]]] = {}
+    unnamed = bool(wish.get("remove_unnamed"))
     for container in state["containers"]:
+        if adoption.stays(container, rendered.services, remove_unnamed=unnamed):
+            continue
         containers.setdefault(container["service"], []).append(container)
     tags = _tags(manifest, images)
     for name in [name for level in rendered.order for name in level]:
@@ -130,7 +133,10 @@ def decide(
     )
     plan.steps = _entangled(plan, rendered, containers)
     gone = sorted(set(containers) - set(rendered.services))
-    plan.steps += [Step(REMOVE, name, ("no longer in the stack",)) for name in gone]
+    plan.steps += [
+        Step(REMOVE, name, ("no longer in the stack", *adoption.reasons(containers[name])))
+        for name in gone
+    ]
     plan.warnings += _pauses(plan, rendered, wish["routes"])
     local = set(state["images"])
     plan.pulls = [
@@ -177,7 +183,8 @@ def _step(
     if not there:
         return Step(CREATE, name, ("has no container",))
     if any(container["hash"] != facts["hash"] for container in there):
-        return Step(REPLACE, name, tuple(_reasons(name, old, rendered.compose, tags)), order)
+        reasons = adoption.reasons(there) or tuple(_reasons(name, old, rendered.compose, tags))
+        return Step(REPLACE, name, reasons, order)
     if len(there) != facts["replicas"]:
         return Step(SCALE, name, (f"{len(there)} -> {facts['replicas']} containers",))
     return _as_it_is(name, facts, there)

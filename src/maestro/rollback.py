@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import deploy, ownership, recorded, updates
+from . import adoption, deploy, ownership, recorded, updates
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -159,9 +159,10 @@ def _refusals(asked: Asked, way: _Way) -> list[MaestroError]:
     problems += ownership.blocked(
         way.host,
         asked.stack,
-        way.rendered.compose,
+        way.rendered,
         way.target.get("routes") or [],
         way.state,
+        adoption.Asked(accept_volume_change=asked.accept_volume_change),
     )
     if not asked.accept_volume_change:
         serving = str(way.state["compose"].get(way.state["release"]["id"], ""))

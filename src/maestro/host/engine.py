@@ -24,6 +24,7 @@ SOCKET = "/var/run/docker.sock"
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 ONE_OFF = "com.docker.compose.oneoff"
+HASH_LABEL = "maestro.service-hash"  # a service's definition, on each container made from it
 STOPPED = 120.0  # seconds the Engine may take to stop or remove a container beyond its grace
 
 
@@ -196,6 +197,22 @@ class Engine:
             raise MaestroError(f"no Docker Engine answers: {error}", where=self._path) from error
         finally:
             connection.close()
+
+    def changed(self, container: str) -> bool:
+        """Whether a container wrote anything outside of its volumes."""
+        return bool(self._get(f"/containers/{container}/changes"))
+
+    def commit(self, container: str, repository: str, tag: str) -> None:
+        """Keep what a container wrote as an image of this name."""
+        query = {"container": container, "repo": repository, "tag": tag}
+        status, body = self.request("POST", "/commit", query, timeout=1800)
+        if status >= 400:
+            raise MaestroError(_message(body) or f"the Engine answered {status}", where=container)
+
+    def tags(self, repository: str) -> list[str]:
+        """``REPOSITORY:TAG`` of every image of one repository on the host."""
+        query = {"filters": json.dumps({"reference": [repository]})}
+        return [tag for image in self._get("/images/json", query) for tag in image["RepoTags"]]
 
     def logs(self, container: str, lines: int = 20) -> str:
         """The last lines a container wrote, standard output and error together."""

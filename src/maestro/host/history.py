@@ -43,7 +43,7 @@ def read(
             if release in kept and layout.compose_file(release).exists()
         },
         "releases": {release: _summary(layout, kept[release]) for release in sorted(kept)},
-        "containers": [container_facts(engine, item) for item in there],
+        "containers": [container_facts(engine, item, layout) for item in there],
         "resources": resources.read(engine, everyone).as_dict(),
         "images": sorted(engine.repo_digests()),
         "edge": edge.look(layout),

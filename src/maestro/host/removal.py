@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import contextlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterable
@@ -12,13 +13,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import MaestroError
-from . import edge, journal, lease, resources
+from . import adoption, edge, journal, lease, resources
 from .containers import of_stack
 from .engine import PROJECT, SERVICE, Engine
 from .layout import AGENT, Layout
 from .release import committed, references
 from .roll import Aim, Roll
-from .state import HASH_LABEL, checksum, container_facts
+from .state import checksum, container_facts
+from .strangers import among, made_here
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
     engine = engine or Engine()
     current = layout.current_id()
     summaries = of_stack(engine, layout.stack)
-    ours = [item for item in summaries if HASH_LABEL in item["Labels"]]
+    ours = [item for item in summaries if made_here(layout, item["Labels"])]
     everything = engine.containers()
     found = resources.read(engine, everything)
     networks = sorted(n.name for n in found.networks.values() if n.project == layout.stack)
@@ -58,7 +60,7 @@ def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
         strangers=sorted(_name(item) for item in summaries if item not in ours),
         networks=networks,
         volumes=volumes,
-        used=_used(everything, layout.stack, {*networks, *volumes}),
+        used=_used(everything, layout, {*networks, *volumes}),
         images=sorted(_own_images(layout)),
         releases=sorted(committed(layout)),
         secrets=sorted(path.name for path in layout.secrets.glob("*")),
@@ -120,7 +122,9 @@ def undo_first(layout: Layout, staged: str, engine: Engine) -> None:
     began = found.acquired if found else time.time()
     edge.withdraw(layout)
     _containers(layout, engine, 0)
-    _networks(layout, engine)
+    # Containers that are stopped hold on to a network, and the Engine does not know it.
+    strangers = bool(among(engine, layout)) or bool(adoption.services(layout, staged))
+    _networks(layout, engine, began if strangers else 0)
     status, body = engine.request("GET", "/volumes")
     listed = json.loads(body).get("Volumes") or [] if status == 200 else []
     for volume in listed:
@@ -128,6 +132,7 @@ def undo_first(layout: Layout, staged: str, engine: Engine) -> None:
         # The Engine writes the second in which a volume was made.
         if mine and _seconds(str(volume.get("CreatedAt", ""))) + 1 > began:
             engine.request("DELETE", f"/volumes/{volume['Name']}")
+    adoption.restore(layout, staged, engine)
     _images(engine, images)
 
 
@@ -136,20 +141,32 @@ def _containers(layout: Layout, engine: Engine, timeout: float) -> list[str]:
     there = {
         str(item["Labels"].get(SERVICE, ""))
         for item in of_stack(engine, layout.stack)
-        if HASH_LABEL in item["Labels"]
+        if made_here(layout, item["Labels"])
     }
     order = [set(level) for level in layout.manifest(layout.current_id()).get("order") or []]
     levels = [*reversed(order), there.difference(*order)]
-    removed = [name for level in levels for name in roll.remove(sorted(level & there))]
+    removed = [
+        name for level in levels for name in roll.remove(sorted(level & there), strangers=False)
+    ]
     return [f"service {name}" for name in removed]
 
 
-def _networks(layout: Layout, engine: Engine) -> list[str]:
+def _networks(layout: Layout, engine: Engine, began: float = 0) -> list[str]:
+    """Remove the project's networks that were made since, and that no stranger is on."""
+    held = {
+        name
+        for item in among(engine, layout)
+        for name in (item.get("NetworkSettings") or {}).get("Networks") or {}
+    }
     removed = []
-    for network in resources.read(engine, []).networks.values():
-        if network.project == layout.stack:
-            status, _ = engine.request("DELETE", f"/networks/{network.id or network.name}")
-            removed += [f"network {network.name}"] if status < 300 else []
+    for network in engine.networks():
+        mine = (network.get("Labels") or {}).get(PROJECT) == layout.stack
+        new = _seconds(str(network.get("Created", ""))) + 1 > began
+        if mine and new and network["Name"] not in held:
+            status, _ = engine.request(
+                "DELETE", f"/networks/{network.get('Id') or network['Name']}"
+            )
+            removed += [f"network {network['Name']}"] if status < 300 else []
     return removed
 
 
@@ -183,11 +200,11 @@ def _needed_by_others(layout: Layout) -> set[str]:
 
 
 def _used(
-    containers: Iterable[dict[str, Any]], stack: str, names: set[str]
+    containers: Iterable[dict[str, Any]], layout: Layout, names: set[str]
 ) -> dict[str, list[str]]:
     used: dict[str, list[str]] = {}
     for item in containers:
-        if item["Labels"].get(PROJECT) == stack and HASH_LABEL in item["Labels"]:
+        if item["Labels"].get(PROJECT) == layout.stack and made_here(layout, item["Labels"]):
             continue
         volumes = {str(mount.get("Name")) for mount in item.get("Mounts") or []}
         for name in sorted(names & {*volumes, *item["NetworkSettings"]["Networks"]}):
@@ -200,7 +217,11 @@ def _name(item: dict[str, Any]) -> str:
 
 
 def _seconds(date: str) -> float:
-    """``2026-01-02T03:04:05Z`` (or with an offset) in seconds since 1970; 0 without a date."""
+    """``2026-01-02T03:04:05Z`` (or with an offset) in seconds since 1970; 0 without a date.
+
+    A part of a second is left out.
+    """
+    date = re.sub(r"\.\d+", "", date)
     try:
         found = time.strptime(date[:19], "%Y-%m-%dT%H:%M:%S")
     except ValueError:

@@ -11,7 +11,20 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from ..errors import MaestroError
-from . import anew, canary, compose, health, life, probe, recovery, release, repair, room, settle
+from . import (
+    adoption,
+    anew,
+    canary,
+    compose,
+    health,
+    life,
+    probe,
+    recovery,
+    release,
+    repair,
+    room,
+    settle,
+)
 from .borrowed import Borrowed
 from .containers import ids, of_service, of_stack
 from .engine import SERVICE, Engine
@@ -19,6 +32,8 @@ from .jobs import Job, listed_as_done
 from .layout import Layout, point
 from .rules import ROLLBACK, START_FIRST, UPDATE, Rules
 from .state import HASH_LABEL
+from .strangers import among, made_here
+from .strangers import services as services_of_strangers
 from .traffic import Traffic, everything, split
 
 # The Engine may be starting anew when a release has to be put back.
@@ -118,7 +133,7 @@ class Roll:
             there = of_service(self.engine, self.layout.stack, name)
             for item in there:
                 self.check()
-                self.engine.remove(str(item["Id"]))
+                self._away(str(item["Id"]), stranger=self._stranger(item))
 
     def due(self, name: str) -> bool:
         """Whether a service is not what the aim wants, or depends on one that was exchanged."""
@@ -176,15 +191,32 @@ class Roll:
         first = self._rules(name).order == START_FIRST and not self._job(name)
         return first and bool(running) and not stopped
 
-    def remove(self, services: Iterable[str]) -> list[str]:
-        """Stop and remove the containers of services; the names of those that had any."""
+    def remove(self, services: Iterable[str], *, strangers: bool = True) -> list[str]:
+        """Stop and remove the containers of services; the names of those that had any.
+
+        Without ``strangers`` those that no release made stay.
+        """
         there = {
             str(item["Id"]): name
             for name in services
             for item in of_service(self.engine, self.layout.stack, name)
+            if strangers or not self._stranger(item)
         }
         self._retire(there)
         return sorted(set(there.values()))
+
+    def leave(self, services: Mapping[str, Mapping[str, Any]], aside: Iterable[str]) -> None:
+        """Remove what releases brought that is none of ``services``; nothing made by hand.
+
+        Of the services ``aside`` only what is as it shall be stays.
+        """
+        leaving = {}
+        for item in of_stack(self.engine, self.layout.stack):
+            name = str(item["Labels"].get(SERVICE, ""))
+            gone = name not in services or (name in aside and not self._same(item, name))
+            if gone and not self._stranger(item):
+                leaving[str(item["Id"])] = name
+        self._retire(leaving)
 
     def _rules(self, name: str) -> Rules:
         return Rules.of(self.aim.services[name], self.aim.kind)
@@ -244,7 +276,7 @@ class Roll:
     def _wanted(self, item: Mapping[str, Any]) -> bool:
         """Whether a container is what the aim wants it to be."""
         name = item["Labels"].get(SERVICE, "")
-        right = item["Labels"].get(HASH_LABEL) == self.aim.services[name]["hash"]
+        right = self._same(item, name) and made_here(self.layout, item["Labels"])
         sick = name in self.recreate or "(unhealthy)" in item.get("Status", "")
         return right and not sick and self.borrowed.holds(name, str(item["Id"]))
 
@@ -259,8 +291,10 @@ class Roll:
             if stale and len(there) > 1 and 0 < rules.parallelism < replicas:
                 self._one_after_the_other(name, rules, replicas)
             else:
-                # Compose keeps what is right but would keep what is sick as well.
-                self._retire({str(item["Id"]): name for item in stale if self._same(item, name)})
+                # Compose keeps what is right but would keep what is sick as well, and it replaces
+                # what was made by hand without a way back.
+                ours = [i for i in stale if self._same(i, name) or self._stranger(i)]
+                self._retire({str(item["Id"]): name for item in ours})
                 whole.append(name)
         if not whole:
             return
@@ -275,6 +309,9 @@ class Roll:
 
     def _same(self, item: Mapping[str, Any], name: str) -> bool:
         return bool(item["Labels"].get(HASH_LABEL) == self.aim.services[name]["hash"])
+
+    def _stranger(self, item: Mapping[str, Any]) -> bool:
+        return not made_here(self.layout, item["Labels"])
 
     def _one_after_the_other(self, name: str, rules: Rules, replicas: int) -> None:
         failed = 0
@@ -440,8 +477,16 @@ class Roll:
             return
         self.check()
         self.traffic.drain(containers)
+        strangers = {str(item["Id"]) for item in among(self.engine, self.layout)}
         with ThreadPoolExecutor(len(containers)) as pool:
-            list(pool.map(self.engine.remove, containers))
+            list(pool.map(lambda item: self._away(item, stranger=item in strangers), containers))
+
+    def _away(self, container: str, *, stranger: bool) -> None:
+        """Stop and remove one; what was made by hand can be brought back."""
+        if stranger:
+            adoption.set_aside(self.layout, self.aim.release, self.engine, container)
+        else:
+            self.engine.remove(container)
 
 
 def up(
@@ -516,17 +561,21 @@ def put_back(
     if layout.current_id() != old:
         point(layout.current, layout.release(old))
     anew.undo(layout, engine, roll.stop)
+    # What somebody ran by hand served beside the release, or in its place.
+    aside = adoption.services(layout, staged) | services_of_strangers(engine, layout)
     restored: list[str] = []
     problems: dict[str, str] = {}
     for level in together(roll, manifest["order"]):
-        done, failed = recovery.restore(roll, [name for name in level if roll.due(name)])
+        stale = [name for name in level if name not in aside and roll.due(name)]
+        done, failed = recovery.restore(roll, stale)
         restored += done
         problems |= failed
     roll.traffic.settle()
     for name, (containers, why) in roll.verify().items():
         problems[name] = health.failure(layout, engine, name, containers, why).what
-    there = {str(item["Labels"].get(SERVICE, "")) for item in of_stack(engine, layout.stack)}
-    roll.remove(sorted(there - set(services)))
+    roll.leave(services, aside)
+    if staged != old:
+        adoption.restore(layout, staged, engine)
     release.discard(layout, staged)
     if problems:
         raise recovery.Incomplete(old, restored, problems)

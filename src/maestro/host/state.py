@@ -24,13 +24,15 @@ from . import (
     recovery,
     resources,
     secrets,
+    strangers,
 )
+from . import engine as engine_api
 from .containers import of_stack
 from .engine import SERVICE, Engine
 from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
 
-HASH_LABEL = "maestro.service-hash"
+HASH_LABEL = engine_api.HASH_LABEL
 # What stands for the stack's own directory in paths, wherever its files lie.
 STACK_DIRECTORY = "."
 
@@ -67,7 +69,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
         info = engine.info()
         everyone = engine.containers()
         there = of_stack(engine, request.stack, everyone)
-        containers = [container_facts(engine, found) for found in there]
+        containers = [container_facts(engine, found, layout) for found in there]
         local = engine.repo_digests()
         canonical, problem = model.result()
         resolved, refused = _resolve(request, canonical, manifest) if canonical else ({}, {})
@@ -182,16 +184,20 @@ def _owns(login: Login | None, host: str) -> bool:
     return login is not None and login.registry == host
 
 
-def container_facts(engine: Engine, summary: Mapping[str, Any]) -> dict[str, Any]:
+def container_facts(
+    engine: Engine, summary: Mapping[str, Any], layout: Layout | None = None
+) -> dict[str, Any]:
     """What a plan is decided on, of one container of a listing."""
     detail = engine.inspect(str(summary["Id"]))
     state = detail["State"]
+    foreign = strangers.facts(layout, summary, detail) if layout else None
     return {
         "id": detail["Id"],
         "name": str(detail["Name"]).lstrip("/"),
         "service": summary["Labels"].get(SERVICE, ""),
         "image": detail["Config"]["Image"],
-        "hash": summary["Labels"].get(HASH_LABEL, ""),
+        "hash": "" if foreign else summary["Labels"].get(HASH_LABEL, ""),
+        **({"foreign": foreign} if foreign else {}),
         "status": state["Status"],
         "health": state.get("Health", {}).get("Status", "none"),
         "started": state["StartedAt"],

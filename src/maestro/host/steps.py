@@ -263,7 +263,7 @@ def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import journal, recovery, release, roll, settle
+    from . import adoption, journal, recovery, release, roll, settle
     from .engine import Engine
 
     taken = lease.beat(layout, params["lease"])
@@ -274,6 +274,7 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
     journal.note(layout, {**asdict(mine), "release": params["release"]}, journal.DONE)
     aim = roll.Aim(params["release"], params["manifest"]["services"])
     removed = roll.Roll(layout, aim, params["timeout"]).remove(params["remove"])
+    adoption.forget(layout, Engine())
     return {"changed": True, "removed": removed}
 
 

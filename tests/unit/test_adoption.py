@@ -1,0 +1,183 @@
+"""Containers of a stack's project that no release made: what a plan does, and the way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stack_models as models
+
+from maestro import adoption, plan
+from maestro.host import adoption as kept
+from maestro.host import strangers
+from maestro.host.layout import Layout
+
+LAYOUT = Layout(Path("/opt/maestro"), "shop")
+OURS = {
+    "maestro.service-hash": "h1",
+    strangers.CONFIG_FILES: "/opt/maestro/shop/releases/1/compose.yaml",
+}
+
+
+@pytest.mark.parametrize(
+    ("labels", "ours"),
+    [
+        (OURS, True),
+        ({**OURS, strangers.CONFIG_FILES: "/srv/shop/compose.yaml"}, False),
+        ({**OURS, strangers.CONFIG_FILES: "/opt/maestro/shop2/releases/1/compose.yaml"}, False),
+        (
+            {
+                **OURS,
+                strangers.CONFIG_FILES: f"{OURS[strangers.CONFIG_FILES]},/srv/override.yaml",
+            },
+            False,
+        ),
+        ({strangers.CONFIG_FILES: OURS[strangers.CONFIG_FILES]}, False),
+        ({}, False),
+    ],
+)
+def test_which_containers_are_ours(labels: dict[str, str], ours: bool) -> None:
+    assert strangers.made_here(LAYOUT, labels) == ours
+
+
+def stranger(service: str, number: int = 0, **facts: Any) -> dict[str, Any]:
+    foreign = {"made_from": "/srv/shop", "volumes": {}, "borrows": [], "ports": [], **facts}
+    return models.container(service, "", number, foreign=foreign)
+
+
+def decided(*containers: dict[str, Any], released: bool = False, **asked: bool) -> dict[str, Any]:
+    """Steps, warnings and refusals of a plan for the sample stack."""
+    model = models.shop()
+    rendered = models.rendered(model)
+    state = models.running(model) if released else models.bare()
+    state["containers"] = [*(state["containers"] if released else []), *containers]
+    said = adoption.Asked(**asked)
+    wish = {
+        "stack": "shop",
+        "version": "v1",
+        "model": model,
+        "extension": {},
+        "routes": [],
+        "remove_unnamed": said.remove_unnamed,
+    }
+    found = plan.decide("h1", "staging", rendered, state, images=models.images(model), wish=wish)
+    refused = adoption.problems("h1", "shop", rendered.compose, rendered.services, state, said)
+    return {
+        "steps": {step.service: step for step in found.steps},
+        "told": adoption.warnings(rendered.services, state, said),
+        "refused": [str(problem) for problem in refused],
+    }
+
+
+def test_nothing_is_taken_over_unasked() -> None:
+    found = decided(stranger("web"), stranger("cron"))
+    (refused,) = found["refused"]
+    assert "shop-web-1 (from /srv/shop), shop-cron-1 (from /srv/shop)" in refused
+    assert "-e adopt=true takes over shop-web-1; shop-cron-1 stays as it is" in refused
+    # Even where the stack names none of them, as long as no release serves.
+    assert decided(stranger("cron"))["refused"]
+    assert decided(stranger("cron"), remove_unnamed=True)["refused"]
+    assert decided(stranger("web"), released=True)["refused"]
+
+
+def test_what_the_stack_names_is_taken_over_and_the_rest_stays() -> None:
+    found = decided(stranger("web"), stranger("web", 1), stranger("cron"), adopt=True)
+    assert found["refused"] == []
+    assert found["steps"]["web"].action == plan.REPLACE
+    assert found["steps"]["web"].reasons == (
+        "takes over shop-web-1, made from /srv/shop",
+        "takes over shop-web-2, made from /srv/shop",
+    )
+    assert found["steps"]["db"].action == plan.CREATE
+    assert "cron" not in found["steps"]
+    assert "shop-cron-1 (service cron) was made by no release" in found["told"][0]
+    later = decided(stranger("cron"), released=True)
+    assert later["refused"] == []
+    assert {step.action for step in later["steps"].values()} == {plan.KEEP}
+    assert len(later["told"]) == 1
+
+
+def test_what_the_stack_does_not_name_is_removed_when_asked_for() -> None:
+    for found in (
+        decided(stranger("cron"), adopt=True, remove_unnamed=True),
+        decided(stranger("cron"), released=True, remove_unnamed=True),
+    ):
+        assert found["refused"] == found["told"] == []
+        assert found["steps"]["cron"].action == plan.REMOVE
+        assert "takes over shop-cron-1" in found["steps"]["cron"].reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("containers", "what"),
+    [
+        ([stranger("cron", ports=["8000/tcp"])], "port 8000/tcp of service web is taken by"),
+        ([stranger("cron", ports=["8001/tcp"])], ""),
+        ([stranger("web"), stranger("cron", borrows=["web-0"])], "uses a namespace of shop-web-1"),
+        ([stranger("web", borrows=["web-0"])], ""),
+        ([stranger("db", volumes={"/data": "other"})], "would have shop_data there"),
+        ([stranger("db", volumes={"/data": ""})], "has a volume without a name at /data"),
+        ([stranger("db", volumes={"/more": ""})], "would have an empty volume there"),
+        ([stranger("db", volumes={"/more": "other"})], "would have an empty volume there"),
+        ([stranger("db", volumes={"/data": "/srv/data"})], "has /srv/data at /data"),
+        ([stranger("db", volumes={"/data": "shop_data", "/etc/x": "/srv/x"})], ""),
+        ([stranger("cron", volumes={"/data": ""})], ""),
+    ],
+)
+def test_what_cannot_be_taken_over(containers: list[dict[str, Any]], what: str) -> None:
+    found = decided(*containers, adopt=True)["refused"]
+    assert len(found) == bool(what)
+    assert not what or what in found[0]
+    if " at /" in what or "would have" in what:
+        assert decided(*containers, adopt=True, accept_volume_change=True)["refused"] == []
+
+
+DETAIL: dict[str, Any] = {
+    "Id": "a" * 64,
+    "Name": "/shop-web-1",
+    "Image": "sha256:1",
+    "Config": {"Image": "web:1", "Env": ["A=1"], "Hostname": "aaaaaaaaaaaa", "MacAddress": "x"},
+    "HostConfig": {
+        "NetworkMode": "shop_default",
+        "Binds": ["shop_data:/data:rw"],
+        "Mounts": None,
+        "VolumesFrom": ["b:ro"],
+    },
+    "Mounts": [
+        {"Type": "volume", "Name": "shop_data", "Destination": "/data"},
+        {"Type": "volume", "Name": "c" * 64, "Destination": "/cache"},
+    ],
+    "NetworkSettings": {
+        "Networks": {
+            "shop_default": {
+                "Aliases": ["web", "a" * 12],
+                "IPAMConfig": {"IPv4Address": "10.1.0.9"},
+                "IPAddress": "10.1.0.9",
+            }
+        }
+    },
+}
+
+
+def test_what_a_container_is_made_again_from() -> None:
+    body = kept.definition(DETAIL, "web:1", {"b": "new"})
+    assert body["Env"] == ["A=1"]
+    assert body["Image"] == "web:1"
+    assert "MacAddress" not in body
+    assert body["HostConfig"]["Binds"] == ["shop_data:/data:rw"]
+    assert body["HostConfig"]["VolumesFrom"] == ["new:ro"]
+    # A volume without a name has one here, or an empty one would come.
+    assert body["HostConfig"]["Mounts"] == [
+        {"Type": "volume", "Source": "c" * 64, "Target": "/cache"}
+    ]
+    assert body["NetworkingConfig"]["EndpointsConfig"] == {
+        "shop_default": {"IPAMConfig": {"IPv4Address": "10.1.0.9"}, "Aliases": ["web"]}
+    }
+
+
+def test_borrowed_namespaces_follow_their_owner() -> None:
+    host = {**DETAIL["HostConfig"], "NetworkMode": "container:b", "PidMode": "container:c"}
+    body = kept.definition({**DETAIL, "HostConfig": host}, "web:1", {"b": "new"})
+    assert body["HostConfig"]["NetworkMode"] == "container:new"
+    assert body["HostConfig"]["PidMode"] == "container:c"
+    assert not {"Hostname", "NetworkingConfig"} & set(body)
