@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
                 result["kept"] = kept
                 result["changed"] = vault is not None and vault.settle(keep=kept)
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         except AnsibleError as error:
             raise AnsibleActionFail(f"the vault cannot be used: {type(error).__name__}") from None
         return result

@@ -28,14 +28,14 @@ class ActionModule(ActionBase):
         try:
             result["request"] = self._request(args, task_vars)
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return result
 
     def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         controller.guard_play(args, task_vars, check_mode=self._task.check_mode)
-        own.check_version(str(args["version"]))
         shared = {key: str(args[key]) for key in own.SHARED}
-        request = own.settled(shared, args)
+        request = own.settled(shared, args, controller.project())
+        own.check_version(request["version"])
         loaded = stack.load(
             controller.project() / request["directory"],
             request["stack"],

@@ -23,7 +23,7 @@ class ActionModule(SecretAction):
         try:
             request, differs = own.request_of(args["request"], values, controller.project())
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         # Images that only this host deploys are known to no other.
         args.update(request=request, resolve=args["resolve"] or differs)
         answer = super().step(args, task_vars)

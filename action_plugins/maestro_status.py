@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
         try:
             states = controller.reached(found)
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         urls = reached({host: str(hostvars[host].get("maestro_url", "")) for host in states})
         lost = [host for host in found if host not in states]
         shown = (

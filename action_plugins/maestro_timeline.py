@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         try:
             states = controller.reached(found)
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         lost = [host for host in found if host not in states]
         events = {host: state["events"] for host, state in states.items()}
         Display().display(timeline.table(events, lost))

@@ -38,7 +38,7 @@ class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         try:
             result.update(self.step(dict(self._task.args), task_vars))
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return result
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class SecretAction(StepAction):
                 {**request, "secret_names": names}, self._loader, registry=self.with_login
             )
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         args["payload"] = controller.payload(values, names, request)
         return super().step(args, task_vars)
 
@@ -140,7 +140,7 @@ class GuardedAction(StepAction):
                 values = controller.read_secrets(request, self._loader)
                 args["payload"] = controller.payload(values, request["secret_names"], request)
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return super().step(args, task_vars)
 
 
@@ -169,7 +169,7 @@ class DecisionAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
             decision = self.decide(args, states)
             controller.check_approval(str(args["approved_plan"]), decision.digest)
         except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         lost = [host for host in found if host not in states]
         Display().display(plan.describe(decision.plans, decision.digest, lost, decision.notes))
         result.update(decision.answer())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import stack
+from . import stack, written
 from .errors import MaestroError
 
 # What cannot differ between the hosts of one run, and where it is set.
@@ -17,23 +17,24 @@ SHARED = {
 }
 
 
-def texts(variables: Mapping[str, Any] | None, registry: str) -> dict[str, str]:
-    """Values for the variables of a stack's Compose files, as Compose gets them."""
-    found = {str(key): str(value) for key, value in (variables or {}).items()}
-    return {**found, "REGISTRY": registry}
-
-
-def settled(request: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def settled(
+    request: Mapping[str, Any], own: Mapping[str, Any], project: Path | None = None
+) -> dict[str, Any]:
     """The request with a host's own version, variables, registry and source of secrets.
 
     ``own`` has ``stack``, ``environment``, ``directory``, ``version``, ``variables``, ``profiles``,
     ``registry``, ``registry_username`` and ``secrets`` as the host's variables give them.
+    Raises `MaestroError` on a version or a variable that is no text; ``project`` shortens the
+    place it names.
     """
     registry = str(own["registry"])
     return {
         **request,
-        "version": str(own["version"]),
-        "variables": texts(own["variables"], registry),
+        "version": written.text(own["version"], "version"),
+        "variables": {
+            **written.texts(own["variables"], str(request["stack"]), project),
+            "REGISTRY": registry,
+        },
         "profiles_said": sorted(map(str, own["profiles"] or [])),
         "registry": registry,
         "registry_username": str(own["registry_username"]),
@@ -75,7 +76,7 @@ def request_of(
                 where=variable,
                 fix=f"deploy them one after the other, or set {variable} alike",
             )
-    found = settled(request, own)
+    found = settled(request, own, project)
     differs = any(found[key] != request[key] for key in ("version", "variables", "profiles_said"))
     if differs:
         check_version(found["version"])
