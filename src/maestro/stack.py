@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 
-from . import routes
+from . import project, routes
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
 from .errors import MaestroError, raise_all
@@ -121,6 +121,7 @@ def load(
     stack.tree.problems += [
         *variable_checks.steering(name, variables, _dotenv(stack.tree.sources, variables)),
         *_shape(stack),
+        *project.problems(stack.tree, name),
         *_extension(stack),
         *variable_checks.missing(stack.tree),
         *_outside(stack),
