@@ -331,8 +331,9 @@ def host(
     monkeypatch.setattr(edge, "DIRECTORY", home)
     containers: list[dict[str, Any]] = []
 
-    def answer(_: Asked) -> Answer:
-        return Answer(200, json.dumps(containers).encode())
+    def answer(asked: Asked) -> Answer:
+        found = containers if asked.path.startswith("/containers") else []
+        return Answer(200, json.dumps(found).encode())
 
     with real_servers.unix_server(tmp_path / "e.sock", answer) as server:
         monkeypatch.setattr(edge, "Engine", lambda: engine.Engine(server.address))
@@ -377,7 +378,7 @@ def test_requests_go_where_they_are_assigned(host: Host) -> None:
         host.run("a", "b")
         assert edge.current(host.layout) == {}
         edge.assign(host.layout, given, groups)
-        assert edge.current(host.layout) == {"routes": given, "groups": groups}
+        assert edge.current(host.layout) == {"routes": given, "groups": groups, "via": {}}
         assert [host.get(path)[:2] for path in ("/shop", "/shop/x", "/shop/health")] == [
             (200, "a")
         ] * 3

@@ -188,8 +188,9 @@ def engine_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[lis
     """An Engine on a socket of its own that knows these containers."""
     containers: list[dict[str, Any]] = []
 
-    def answer(_: Asked) -> Answer:
-        return Answer(200, json.dumps(containers).encode())
+    def answer(asked: Asked) -> Answer:
+        found = containers if asked.path.startswith("/containers") else []
+        return Answer(200, json.dumps(found).encode())
 
     with real_servers.unix_server(tmp_path / "e.sock", answer) as server:
         monkeypatch.setattr(smoke, "Engine", lambda: engine.Engine(server.address))
@@ -199,7 +200,11 @@ def engine_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[lis
 def container(service: str, address: str, oneoff: str = "False") -> dict[str, Any]:
     labels = {engine.SERVICE: service, engine.ONE_OFF: oneoff}
     networks = {"a": {"IPAddress": ""}, "b": {"IPAddress": address}}
-    return {"Labels": labels, "NetworkSettings": {"Networks": networks}}
+    return {
+        "Id": f"{service}-{address}-{oneoff}",
+        "Labels": labels,
+        "NetworkSettings": {"Networks": networks},
+    }
 
 
 def test_a_service_is_asked_at_its_own_address(

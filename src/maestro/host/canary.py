@@ -6,20 +6,20 @@ import json
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import health, smoke
-from .containers import address_of
 from .engine import Engine
 
 PAUSE = 1.0  # seconds between two rounds of checks
 ANSWER_WITHIN = 5.0  # seconds one check may take
 
 
-def watch(engine: Engine, containers: Sequence[str], rule: Mapping[str, Any], port: int) -> str:
+def watch(engine: Engine, containers: Mapping[str, str], rule: Mapping[str, Any], port: int) -> str:
     """Make the checks of ``x-maestro.routes[].canary`` for its duration, round after round.
 
+    ``containers`` maps ids to the addresses at which the edge reaches them.
     Returns the first thing that is wrong, or an empty string. A container that turns
     unhealthy or ends is wrong in any case.
     """
@@ -27,16 +27,14 @@ def watch(engine: Engine, containers: Sequence[str], rule: Mapping[str, Any], po
     while True:
         left = deadline - time.monotonic()
         bad = health.watch(engine, containers, max(min(PAUSE, left), 0))
-        problems = [*bad.values(), *_checks(engine, containers, rule, port)]
+        problems = [*bad.values(), *_checks(containers.values(), rule, port)]
         if problems:
             return problems[0]
         if time.monotonic() >= deadline:
             return ""
 
 
-def _checks(
-    engine: Engine, containers: Sequence[str], rule: Mapping[str, Any], port: int
-) -> list[str]:
+def _checks(addresses: Iterable[str], rule: Mapping[str, Any], port: int) -> list[str]:
     problems = []
     for check in rule.get("checks") or []:
         try:
@@ -44,9 +42,9 @@ def _checks(
                 _prometheus(check["prometheus"])
                 continue
             spec = check["http"]
-            for container in containers:
-                address = address_of(engine.inspect(container))
-                smoke.answers(f"http://{address}:{port}{spec['path']}", spec, ANSWER_WITHIN)
+            for address in addresses:
+                shown = f"[{address}]" if ":" in address else address
+                smoke.answers(f"http://{shown}:{port}{spec['path']}", spec, ANSWER_WITHIN)
         except smoke.Failed as error:
             problems.append(str(error))
     return problems

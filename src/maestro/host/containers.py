@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from ..errors import MaestroError
 from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 
 
@@ -36,19 +35,3 @@ def ids(engine: Engine, stack: str) -> dict[str, set[str]]:
     for item in of_stack(engine, stack):
         found.setdefault(str(item["Labels"].get(SERVICE, "")), set()).add(str(item["Id"]))
     return found
-
-
-def address_of(detail: Mapping[str, Any]) -> str:
-    """The address of a running container on the host's bridge; `MaestroError` without one.
-
-    ``detail`` is what the Engine's inspection answers.
-    """
-    networks = detail["NetworkSettings"]["Networks"]
-    for name in sorted(networks):
-        if networks[name].get("IPAddress"):
-            return str(networks[name]["IPAddress"])
-    raise MaestroError(
-        "the container has no address",
-        where=str(detail.get("Name", "")).lstrip("/"),
-        fix="a service with a route or a check needs a network of its own",
-    )

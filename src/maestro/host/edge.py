@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import claims
-from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from . import address, claims
+from .engine import ONE_OFF, SERVICE, Engine
 from .layout import Layout, write_atomically
 
 DIRECTORY = Path("/etc/maestro/edge")
@@ -50,15 +50,17 @@ def assign(
     layout: Layout,
     routes: Sequence[Mapping[str, Any]],
     groups: Mapping[str, Sequence[Mapping[str, Any]]],
+    via: Mapping[str, str] | None = None,
 ) -> None:
     """Give the requests of the routes to these containers; return when Traefik does so.
 
     ``routes`` are those of the release's manifest; ``groups`` is
-    ``{service: [{"weight": int, "containers": [container id, ...]}, ...]}``.
+    ``{service: [{"weight": int, "containers": [container id, ...]}, ...]}``; ``via`` the network
+    on which each container was proved to answer.
     Raises `MaestroError` when there is no edge, or it does not follow within ten seconds.
     """
     host = settings()
-    traffic = {"routes": list(routes), "groups": dict(groups)}
+    traffic = {"routes": list(routes), "groups": dict(groups), "via": dict(via or {})}
     with locked():
         _write(_traffic_file(layout), traffic)
         _publish(layout, host, Engine())
@@ -66,7 +68,7 @@ def assign(
 
 
 def current(layout: Layout) -> dict[str, Any]:
-    """What was last assigned, as ``{"routes": [...], "groups": {...}}``; or ``{}``."""
+    """What was last assigned: ``routes``, ``groups`` and ``via``, see `assign`; or ``{}``."""
     return _read(_traffic_file(layout))
 
 
@@ -88,7 +90,7 @@ def drain(layout: Layout, targets: Iterable[tuple[str, int]], limit: float) -> b
 
     ``targets`` are container ids with the port the edge asks. Returns whether all is quiet.
     """
-    known = _addresses(Engine().containers(f"{PROJECT}={layout.stack}"))
+    known = _addresses(address.book(Engine(), layout.stack, current(layout)))
     wanted = {
         (known[container]["address"], int(port))
         for container, port in targets
@@ -409,7 +411,7 @@ def locked() -> Iterator[None]:
 def _publish(layout: Layout, settings: Mapping[str, Any], engine: Engine) -> None:
     """Write the stack's route file from its traffic.json, where it says something new."""
     traffic = current(layout)
-    containers = _addresses(engine.containers(f"{PROJECT}={layout.stack}"))
+    containers = _addresses(address.book(engine, layout.stack, traffic))
     document = dynamic(
         layout.stack, traffic, containers, settings, maintenance=under_maintenance(layout)
     )
@@ -419,31 +421,20 @@ def _publish(layout: Layout, settings: Mapping[str, Any], engine: Engine) -> Non
         _write(file, document)
 
 
-def _addresses(summaries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _addresses(book: address.Book) -> dict[str, dict[str, Any]]:
     """What the edge needs to know of each container of a stack."""
     return {
-        str(item["Id"]): {
+        container: {
             "service": item["Labels"].get(SERVICE, ""),
             "running": item["State"] == "running",
             "healthy": not any(
                 word in item.get("Status", "") for word in ("(unhealthy)", "(health: starting)")
             ),
-            "address": _address(item),
+            "address": book.of(container),
         }
-        for item in summaries
+        for container, item in book.containers.items()
         if item["Labels"].get(ONE_OFF, "False") != "True"
     }
-
-
-def _address(summary: Mapping[str, Any]) -> str:
-    """The address a container has on the first of its networks; the host's own on the host's."""
-    for name, network in sorted(summary["NetworkSettings"]["Networks"].items()):
-        if name == "host":
-            return "127.0.0.1"
-        found = network.get("IPAddress") or network.get("GlobalIPv6Address")
-        if found:
-            return str(found)
-    return ""
 
 
 # What Traefik does

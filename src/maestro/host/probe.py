@@ -8,13 +8,11 @@ from __future__ import annotations
 import http.client
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..errors import MaestroError
 from . import edge, life
-from .containers import address_of
 from .engine import Engine
 from .layout import Layout
 
@@ -23,13 +21,19 @@ ANSWER_WITHIN = 5.0  # seconds one answer may take
 AT_THE_EDGE = 15.0  # seconds until the edge must have an answer of a service that answers
 
 Route = Mapping[str, Any]
+Reached = Callable[[str], Sequence[str]]
 
 
 def containers(
-    engine: Engine, owner: Mapping[str, str], routes: Iterable[Route], timeout: float
+    engine: Engine,
+    owner: Mapping[str, str],
+    routes: Iterable[Route],
+    timeout: float,
+    reached: Reached,
 ) -> dict[str, str]:
     """Ask each new container (id to service) by its routes until it answers.
 
+    ``reached`` tells the addresses at which this host reaches a container: any of them may answer.
     Returns what is wrong, by container id. One with a health check is not asked.
     """
     asked = [
@@ -42,7 +46,9 @@ def containers(
     if not asked:
         return {}
     with ThreadPoolExecutor(len(asked)) as pool:
-        answers = list(pool.map(lambda item: _container(engine, item[0], item[1], timeout), asked))
+        answers = list(
+            pool.map(lambda item: _container(engine, item[0], item[1], timeout, reached), asked)
+        )
     return {container: why for (container, _), why in zip(asked, answers, strict=True) if why}
 
 
@@ -57,21 +63,22 @@ def at_the_edge(layout: Layout, routes: Iterable[Route]) -> dict[str, str]:
     return {str(route["service"]): why for route, why in zip(wanted, answers, strict=True) if why}
 
 
-def _container(engine: Engine, container: str, route: Route, timeout: float) -> str:
+def _container(
+    engine: Engine, container: str, route: Route, timeout: float, reached: Reached
+) -> str:
     deadline = time.monotonic() + timeout
     while True:
         detail = engine.inspect(container)
         if detail["State"]["Status"] in ("exited", "dead"):
             return f"exited with code {detail['State']['ExitCode']}"
-        try:
+        seen = "has no address that this host reaches"
+        for address in reached(container):
             seen = _status(
-                http.client.HTTPConnection(
-                    address_of(detail), int(route["port"]), timeout=ANSWER_WITHIN
-                ),
+                http.client.HTTPConnection(address, int(route["port"]), timeout=ANSWER_WITHIN),
                 route,
             )
-        except MaestroError as problem:  # it has no address while it starts
-            seen = problem.what
+            if not seen:
+                break
         if not seen:
             return ""
         if time.monotonic() > deadline:

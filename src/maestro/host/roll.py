@@ -86,7 +86,7 @@ class Roll:
 
     ``apart`` starts each service by a call of its own: where a release with the same networks
     serves, and what a service needs is there already. ``settle`` is how many seconds a container
-    without a health check must run without a restart.
+    without a health check must run without a restart. ``strict`` as for `Traffic`.
     """
 
     layout: Layout
@@ -98,14 +98,15 @@ class Roll:
     engine: Engine = field(default_factory=Engine)
     apart: bool = False
     settle: float = settle.WATCH
+    strict: bool = True
 
     def __post_init__(self) -> None:
         self.borrowed = Borrowed(self.engine, self.layout.stack, self.aim.services)
         self.exchanged: set[str] = set()
-        self.traffic = Traffic(self.layout, self.engine, self.aim.routes)
         self._settling = settle.Settling(self.engine)
         self._before: dict[str, set[str]] | None = None  # container ids by service, at first
         self._owner: dict[str, str] = {}  # their containers
+        self.traffic = Traffic(self.layout, self.engine, self.aim.routes, strict=self.strict)
 
     def level(self, services: Iterable[str]) -> None:
         """Exchange services that do not need each other; `MaestroError` names one that fails."""
@@ -271,7 +272,13 @@ class Roll:
         if early:
             bad |= self._settling.finish(good)
         good = {container: name for container, name in good.items() if container not in bad}
-        return {**bad, **probe.containers(self.engine, good, self._asked(), self.timeout)}
+        return {**bad, **self._answer(good)}
+
+    def _answer(self, owner: Mapping[str, str]) -> dict[str, str]:
+        """Containers with a route and without a check that do not answer; what is wrong."""
+        return probe.containers(
+            self.engine, owner, self._asked(), self.timeout, self.traffic.reached
+        )
 
     def _wanted(self, item: Mapping[str, Any]) -> bool:
         """Whether a container is what the aim wants it to be."""
@@ -301,7 +308,7 @@ class Roll:
         self._compose(whole)
         owner = health.wait_services(self.layout, self.engine, whole, self.timeout, self._expect)
         self._settle(owner)
-        bad = probe.containers(self.engine, owner, self._asked(), self.timeout)
+        bad = self._answer(owner)
         health.raise_first(self.layout, self.engine, owner, bad)
         found = ids(self.engine, self.layout.stack)
         self.traffic.to({name: everything(sorted(found[name])) for name in whole})
@@ -383,7 +390,8 @@ class Roll:
                 continue
             rule = route["canary"]
             self.traffic.to({name: split([*way.live, *way.old], fresh, int(rule["weight"]))})
-            why = canary.watch(self.engine, fresh, rule, int(route["port"]))
+            reached = self.traffic.addresses(fresh)
+            why = canary.watch(self.engine, reached, rule, int(route["port"]))
             if why:
                 raise health.failure(self.layout, self.engine, name, fresh, f"canary: {why}")
 
@@ -556,7 +564,16 @@ def put_back(
     manifest = layout.manifest(old)
     services: Mapping[str, Any] = manifest["services"]
     aim = Aim(old, services, manifest.get("routes") or [], ROLLBACK)
-    roll = Roll(layout, aim, timeout, check=check, engine=engine, apart=True, settle=settling)
+    roll = Roll(
+        layout,
+        aim,
+        timeout,
+        check=check,
+        engine=engine,
+        apart=True,
+        settle=settling,
+        strict=False,
+    )
     check()
     if layout.current_id() != old:
         point(layout.current, layout.release(old))

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, edge, mask
-from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from . import address, compose, edge, mask
+from .engine import ONE_OFF, SERVICE, Engine
 from .layout import Layout
 
 PAUSE = 1.0  # seconds between two attempts
@@ -76,11 +76,11 @@ def _once(layout: Layout, release: str, item: Mapping[str, Any]) -> None:
     if "http" in item:
         _http(layout, item["http"], timeout)
     elif "tcp" in item:
-        address = _address(layout, item["tcp"])
+        place = _address(layout, item["tcp"])
         try:
-            socket.create_connection(address, timeout).close()
+            socket.create_connection(place, timeout).close()
         except OSError as error:
-            raise Failed(f"tcp {address[0]}:{address[1]}: {error}") from error
+            raise Failed(f"tcp {place[0]}:{place[1]}: {error}") from error
     else:
         _command(layout, release, item["command"], timeout)
 
@@ -90,7 +90,8 @@ def _http(layout: Layout, spec: Mapping[str, Any], timeout: float) -> None:
         _through_edge(spec, timeout)
         return
     host, port = _address(layout, spec)
-    url = f"{spec.get('scheme', 'http')}://{host}:{port}{spec.get('path', '/')}"
+    shown = f"[{host}]" if ":" in host else host
+    url = f"{spec.get('scheme', 'http')}://{shown}:{port}{spec.get('path', '/')}"
     answers(url, spec, timeout)
 
 
@@ -181,15 +182,22 @@ def _address(layout: Layout, spec: Mapping[str, Any]) -> tuple[str, int]:
     port = int(spec["port"])
     if "service" not in spec:
         return "127.0.0.1", port
-    engine = Engine()
-    for item in engine.containers(f"{PROJECT}={layout.stack}"):
-        labels = item["Labels"]
-        if labels.get(SERVICE) != spec["service"] or labels.get(ONE_OFF, "False") == "True":
-            continue
-        for network in item["NetworkSettings"]["Networks"].values():
-            if network.get("IPAddress"):
-                return str(network["IPAddress"]), port
-    raise Failed(f"service {spec['service']} has no running container with an address")
+    found = address.book(Engine(), layout.stack, edge.current(layout))
+    there = [
+        container
+        for container, item in found.containers.items()
+        if item["Labels"].get(SERVICE) == spec["service"]
+        and item["Labels"].get(ONE_OFF, "False") != "True"
+    ]
+    for container in there:
+        if known := found.of(container):
+            return known, port
+    if not there:
+        raise Failed(f"service {spec['service']} has no running container with an address")
+    raise Failed(
+        f"service {spec['service']} has no address that this host reaches: a check needs a "
+        "bridge network"
+    )
 
 
 def _command(layout: Layout, release: str, spec: Mapping[str, Any], timeout: float) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import edge
+from . import address, edge, health
 from .containers import of_service
 from .engine import Engine
 from .layout import Layout
 
+PATIENCE = 10.0  # seconds a container that is ready may take until it listens
 Group = dict[str, Any]  # {"weight": int, "containers": [ids]}
 
 
@@ -21,13 +22,22 @@ class Traffic:
     one; `settle` ends with the new release's routes alone.
     """
 
-    def __init__(self, layout: Layout, engine: Engine, routes: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        engine: Engine,
+        routes: Sequence[Mapping[str, Any]],
+        *,
+        strict: bool = True,
+    ) -> None:
         self._layout = layout
+        self._strict = strict
         self._engine = engine
         self._after = list(routes)
         found = edge.current(layout)
         self._before: list[Mapping[str, Any]] = list(found.get("routes") or [])
         self._groups: dict[str, list[Group]] = dict(found.get("groups") or {})
+        self._via: dict[str, str] = dict(found.get("via") or {})
         self._moved: set[str] = set()
 
     def routed(self, service: str) -> bool:
@@ -93,7 +103,50 @@ class Traffic:
         served = {str(route["service"]) for route in wanted}
         groups = {name: found for name, found in self._groups.items() if name in served}
         if wanted:
-            edge.assign(self._layout, wanted, groups)
+            self._prove(wanted, groups)
+            edge.assign(self._layout, wanted, groups, self._via)
+
+    def addresses(self, containers: Iterable[str]) -> dict[str, str]:
+        """Where the edge reaches these containers."""
+        book = self._book(self._after)
+        return {container: book.of(container) for container in containers}
+
+    def reached(self, container: str) -> list[str]:
+        """All addresses at which this host may reach a container, the chosen one first."""
+        return [place.address for place in self._book(self._after).places(container)]
+
+    def _book(self, routes: Iterable[Mapping[str, Any]]) -> address.Book:
+        return address.book(
+            self._engine, self._layout.stack, {"routes": list(routes), "via": self._via}
+        )
+
+    def _prove(
+        self, routes: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[Group]]
+    ) -> None:
+        """Find out on which network each new container takes connections, or raise."""
+        fresh = {
+            container: service
+            for service, parts in groups.items()
+            for part in parts
+            for container in part["containers"]
+            if container not in self._via
+        }
+        if not fresh:
+            return
+        book = self._book(routes)
+        for container, service in fresh.items():
+            if container not in book.containers:
+                continue
+            ports = sorted({int(item["port"]) for item in routes if item["service"] == service})
+            patience = PATIENCE if self._strict else 0
+            network, problem = address.prove(book, container, ports, patience)
+            if network:
+                self._via[container] = network
+            elif self._strict:
+                raise health.failure(
+                    self._layout, self._engine, service, [container], f"its route: {problem}"
+                )
+        self._via = {key: name for key, name in self._via.items() if key in book.containers}
 
 
 def everything(containers: Iterable[str]) -> list[Group]:
