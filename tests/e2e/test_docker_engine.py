@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from e2e import lab
@@ -122,3 +123,63 @@ def test_docker_s_own_repository_is_refused_where_it_cannot_be_reached() -> None
         "cannot fetch http://127.0.0.1:9/linux/debian/gpg", "docker_engine_repository_url"
     )
     assert lab.ssh(HOST, "ls /etc/apt/sources.list.d") == before
+
+
+# An Engine that was here before us. Cheap as it is dear: one Ansible run for each kind.
+
+DROP_IN = "/etc/systemd/system/docker.service.d/own.conf"
+
+
+@pytest.fixture
+def keeps() -> Iterator[None]:
+    """A container that nothing would start again after a restart of the Engine."""
+    lab.ssh(
+        HOST,
+        "docker run -d --name keeps --restart no "
+        "$(docker inspect -f '{{.Config.Image}}' maestro-edge) --entrypoints.own.address=:9000",
+    )
+    yield
+    lab.ssh(HOST, "docker rm -f keeps", check=False)
+
+
+def runs() -> list[str]:
+    return lab.ssh(HOST, "docker ps --format '{{.Names}}'").split()
+
+
+def test_what_stands_in_the_way_of_a_change_is_named_before_it() -> None:
+    unit = "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --log-driver=journald\n"
+    lab.ssh(HOST, f"mkdir -p {DROP_IN.rpartition('/')[0]}; printf '{unit}' > {DROP_IN}")
+    wanted = {"docker_engine_daemon_options": {"data-root": "/srv/docker"}}
+    before = state()
+    try:
+        provision("-e", json.dumps(wanted)).failed(
+            f"{DROP_IN}: log-driver is given to the Engine here and in /etc/docker/daemon.json",
+            "data-root is /var/lib/docker and would become /srv/docker",
+        )
+        assert state() == before
+    finally:
+        lab.ssh(HOST, f"rm -r {DROP_IN.rpartition('/')[0]}; systemctl daemon-reload")
+
+
+@pytest.mark.usefixtures("keeps")
+def test_an_engine_that_does_not_come_up_goes_back_with_all_that_ran() -> None:
+    before, ran = lab.ssh(HOST, "cat /etc/docker/daemon.json"), runs()
+    wanted = {"docker_engine_daemon_options": {"seccomp-profile": "/no/such/file.json"}}
+    provision("-e", json.dumps(wanted)).failed(
+        "the Engine does not start", "The old file is back, and the Engine runs with it"
+    )
+    assert lab.ssh(HOST, "cat /etc/docker/daemon.json") == before
+    assert runs() == ran
+
+
+@pytest.mark.usefixtures("keeps")
+def test_what_ran_before_a_restart_of_the_engine_runs_after_it() -> None:
+    ran = sorted(runs())
+    try:
+        provision("-e", "docker_engine_live_restore=false").ok()
+        assert "false" in lab.ssh(HOST, "docker info -f '{{.LiveRestoreEnabled}}'")
+        assert sorted(runs()) == ran
+    finally:
+        # The Engine stops its containers now.
+        provision().ok()
+    assert sorted(runs()) == ran

@@ -1,0 +1,411 @@
+"""The Engine's service: what a new daemon.json would meet, the change, and the way back.
+
+The Engine does not start where a flag of its service and daemon.json name the same key, and it
+stops containers that it does not keep over a restart. So the service's own command line is asked
+first (`dockerd --validate`), and what ran before a restart runs after it.
+Keys and flags: https://docs.docker.com/reference/cli/dockerd/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import MaestroError, raise_all
+from . import daemon_unit
+from .daemon_unit import Unit
+from .engine import Engine
+from .layout import write_atomically
+
+FILE = Path("/etc/docker/daemon.json")
+SERVICE = "docker.service"
+DATA = "/var/lib/docker"
+SETTLE = 5.0  # seconds the Engine's own restart policies get before a container is started here
+_SWARM_TASK = "com.docker.swarm.task"
+_BOTH = re.compile(r"([\w-]+): \(from flag: ")
+_SAYS_WHY = re.compile(r"failed to start daemon|unable to configure|level=(?:error|fatal)")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A container that ran before the Engine was restarted."""
+
+    id: str
+    name: str
+    paused: bool = False
+
+
+@dataclass
+class Wish:
+    """The file as it shall be; `accept_data` says that other data is meant."""
+
+    text: str
+    timeout: float = 60
+    accept_data: bool = False
+    file: Path = FILE
+
+
+@dataclass
+class Done:
+    """What a change did: the text before, and containers that had to be started again."""
+
+    changed: bool
+    before: str = ""
+    started: list[str] = field(default_factory=list)
+
+
+# What cannot work
+
+
+def problems(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
+    """Why this host cannot take the file; empty when it can. Nothing is changed."""
+    return [
+        *_other_file(wish, unit),
+        *_not_valid(wish, unit),
+        *_swarm(wish, unit, _info(engine)),
+        *_other_data(wish, unit, engine),
+        *_lost_by_a_restart(wish, unit, engine),
+    ]
+
+
+def _other_file(wish: Wish, unit: Unit) -> list[MaestroError]:
+    found = unit.flags.get("config-file", str(wish.file))
+    if found == str(wish.file):
+        return []
+    return [
+        MaestroError(
+            f"the Engine is started with --config-file={found} and does not read {wish.file}",
+            where=unit.origin("config-file"),
+            fix="remove the flag there, or leave the configuration to it: "
+            "docker_engine_configure: false",
+        )
+    ]
+
+
+def _not_valid(wish: Wish, unit: Unit) -> list[MaestroError]:
+    """What the Engine itself says of the file, beside the flags of its service."""
+    program = unit.program or shutil.which("dockerd")
+    if not program:
+        return []
+    flags = unit.without("config-file")
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        file.write(wish.text)
+        file.flush()
+        command = [program, "--validate", "--config-file", file.name, *flags]
+        done = _run(command, timeout=30)
+    if done.returncode == 0:
+        return []
+    said = done.stderr.strip() or done.stdout.strip()
+    twice = _BOTH.findall(said)
+    if not twice:
+        return [
+            MaestroError(
+                f"the Engine would not start with it: {_without_values(said)}",
+                where=str(wish.file),
+                fix="correct docker_engine_daemon_options, or the flags of the service "
+                f"({', '.join(unit.files)})",
+            )
+        ]
+    return [_twice(key, wish, unit) for key in twice]
+
+
+def _twice(key: str, wish: Wish, unit: Unit) -> MaestroError:
+    keys = [key, "log-opts"] if key == "log-driver" else [key]
+    nulls = ", ".join(f"{name}: null" for name in keys)
+    return MaestroError(
+        f"{key} is given to the Engine here and in {wish.file}: it would not start",
+        where=unit.origin(key),
+        fix=f"remove the flag there, or leave it to the flag: "
+        f"docker_engine_daemon_options: {{{nulls}}}",
+    )
+
+
+def _swarm(wish: Wish, unit: Unit, info: Mapping[str, Any]) -> list[MaestroError]:
+    state = str((info.get("Swarm") or {}).get("LocalNodeState") or "")
+    joined = state not in ("", "inactive")
+    if not info:
+        joined = (Path(unit.setting(wish.file, "data-root", DATA)) / "swarm/worker").exists()
+    if not joined or not unit.true(wish.text, "live-restore"):
+        return []
+    return [
+        MaestroError(
+            "this host is in a Swarm, and an Engine with live-restore does not start there",
+            where=str(wish.file),
+            fix="set docker_engine_live_restore: false for this host, "
+            "or let it leave the Swarm (docker swarm leave)",
+        )
+    ]
+
+
+def _other_data(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
+    """Keys with which the Engine would look for its containers and images elsewhere."""
+    if wish.accept_data:
+        return []
+    moved = _moved(wish, unit, _info(engine))
+    if not moved or not _holds_anything(engine, unit, wish.file):
+        return []
+    return [
+        MaestroError(
+            f"{key} is {before} and would become {after}: the Engine would find none of its "
+            "containers, images and volumes",
+            where=str(wish.file),
+            fix=f"keep it (docker_engine_daemon_options: {{{key}: {before}}}), or move the data "
+            "first and set docker_engine_accept_other_data: true",
+        )
+        for key, before, after in moved
+    ]
+
+
+def _moved(wish: Wish, unit: Unit, info: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    text = _text(wish.file)
+    moved = []
+    root = [unit.of(source, "data-root") or DATA for source in (text, wish.text)]
+    if os.path.realpath(root[0]) != os.path.realpath(root[1]):
+        moved.append(("data-root", root[0], root[1]))
+    # Without a driver in the file the Engine goes on with the one its data was written by.
+    drivers = [unit.of(source, "storage-driver") for source in (text, wish.text)]
+    before = str(info.get("Driver") or drivers[0])
+    if drivers[1] and before and drivers[1] != before:
+        moved.append(("storage-driver", before, drivers[1]))
+    users = [unit.of(source, "userns-remap") or "none" for source in (text, wish.text)]
+    if users[0] != users[1]:
+        moved.append(("userns-remap", users[0], users[1]))
+    stores = [unit.feature(source, "containerd-snapshotter") for source in (text, wish.text)]
+    if stores[0] != stores[1]:
+        moved.append(("features.containerd-snapshotter", stores[0], stores[1]))
+    return moved
+
+
+def _holds_anything(engine: Engine, unit: Unit, file: Path) -> bool:
+    info = _info(engine)
+    if info:
+        return bool(info.get("Containers") or info.get("Images") or engine.volumes())
+    data = Path(unit.setting(file, "data-root", DATA))
+    return any(data.glob("containers/*")) or any(data.glob("volumes/*/_data"))
+
+
+def _lost_by_a_restart(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
+    """Containers that the Engine removes when it stops them: nothing can start them again."""
+    if unit.true(wish.text, "live-restore") or not _info(engine):
+        return []
+    lost = [
+        item.name
+        for item in running(engine)
+        if engine.inspect(item.id)["HostConfig"].get("AutoRemove")
+    ]
+    if not lost:
+        return []
+    return [
+        MaestroError(
+            "without live-restore a restart of the Engine stops its containers, and these were "
+            f"started with --rm, so they would be gone: {', '.join(lost)}",
+            where=str(wish.file),
+            fix="stop them first, or set docker_engine_live_restore: true",
+        )
+    ]
+
+
+# The change
+
+
+def apply(wish: Wish, unit: Unit, engine: Engine) -> Done:
+    """Have the Engine run with the file, and with it all that ran before.
+
+    Where the Engine or a container does not come up, the old file is put back, both run again
+    as before, and `MaestroError` says why. An Engine that runs with this very file is left alone.
+    """
+    before = _text(wish.file)
+    same = before == wish.text
+    if same and _info(engine):
+        changed = wish.file.stat().st_mode & 0o777 != 0o644
+        wish.file.chmod(0o644)
+        return Done(changed=changed, before=before)
+    raise_all(problems(wish, unit, engine))
+    ran = running_or_none(engine)
+    kept = unit.true(before, "live-restore") and unit.true(wish.text, "live-restore")
+    there = wish.file.exists()
+    if not same:
+        write_atomically(wish.file, wish.text, 0o644)
+    try:
+        restart(engine, wish.timeout)
+        started = keep_running(engine, ran, kept=kept)
+    except MaestroError as problem:
+        if same:
+            raise
+        _back(wish, before if there else None)
+        raise _gone_back(wish, engine, problem, ran) from problem
+    return Done(changed=True, before=before, started=started)
+
+
+def _back(wish: Wish, text: str | None) -> None:
+    if text is None:
+        wish.file.unlink(missing_ok=True)
+    else:
+        write_atomically(wish.file, text, 0o644)
+
+
+def _gone_back(
+    wish: Wish, engine: Engine, problem: MaestroError, ran: Sequence[Running]
+) -> MaestroError:
+    """The error to raise after the old file was put back, when that was tried."""
+    try:
+        restart(engine, wish.timeout)
+        keep_running(engine, ran, kept=False)
+    except MaestroError as second:
+        return MaestroError(
+            f"{problem.what}\nThe old file is back, and there the next step fails too: "
+            f"{second.what}",
+            where=str(wish.file),
+            fix=f"look at journalctl -u {SERVICE}",
+        )
+    return MaestroError(
+        f"{problem.what}\nThe old file is back, and the Engine runs with it and all that ran",
+        where=str(wish.file),
+        fix=f"correct docker_engine_daemon_options, or see journalctl -u {SERVICE}",
+    )
+
+
+def restart(engine: Engine, timeout: float) -> None:
+    """Start the Engine anew and wait until it answers; `MaestroError` with its own reason."""
+    # Several changes within a minute are restarts that were asked for, not a crashing service.
+    for words in (["daemon-reload"], ["reset-failed", SERVICE]):
+        _run(["systemctl", *words], timeout=timeout)
+    since = time.time()
+    done = _run(["systemctl", "restart", SERVICE], timeout=timeout)
+    if done.returncode == 0:
+        try:
+            engine.wait_ready(timeout)
+        except MaestroError:
+            pass
+        else:
+            return
+    raise MaestroError(f"the Engine does not start: {_reason(since)}", where=SERVICE)
+
+
+def running(engine: Engine) -> list[Running]:
+    """The containers that run now; those that a Swarm places are its own business."""
+    return [
+        Running(str(item["Id"]), str(item["Names"][0]).lstrip("/"), item["State"] == "paused")
+        for item in engine.containers()
+        if item["State"] in ("running", "paused") and _SWARM_TASK not in item["Labels"]
+    ]
+
+
+def running_or_none(engine: Engine) -> list[Running]:
+    """`running`; none where no Engine answers."""
+    return running(engine) if _info(engine) else []
+
+
+def keep_running(engine: Engine, ran: Sequence[Running], *, kept: bool) -> list[str]:
+    """Start what ran and does not any more; the names of what was started.
+
+    ``kept``: the Engine left its containers running, so one that ended with 0 ended by itself.
+    """
+    if not ran:
+        return []
+    down = _down(engine, ran, kept=kept)
+    deadline = time.monotonic() + SETTLE
+    while any(_will_start(engine, item) for item in down) and time.monotonic() < deadline:
+        time.sleep(0.25)
+        down = _down(engine, ran, kept=kept)
+    started, failed = [], []
+    # Who borrows another's network starts after it.
+    for item in sorted(down, key=lambda item: _borrows(engine, item)):
+        state = engine.inspect(item.id)["State"]
+        if kept and state["Status"] == "exited" and state["ExitCode"] == 0:
+            continue
+        try:
+            _start(engine, item)
+            started.append(item.name)
+        except MaestroError as problem:
+            failed.append(f"{item.name}: {problem.what}")
+    if failed:
+        raise MaestroError(f"what ran before does not start any more: {'; '.join(failed)}")
+    return started
+
+
+def _down(engine: Engine, ran: Sequence[Running], *, kept: bool) -> list[Running]:
+    states = {str(item["Id"]): item["State"] for item in engine.containers()}
+    gone = [item.name for item in ran if item.id not in states]
+    # One that was started with --rm and ended by itself is gone as it should be.
+    if gone and not kept:
+        raise MaestroError(f"what ran before is gone: {', '.join(gone)}")
+    return [item for item in ran if states.get(item.id, "running") not in ("running", "paused")]
+
+
+def _will_start(engine: Engine, item: Running) -> bool:
+    """Whether the Engine itself starts it, by its restart policy."""
+    detail = engine.inspect(item.id)
+    policy = (detail["HostConfig"].get("RestartPolicy") or {}).get("Name") or "no"
+    return policy != "no" or bool(detail["State"].get("Restarting"))
+
+
+def _borrows(engine: Engine, item: Running) -> bool:
+    host = engine.inspect(item.id)["HostConfig"]
+    modes = (host.get(key) for key in ("NetworkMode", "PidMode", "IpcMode"))
+    return any(str(mode or "").startswith("container:") for mode in modes)
+
+
+def _start(engine: Engine, item: Running) -> None:
+    steps = ["start", "pause"] if item.paused else ["start"]
+    for step in steps:
+        status, body = engine.request("POST", f"/containers/{item.id}/{step}")
+        if status >= 400:
+            said = json.loads(body or b"{}").get("message") or f"the Engine answered {status}"
+            raise MaestroError(str(said))
+
+
+# The host
+
+
+def look() -> Unit:
+    """The Engine's service as systemd would start it the next time."""
+    return daemon_unit.parse(daemon_unit.on_disk(SERVICE), _text_of)
+
+
+def _reason(since: float) -> str:
+    """The last words of the Engine about why it does not start, without values."""
+    command = ["journalctl", "-u", SERVICE, "-o", "cat", "--no-pager", f"--since=@{int(since)}"]
+    lines = _run(command, timeout=30).stdout.splitlines()
+    said = [line for line in lines if _SAYS_WHY.search(line)] or lines[-1:]
+    return _without_values(said[-1].strip()) if said else "it said nothing"
+
+
+def _without_values(text: str) -> str:
+    return re.sub(r" \(from flag: .*?, from file: .*?\)(?=,|$)", "", text)
+
+
+def _info(engine: Engine) -> dict[str, Any]:
+    try:
+        return engine.info()
+    except MaestroError:
+        return {}
+
+
+def _text_of(path: str) -> str:
+    return _text(Path(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _run(command: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603 -- an argument list, no shell
+            command, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))
