@@ -32,6 +32,7 @@ def judge(
         names.recorded(plan.stack, rendered.compose, wanted.extension),
     )
     plan.warnings += [
+        *wanted.warnings,
         *routes.warnings(plan.stack, wanted.routes, state["edge"]),
         *names.warnings(plan.stack, rendered.compose, others, there),
         *adoption.warnings(rendered.services, state, asked),

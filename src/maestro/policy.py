@@ -2,32 +2,123 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from . import borrowing, ports, updates
+from . import borrowing, doors, ports, updates
 from .errors import MaestroError
 from .host.registry import Reference
 
 DEVELOPMENT = "development"
-_DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run", "/var/run", "/")
 
 
-def problems(model: Mapping[str, Any], environment: str, stack: str) -> list[MaestroError]:
+def problems(
+    model: Mapping[str, Any], environment: str, stack: str, place: doors.Place | None = None
+) -> list[MaestroError]:
     """Every breach in the model, each with its path, what was found and what is allowed.
 
     ``model`` is the canonical model of `host.compose.canonical`, active services only.
     """
     found: list[MaestroError] = []
+    place, allowed = place or doors.Place(model), exceptions(model)
     for name, service in sorted(model["services"].items()):
         where = f"{stack}/compose.yaml: services.{name}"
         found += _image(service, where, environment)
-        if environment != DEVELOPMENT:
-            found += _privileges(service, where)
-            found += _mounts(service, where)
+        found += [
+            _refusal(breach, where)
+            for breach in _breaches(name, service, place, environment)
+            if not breach.allowed(allowed)
+        ]
+    found += _unknown_rules(model, stack)
     found += borrowing.problems(model["services"], model["services"], stack)
     return [*found, *ports.clashes(model["services"], stack), *updates.problems(model, stack)]
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """One entry of ``x-maestro.allow``; without a ``service`` it is for all of them."""
+
+    rule: str
+    service: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Breach:
+    rule: doors.Rule
+    service: str
+    finding: doors.Finding
+
+    def by(self, allowed: Iterable[Allowed]) -> Allowed | None:
+        """The exception that names it."""
+        return next(
+            (
+                item
+                for item in allowed
+                if item.rule == self.rule.name and item.service in ("", self.service)
+            ),
+            None,
+        )
+
+    def allowed(self, allowed: Iterable[Allowed]) -> bool:
+        return self.finding.exception and self.by(allowed) is not None
+
+
+def exceptions(model: Mapping[str, Any]) -> list[Allowed]:
+    """What the stack's author allows by name."""
+    entries = (model.get("x-maestro") or {}).get("allow") or []
+    return [
+        Allowed(str(item["rule"]), str(item.get("service") or ""), str(item["reason"]))
+        for item in entries
+    ]
+
+
+def warnings(
+    model: Mapping[str, Any], environment: str, place: doors.Place | None = None
+) -> list[str]:
+    """Every exception that is made use of, as a plan tells it: in production too."""
+    place, allowed = place or doors.Place(model), exceptions(model)
+    found = []
+    for name, service in sorted(model["services"].items()):
+        for breach in _breaches(name, service, place, environment):
+            by = breach.by(allowed)
+            if by and breach.finding.exception:
+                path = f"services.{name}{breach.finding.path}"
+                found.append(f"{path}: {breach.finding.what}; allowed as {by.rule}: {by.reason}")
+    return found
+
+
+def _breaches(
+    name: str, service: Mapping[str, Any], place: doors.Place, environment: str
+) -> list[_Breach]:
+    return [
+        _Breach(rule, name, finding)
+        for rule in doors.RULES
+        if rule.always or environment != DEVELOPMENT
+        for finding in rule.look(service, place)
+    ]
+
+
+def _refusal(breach: _Breach, where: str) -> MaestroError:
+    fix = breach.finding.fix
+    if breach.finding.exception:
+        fix += (
+            f"; or allow it: x-maestro.allow: [{{rule: {breach.rule.name}, "
+            f"service: {breach.service}, reason: WHY}}]"
+        )
+    return MaestroError(breach.finding.what, where=where + breach.finding.path, fix=fix)
+
+
+def _unknown_rules(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
+    """Exceptions for rules there are not."""
+    names = sorted(rule.name for rule in doors.RULES if not rule.always)
+    for number, item in enumerate(exceptions(model)):
+        where = f"{stack}/compose.yaml: x-maestro.allow[{number}]"
+        if item.rule not in names:
+            yield MaestroError(
+                f"unknown rule {item.rule!r}", where=where, fix=f"allowed: {', '.join(names)}"
+            )
 
 
 def _image(service: Mapping[str, Any], where: str, environment: str) -> Iterable[MaestroError]:
@@ -49,41 +140,3 @@ def _image(service: Mapping[str, Any], where: str, environment: str) -> Iterable
             fix="allowed: a version tag such as ${VERSION}, or a digest; `latest` only in "
             "development",
         )
-
-
-def _privileges(service: Mapping[str, Any], where: str) -> Iterable[MaestroError]:
-    if service.get("privileged"):
-        yield MaestroError(
-            "found privileged: true",
-            where=f"{where}.privileged",
-            fix="allowed: false; give single capabilities by cap_add",
-        )
-    for capability in service.get("cap_add") or []:
-        if str(capability).upper().removeprefix("CAP_") in ("ALL", "SYS_PTRACE", "SYS_ADMIN"):
-            yield MaestroError(
-                f"found {capability}",
-                where=f"{where}.cap_add",
-                fix="allowed: any but ALL, SYS_ADMIN and SYS_PTRACE outside development",
-            )
-
-
-def _mounts(service: Mapping[str, Any], where: str) -> Iterable[MaestroError]:
-    for number, mount in enumerate(service.get("volumes") or []):
-        if mount.get("type") != "bind":
-            continue
-        source = str(mount.get("source", ""))
-        place = f"{where}.volumes[{number}]"
-        # normpath keeps two leading slashes; a path of the stack's directory starts with a dot.
-        if posixpath.normpath(source).replace("//", "/") in _DOCKER_SOCKETS:
-            yield MaestroError(
-                f"found {source}: a container with the Engine's socket rules the host",
-                where=place,
-                fix="allowed: named volumes, and absolute paths without the socket",
-            )
-        elif source.startswith("."):
-            yield MaestroError(
-                f"found {source}: a mount of the stack's source",
-                where=place,
-                fix="allowed: named volumes and absolute paths; source mounts belong into "
-                "compose.development.yaml",
-            )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from . import policy, routes
+from . import doors, policy, routes
 from .errors import MaestroError, MaestroErrors, raise_all
 from .render import narrow, unescaped
 from .stack import EXTENSION, extension_problems
@@ -45,6 +45,8 @@ class Wanted:
     model: Mapping[str, Any]
     extension: Mapping[str, Any]
     routes: list[dict[str, Any]]
+    # What the stack is allowed by name, as the plan tells it.
+    warnings: list[str] = field(default_factory=list)
 
 
 def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
@@ -53,7 +55,7 @@ def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
     Where not all hosts have the same problem it is said on which ones.
     """
     versions = _versions(inputs)
-    read: list[tuple[Mapping[str, Any], Wanted]] = []
+    read: list[tuple[Mapping[str, Any], Any, Wanted]] = []
     found: dict[str, Wanted] = {}
     refused: dict[str, list[MaestroError]] = {}
     for host, state in inputs.states.items():
@@ -61,8 +63,9 @@ def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
         of_host = (versions[host], root, profiles)
         same = [
             wanted
-            for model, wanted in read
-            if (wanted.version, wanted.root, wanted.profiles) == of_host and model == state["model"]
+            for model, paths, wanted in read
+            if (wanted.version, wanted.root, wanted.profiles) == of_host
+            and (model, paths) == (state["model"], state.get("paths"))
         ]
         try:
             found[host] = same[0] if same else _wanted(inputs, state, of_host)
@@ -70,7 +73,7 @@ def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
             refused[host] = problem.problems if isinstance(problem, MaestroErrors) else [problem]
             continue
         if not same:
-            read.append((state["model"], found[host]))
+            read.append((state["model"], state.get("paths"), found[host]))
     raise_all(_once(refused, list(inputs.states)))
     return found
 
@@ -134,8 +137,28 @@ def _wanted(
     place = f"{stack}/compose.yaml: {EXTENSION}"
     raise_all(extension_problems(extension, place, list(state["model"]["services"]), filled=True))
     model = narrow(state["model"], extension, profiles)
-    raise_all(policy.problems(model, environment, stack))
-    return Wanted(version, root, profiles, model, extension, routes.rendered(extension))
+    of_place = _place(model, root, state)
+    raise_all(policy.problems(model, environment, stack, of_place))
+    return Wanted(
+        version,
+        root,
+        profiles,
+        model,
+        extension,
+        routes.rendered(extension),
+        policy.warnings(model, environment, of_place),
+    )
+
+
+def _place(model: Mapping[str, Any], root: str, state: Mapping[str, Any]) -> doors.Place:
+    """What the policy needs to know of a host: links there, and where others' files lie."""
+    data = str((state.get("engine") or {}).get("data") or "")
+    never = [
+        (root, "the releases and secrets of all stacks lie there"),
+        (data, "the volumes of all stacks lie there"),
+    ]
+    known = tuple(item for item in never if item[0].startswith("/"))
+    return doors.Place(model, state.get("paths") or {}, known)
 
 
 def _once(refused: Mapping[str, list[MaestroError]], hosts: list[str]) -> list[MaestroError]:

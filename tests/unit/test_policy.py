@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import policy
+from maestro import doors, policy
 from maestro.errors import MaestroError
 
 
@@ -222,3 +222,286 @@ def test_all_breaches_at_once() -> None:
         "c",
         "b.ports",
     ]
+
+
+# The ways out of a container, or into what is another's
+
+NEVER, NAMED = "never", "named"  # refused whatever is said; refused unless it is allowed by name
+
+
+def mount(source: str, *, ro: bool = False, **more: Any) -> dict[str, Any]:
+    return web(
+        volumes=[{"type": "bind", "source": source, "target": "/x", "read_only": ro, **more}]
+    )
+
+
+def named_volume(**options: str) -> dict[str, Any]:
+    """A service with the volume `data`; the options are its driver's."""
+    service = web(volumes=[{"type": "volume", "source": "data", "target": "/x"}])
+    driver = options.pop("driver", "")
+    found = {"driver_opts": options, **({"driver": driver} if driver else {})}
+    return {**service, "_volumes": {"data": found}}
+
+
+def on_network(**definition: Any) -> dict[str, Any]:
+    return {**web(networks={"x": None}), "_networks": {"x": definition}}
+
+
+TUN = {"source": "/dev/net/tun", "target": "/dev/net/tun", "permissions": "rwm"}
+GPU = {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"], "count": 1}]}}}
+# Where, the service, the rule that finds it, and how it can be allowed; no rule: allowed.
+DOORS: list[tuple[str, dict[str, Any], str, str]] = [
+    # Rights
+    (".privileged", web(privileged=True), "privileged", NAMED),
+    (
+        ".post_start[0]",
+        web(post_start=[{"command": ["x"], "privileged": True}]),
+        "privileged",
+        NAMED,
+    ),
+    ("", web(post_start=[{"command": ["x"]}], develop={"watch": []}), "", ""),
+    (".cap_add", web(cap_add=["NET_ADMIN"]), "capability", NAMED),
+    (".cap_add", web(cap_add=["cap_sys_module"]), "capability", NAMED),
+    (".cap_add", web(cap_add=["DAC_READ_SEARCH"]), "capability", NAMED),
+    (".cap_add", web(cap_add=["SYS_RAWIO"]), "capability", NAMED),
+    ("", web(cap_add=["IPC_LOCK", "SYS_NICE", "CAP_NET_RAW"]), "", ""),
+    (".security_opt[0]", web(security_opt=["seccomp:unconfined"]), "security-opt", NAMED),
+    (".security_opt[0]", web(security_opt=["seccomp=unconfined"]), "security-opt", NAMED),
+    (".security_opt[1]", web(security_opt=["x:y", "apparmor=unconfined"]), "security-opt", NAMED),
+    (".security_opt[0]", web(security_opt=["label:disable"]), "security-opt", NAMED),
+    (".security_opt[0]", web(security_opt=["systempaths=unconfined"]), "security-opt", NAMED),
+    (".security_opt[0]", web(security_opt=["no-new-privileges:false"]), "security-opt", NAMED),
+    (".security_opt[0]", web(security_opt=["seccomp:/etc/x.json"]), "security-opt", NAMED),
+    ("", web(security_opt=["no-new-privileges:true", "label:type:x"]), "", ""),
+    (".runtime", web(runtime="/opt/evil"), "runtime", NAMED),
+    ("", web(runtime="runsc"), "", ""),
+    (".cgroup_parent", web(cgroup_parent="/"), "cgroup-parent", NAMED),
+    ("", web(sysctls={"net.core.somaxconn": "1024"}, gpus=[{"count": -1}], deploy=GPU), "", ""),
+    (".devices[0]", web(devices=[TUN]), "device", NAMED),
+    (".devices[0]", web(devices=["/dev/sda:/dev/x"]), "device", NAMED),
+    (".device_cgroup_rules[0]", web(device_cgroup_rules=["a *:* rwm"]), "device", NAMED),
+    # Namespaces
+    (".pid", web(pid="host"), "pid-host", NAMED),
+    (".ipc", web(ipc="host"), "ipc-host", NAMED),
+    (".uts", web(uts="host"), "uts-host", NAMED),
+    (".userns_mode", web(userns_mode="host"), "userns-host", NAMED),
+    (".cgroup", web(cgroup="host"), "cgroup-host", NAMED),
+    (".network_mode", web(network_mode="host"), "network-host", NAMED),
+    (".networks.x", on_network(name="host", external=True), "network-host", NAMED),
+    (
+        ".networks.x",
+        on_network(name="x", driver_opts={"com.docker.network.bridge.name": "docker0"}),
+        "network-bridge",
+        NAMED,
+    ),
+    ("", on_network(name="shop_x", internal=True), "", ""),
+    ("", web(ipc="shareable", network_mode="none"), "", ""),
+    (".network_mode", web(network_mode="container:jessy-db-1"), "borrowed", NEVER),
+    (".pid", web(pid="container:jessy-db-1"), "borrowed", NEVER),
+    (".ipc", web(ipc="container:jessy-db-1"), "borrowed", NEVER),
+    (".volumes_from", web(volumes_from=["container:jessy-db-1:ro"]), "borrowed", NEVER),
+    (".external_links[0]", web(external_links=["jessy-db-1:db"]), "other-container", NEVER),
+    # Mounts of the host
+    (".volumes[0]", mount("/run/docker.sock", ro=True), "host-path", NEVER),
+    (".volumes[0]", mount("/srv/../run", ro=True), "host-path", NEVER),
+    (".volumes[0]", mount("/var/run/docker.sock/"), "host-path", NEVER),
+    (".volumes[0]", mount("/run/containerd/containerd.sock"), "host-path", NEVER),
+    (".volumes[0]", mount("/var"), "host-path", NEVER),
+    (".volumes[0]", mount("/var/lib/docker/volumes/jessy_db_data/_data"), "host-path", NEVER),
+    (".volumes[0]", mount("/opt", ro=True), "host-path", NEVER),
+    (".volumes[0]", mount("/opt/maestro/jessy/secrets", ro=True), "host-path", NEVER),
+    (".volumes[0]", mount("/data/engine/volumes/x"), "host-path", NEVER),
+    (".volumes[0]", mount("/etc", ro=True), "host-path", NEVER),
+    (".volumes[0]", mount("/etc/maestro/edge"), "host-path", NEVER),
+    (".volumes[0]", mount("/srv/link"), "host-path", NEVER),
+    (".volumes[0]", mount("/etc/shadow", ro=True), "host-path", NAMED),
+    (".volumes[0]", mount("/etc/cron.d"), "host-path", NAMED),
+    (".volumes[0]", mount("/etc/localtime"), "host-path", NAMED),
+    (".volumes[0]", mount("/proc", ro=True), "host-path", NAMED),
+    (".volumes[0]", mount("/sys", ro=True), "host-path", NAMED),
+    (".volumes[0]", mount("/dev"), "host-path", NAMED),
+    (".volumes[0]", mount("/dev/disk", ro=True), "host-path", NAMED),
+    (".volumes[0]", mount("/run/dbus", ro=True), "host-path", NAMED),
+    (".volumes[0]", mount("/home/ann/.ssh", ro=True), "host-path", NAMED),
+    (".volumes[0]", mount("/usr/bin"), "host-path", NAMED),
+    ("", mount("/etc/localtime", ro=True), "", ""),
+    ("", mount("/lib/modules", ro=True), "", ""),
+    ("", mount("/srv/media"), "", ""),
+    ("", mount("/home/ann/media"), "", ""),
+    ("", mount("/optional"), "", ""),
+    ("", mount("/run/dbus-of-mine"), "", ""),
+    (
+        ".volumes[0]",
+        mount("/srv", bind={"propagation": "rshared"}),
+        "mount-propagation",
+        NAMED,
+    ),
+    ("", mount("/srv", bind={"propagation": "rslave", "create_host_path": True}), "", ""),
+    # The same by a volume's options
+    (".volumes[0]", named_volume(type="none", o="bind", device="/run"), "host-path", NEVER),
+    (".volumes[0]", named_volume(type="none", o="rbind,ro", device="/"), "host-path", NEVER),
+    (".volumes[0]", named_volume(o="bind", device="/srv/link"), "host-path", NEVER),
+    (".volumes[0]", named_volume(type="none", o="bind", device="/proc"), "host-path", NAMED),
+    (".volumes[0]", named_volume(type="ext4", device="/dev/sda1"), "host-path", NAMED),
+    (
+        ".volumes[0]",
+        named_volume(type="overlay", device="overlay", o="lowerdir=/srv:/var/lib/docker"),
+        "host-path",
+        NEVER,
+    ),
+    (".volumes[0]", named_volume(type="proc", device="proc"), "host-path", NAMED),
+    (".volumes[0]", named_volume(driver="rclone"), "host-path", NAMED),
+    ("", named_volume(type="none", o="bind", device="/srv/data"), "", ""),
+    ("", named_volume(type="nfs", o="addr=10.0.0.1,rw", device=":/export"), "", ""),
+    ("", named_volume(type="tmpfs", device="tmpfs"), "", ""),
+    # Programs and files of the host
+    (".provider", web(provider={"type": "x"}), "host-program", NEVER),
+    (".use_api_socket", web(use_api_socket=True), "host-program", NEVER),
+    (".credential_spec", web(credential_spec={"file": "/x"}), "host-program", NEVER),
+    (".build.context", web(build={"context": "/"}), "build", NAMED),
+    (
+        ".build.x",
+        web(build={"context": ".", "additional_contexts": {"x": "/etc"}}),
+        "build",
+        NAMED,
+    ),
+    (".build.privileged", web(build={"context": ".", "privileged": True}), "build", NAMED),
+    (
+        ".build.entitlements",
+        web(build={"context": ".", "entitlements": ["security.insecure"]}),
+        "build",
+        NAMED,
+    ),
+    ("", web(build={"context": ".", "network": "host"}), "", ""),
+    # Labels
+    (".labels", web(labels={"maestro.edge": "x"}), "label", NEVER),
+    (".labels", web(labels={"com.docker.compose.project": "jessy"}), "label", NEVER),
+    (".deploy.labels", web(deploy={"labels": {"maestro.x": ""}}), "label", NEVER),
+    (".build.labels", web(build={"context": ".", "labels": ["maestro.edge=x"]}), "label", NEVER),
+    (
+        ".networks.x (labels)",
+        on_network(labels={"com.docker.compose.project": "jessy"}),
+        "label",
+        NEVER,
+    ),
+    ("", web(labels={"maestros": "x", "traefik.enable": "true"}), "", ""),
+]
+EVERYWHERE = ("label", "borrowed")  # in development too, and by no name
+REAL = {"/srv/link": "/opt/maestro/jessy"}
+HERE = (("/opt/maestro", "all stacks"), ("/data/engine", "all volumes"))
+
+
+def looked_at(
+    service: dict[str, Any], environment: str, *allow: dict[str, str]
+) -> tuple[list[MaestroError], list[str]]:
+    found = {key: value for key, value in service.items() if not key.startswith("_")}
+    model = {
+        "services": {"web": found},
+        "networks": service.get("_networks") or {},
+        "volumes": service.get("_volumes") or {},
+        "x-maestro": {"allow": list(allow)},
+    }
+    place = doors.Place(model, REAL, HERE)
+    return (
+        policy.problems(model, environment, "shop", place),
+        policy.warnings(model, environment, place),
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "service", "rule", "way"),
+    DOORS,
+    ids=[f"{case[0]}-{number}" for number, case in enumerate(DOORS)],
+)
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_every_door(
+    path: str, service: dict[str, Any], rule: str, way: str, environment: str
+) -> None:
+    found, told = looked_at(service, environment)
+    assert told == []
+    if not rule:
+        assert found == []
+        return
+    (problem,) = found
+    assert problem.where == f"shop/compose.yaml: services.web{path}"
+    assert problem.fix
+    # By name, with its reason: seen in the plan, unless nothing excuses it.
+    entry = {"rule": rule, "service": "web", "reason": "it watches the host"}
+    still, told = looked_at(service, environment, entry) if rule not in EVERYWHERE else (found, [])
+    assert bool(still) == (way == NEVER)
+    assert bool(told) == (way == NAMED)
+    if way == NAMED:
+        assert f"{{rule: {rule}, service: web, reason: WHY}}" in problem.fix
+        assert f"services.web{path}: {problem.what}" in told[0]
+        assert f"allowed as {rule}: it watches the host" in told[0]
+    # Not for another service, and not by another rule.
+    other = "device" if rule != "device" else "capability"
+    for wrong in ({**entry, "service": "db"}, {**entry, "rule": other}):
+        if rule not in EVERYWHERE:
+            assert looked_at(service, environment, wrong)[0]
+
+
+@pytest.mark.parametrize("case", DOORS, ids=range(len(DOORS)))
+def test_development_is_free(case: tuple[str, dict[str, Any], str, str]) -> None:
+    found, _ = looked_at(case[1], "development")
+    assert bool(found) == (case[2] in EVERYWHERE)
+
+
+def test_an_exception_for_a_rule_there_is_not() -> None:
+    found, _ = looked_at(web(), "production", {"rule": "all", "reason": "x"})
+    assert found[0].where == "shop/compose.yaml: x-maestro.allow[0]"
+    assert "host-path" in found[0].fix
+    assert "label" not in found[0].fix
+
+
+# Public stacks of the usual shapes, with what they have to name.
+PUBLIC: list[tuple[str, dict[str, Any], list[str]]] = [
+    (
+        "node exporter",
+        web(
+            pid="host",
+            volumes=[
+                {"type": "bind", "source": "/proc", "target": "/host/proc", "read_only": True},
+                {"type": "bind", "source": "/sys", "target": "/host/sys", "read_only": True},
+            ],
+        ),
+        ["host-path", "pid-host"],
+    ),
+    (
+        "cadvisor",
+        web(
+            privileged=True,
+            devices=["/dev/kmsg"],
+            volumes=[
+                {"type": "bind", "source": "/sys", "target": "/sys", "read_only": True},
+                {"type": "bind", "source": "/dev/disk", "target": "/dev/disk", "read_only": True},
+            ],
+        ),
+        ["device", "host-path", "privileged"],
+    ),
+    (
+        "vpn",
+        web(
+            cap_add=["NET_ADMIN"],
+            devices=[TUN],
+            sysctls={"net.ipv4.ip_forward": "1"},
+            volumes=[{"type": "bind", "source": "/lib/modules", "target": "/m", "read_only": True}],
+        ),
+        ["capability", "device"],
+    ),
+    (
+        "proxy",
+        web(ports=[port(8080)], volumes=[{"type": "volume", "source": "acme", "target": "/a"}]),
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(("service", "rules"), [case[1:] for case in PUBLIC])
+def test_public_stacks_go_in_with_what_they_name(service: dict[str, Any], rules: list[str]) -> None:
+    allow = [{"rule": rule, "reason": "its work"} for rule in rules]
+    found, told = looked_at(service, "production", *allow)
+    assert found == []
+    assert bool(told) == bool(rules)
+    for number in range(len(allow)):
+        assert looked_at(service, "production", *allow[:number], *allow[number + 1 :])[0]

@@ -1,0 +1,83 @@
+"""Paths of a host by what they give to a container that has them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# What rules the host, or is another stack's: no exception. With everything above and below.
+NEVER = (
+    ("/run/docker.sock", "a container with the Engine's socket rules the host"),
+    ("/run/docker", "the Engine's own files rule the host"),
+    ("/run/containerd", "containerd's socket rules the host"),
+    ("/run/podman", "an Engine's socket rules the host"),
+    ("/run/crio", "an Engine's socket rules the host"),
+    ("/var/lib/docker", "the volumes of all stacks lie there"),
+    ("/var/lib/containerd", "the images of all stacks lie there"),
+    ("/etc/maestro", "the keys of the edge lie there"),
+)
+# What belongs to the host. `host-path` names it as an exception.
+HOST = (
+    *("/boot", "/dev", "/etc", "/proc", "/root", "/sys"),
+    *("/run/dbus", "/run/systemd", "/run/udev", "/run/user", "/run/lock", "/run/maestro"),
+    *("/var/spool/cron", "/var/lib/systemd", "/var/lib/dpkg", "/var/lib/rpm"),
+)
+# What a container may read, and not write without an exception.
+READABLE = (
+    *("/etc/localtime", "/etc/timezone", "/etc/hostname", "/etc/hosts", "/etc/machine-id"),
+    *("/etc/os-release", "/etc/resolv.conf", "/etc/ssl", "/etc/pki", "/etc/ca-certificates"),
+    *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf"),
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/var/log"),
+)
+_SECRET_NAMES = (".ssh", ".gnupg", ".docker")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Why a path is refused; ``exception`` tells whether it can be allowed by name."""
+
+    why: str
+    exception: bool
+
+
+def judge(path: str, *, read_only: bool, never: Iterable[tuple[str, str]] = ()) -> Judgement | None:
+    """What is wrong with a mount of an absolute path; None where nothing is.
+
+    ``never`` are paths of this host in addition to `NEVER`: where releases stand, where the
+    Engine keeps its data.
+    """
+    found = plain(path)
+    for place, why in (*NEVER, *never):
+        if _touches(found, plain(place)):
+            where = "" if found == plain(place) else f" ({place})"
+            return Judgement(f"{why}{where}", exception=False)
+    if any(_below(found, place) for place in READABLE):
+        return (
+            None
+            if read_only
+            else Judgement("it belongs to the host and is writable", exception=True)
+        )
+    if any(_touches(found, place) for place in HOST):
+        return Judgement("it belongs to the host", exception=True)
+    if set(found.split("/")) & set(_SECRET_NAMES):
+        return Judgement("keys of a person lie there", exception=True)
+    return None
+
+
+def plain(path: str) -> str:
+    """A path without ``..``, doubled slashes, and the links every Linux has."""
+    found = posixpath.normpath(path).replace("//", "/")
+    for link, target in (("/var/run", "/run"), ("/var/lock", "/run/lock")):
+        if _below(found, link):
+            found = target + found[len(link) :]
+    return found
+
+
+def _touches(path: str, place: str) -> bool:
+    """Whether a path is the place, lies in it, or holds it."""
+    return _below(path, place) or _below(place, path)
+
+
+def _below(path: str, place: str) -> bool:
+    return place in (path, "/") or path.startswith(place.rstrip("/") + "/")
