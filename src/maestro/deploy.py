@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import adoption, agent_archive, checks, names, ownership
+from . import adoption, agent_archive, checks, names, ownership, volumes
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -100,8 +100,8 @@ def decide(inputs: Inputs) -> Decision:
         problems += planning.resource_problems(
             plan, rendered, found, str(found["compose"]), accept_volume_change=accepted
         )
-        if not accepted:
-            problems += planning.moved_volumes(host, str(found["compose"]), rendered.compose)
+        data = volumes.View(plan, rendered, found, volumes.routed(wanted[host].routes))
+        problems += volumes.review(data, accept=accepted)
         problems += held(plan, found) if not request.get("dry") else []
         decision.plans.append(plan)
         releases[host] = rendered

@@ -399,56 +399,6 @@ def _too_old(host: str, what: str, found: str, least: tuple[int, ...]) -> list[M
     ]
 
 
-def moved_volumes(host: str, recorded: str, compose: Mapping[str, Any]) -> list[MaestroError]:
-    """Services that would find other data, or none, where their named volume was mounted.
-
-    ``recorded`` is the Compose file of the release that serves, ``compose`` the one to come.
-    """
-    old = document(recorded)
-    problems = []
-    for name, service in (old.get("services") or {}).items():
-        if name not in compose["services"]:
-            continue
-        before = _volumes(service, old)
-        after = {
-            str(mount.get("target")): mount
-            for mount in compose["services"][name].get("volumes") or []
-        }
-        for target, volume in before.items():
-            if target not in after:
-                continue
-            now = _volume(after[target], compose)
-            if now != volume:
-                problems.append(
-                    MaestroError(
-                        f"{target} was the volume {volume} and would become {now}: "
-                        "the service would not find its data",
-                        where=f"{host}: services.{name}.volumes",
-                        fix="keep the volume's name, or copy the data first and say "
-                        "-e accept_volume_change=true",
-                    )
-                )
-    return problems
-
-
-def _volumes(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, str]:
-    """The named volumes of a service by the path they are mounted at."""
-    return {
-        str(mount.get("target")): _volume(mount, compose)
-        for mount in service.get("volumes") or []
-        if mount.get("type") == "volume" and mount.get("source")
-    }
-
-
-def _volume(mount: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
-    """The name of a mount's volume on the host, or what else is mounted."""
-    source = str(mount.get("source") or "")
-    if mount.get("type") != "volume":
-        return f"{mount.get('type')} {source}".strip()
-    defined = (compose.get("volumes") or {}).get(source) or {}
-    return str(defined.get("name") or source or "a new one without a name")
-
-
 def resource_problems(
     plan: Plan,
     rendered: Rendered,

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from . import access, borrowing, checks, jobs, updates
+from .data import Reading, kept
 from .errors import MaestroError, raise_all
 from .host import secret_files
 from .host.compose import SURROUNDINGS
@@ -128,6 +129,8 @@ def render(wish: Wish) -> Rendered:
     done = jobs.found(wish.model, wish.extension, active)
     asked = checks.unchecked(wish.model, wish.extension, wish.images, active) & routed
     problems = list(jobs.problems(wish.stack, wish.model, wish.extension))
+    # Compose's reading has `$$` for `$`; a host has the real paths and names.
+    reading = Reading(unescaped(wish.model), wish.images, wish.extension)
     for name in [*active, *one_shot]:
         try:
             service = _service(wish, name, set(active), result, top)
@@ -139,16 +142,21 @@ def render(wish: Wish) -> Rendered:
         digest = _hash({**service, "definitions": definitions(service, wish.model)})
         service.setdefault("labels", {})[HASH_LABEL] = digest
         rendered[name] = service
+        keeps = kept(name, reading)
         facts = {
             "image": service["image"],
             "hash": digest,
             "replicas": replicas(service),
             "exchange": updates.rules(
-                wish.model["services"][name], routed=name in routed, lent=lenders.get(name, "")
+                wish.model["services"][name],
+                routed=name in routed,
+                lent=lenders.get(name, ""),
+                keeps_data=bool(keeps.alone),
             ),
             **borrowing.facts(service),
             **jobs.facts(done, name),
             **({"ask": True} if name in asked else {}),
+            **keeps.as_facts(),
         }
         (result.migrations if name in one_shot else result.services)[name] = facts
     raise_all(problems)

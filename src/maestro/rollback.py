@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import adoption, deploy, ownership, recorded, updates
+from . import adoption, deploy, ownership, recorded, updates, volumes
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -62,19 +62,9 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
     fresh = deploy.new_id() if any(way.lacking for way in ways) else ""
     releases = {way.host: _rendered(way, fresh) for way in ways}
     plans = [_plan(asked, way, releases[way.host], fresh) for way in ways]
-    raise_all(
-        [
-            problem
-            for way, plan in zip(ways, plans, strict=True)
-            for problem in planning.resource_problems(
-                plan,
-                releases[way.host],
-                way.state,
-                str(way.state["compose"].get(plan.release, "")),
-                accept_volume_change=asked.accept_volume_change,
-            )
-        ]
-    )
+    for way, plan in zip(ways, plans, strict=True):
+        problems += _data(asked, way, plan, releases[way.host])
+    raise_all(problems)
     digests = {
         reference: str(image["digest"])
         for way in ways
@@ -128,6 +118,7 @@ def _way(asked: Asked, host: str, state: Mapping[str, Any], undone: str) -> _Way
     for facts in rendered.services.values():
         # Recorded before there were such rules.
         facts.setdefault("exchange", updates.rules({}, routed=False))
+    volumes.complete(rendered)
     return _Way(host, state, target, rendered, recorded.lacking(rendered, state["versions"]))
 
 
@@ -164,10 +155,18 @@ def _refusals(asked: Asked, way: _Way) -> list[MaestroError]:
         way.state,
         adoption.Asked(accept_volume_change=asked.accept_volume_change),
     )
-    if not asked.accept_volume_change:
-        serving = str(way.state["compose"].get(way.state["release"]["id"], ""))
-        problems += planning.moved_volumes(way.host, serving, way.rendered.compose)
     return problems
+
+
+def _data(asked: Asked, way: _Way, plan: planning.Plan, rendered: Rendered) -> list[MaestroError]:
+    """What of the host's data would be lost on the way back."""
+    serving = str(way.state["compose"].get(way.state["release"]["id"], ""))
+    found = planning.resource_problems(
+        plan, rendered, way.state, serving, accept_volume_change=asked.accept_volume_change
+    )
+    routed = volumes.routed(way.target.get("routes") or [])
+    view = volumes.View(plan, rendered, {**way.state, "compose": serving}, routed, back=True)
+    return [*found, *volumes.review(view, accept=asked.accept_volume_change)]
 
 
 def past_breaking(state: Mapping[str, Any], target: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.parsing.vault import VaultLib
 
-from . import deploy, recorded, updates
+from . import deploy, recorded, updates, volumes
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -216,6 +216,7 @@ def _on(
     rendered = recorded.read(release, text)
     for facts in rendered.services.values():
         facts.setdefault("exchange", updates.rules({}, routed=False))
+    volumes.complete(rendered)
     changed = _changed(asked.choice, state)
     if changed:
         rendered = recorded.with_secrets(rendered, dict.fromkeys(changed, new))
@@ -234,6 +235,9 @@ def _on(
     )
     plan.secrets = dict.fromkeys(changed, "rotated")
     raise_all(planning.resource_problems(plan, rendered, state, text, accept_volume_change=True))
+    routed = volumes.routed(release.get("routes") or [])
+    # The same services with the same data: nothing can be lost that is not lost already.
+    volumes.review(volumes.View(plan, rendered, {**state, "compose": text}, routed), accept=True)
     return plan, rendered, changed
 
 

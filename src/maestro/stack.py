@@ -466,8 +466,10 @@ def _unknown_services(
             if isinstance(item.get(kind), dict)
         ]
     found = [(f"{path}.service", item["service"]) for path, item in named if "service" in item]
-    owners = extension.get("secret_owners")
-    found += [(f"secret_owners.{name}", name) for name in owners or {} if isinstance(owners, dict)]
+    for key in ("secret_owners", "throw_away"):
+        by_service = extension.get(key)
+        if isinstance(by_service, dict):
+            found += [(f"{key}.{name}", name) for name in by_service]
     for path, name in found:
         if isinstance(name, str) and name not in services:
             yield MaestroError(

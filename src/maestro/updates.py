@@ -19,12 +19,15 @@ _PORT = "publishes a port"
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
-def rules(service: Mapping[str, Any], *, routed: bool, lent: str = "") -> dict[str, dict[str, Any]]:
+def rules(
+    service: Mapping[str, Any], *, routed: bool, lent: str = "", keeps_data: bool = False
+) -> dict[str, dict[str, Any]]:
     """The rules of one service: ``{update: ..., rollback: ...}``, see `host.rules.Rules`.
 
     ``lent`` says who lives in its namespaces, see `borrowing.lenders`: they are in one container.
     ``service`` is Compose's own reading. Without an ``order`` a service that has a route and
-    can run twice starts first; any other stops first. Going back is done at once.
+    can run twice starts first; any other stops first, and so does one that ``keeps_data`` which
+    two would write. Going back is done at once.
     """
     deploy = service.get("deploy") or {}
     update = deploy.get("update_config") or {}
@@ -33,7 +36,8 @@ def rules(service: Mapping[str, Any], *, routed: bool, lent: str = "") -> dict[s
         for key, value in {**update, **(deploy.get("rollback_config") or {})}.items()
         if key in (deploy.get("rollback_config") or {}) or key == "order"
     }
-    order = START_FIRST if routed and not lent and not _alone(service) else STOP_FIRST
+    first = routed and not lent and not keeps_data and not _alone(service)
+    order = START_FIRST if first else STOP_FIRST
     return {
         "update": _rules(update, order, parallelism=1),
         "rollback": _rules(back, order, parallelism=0),

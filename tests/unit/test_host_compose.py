@@ -238,7 +238,7 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
             asked.append((reference, self.user))
             if reference.endswith("db:1"):
                 raise MaestroError("no such image", where=reference)
-            return ResolvedImage(reference, "sha256:n", "1000", 7)
+            return ResolvedImage(reference, "sha256:n", "1000", 7, volumes=("/data",))
 
     monkeypatch.setattr(state, "Registry", Registry)
     return asked
@@ -260,7 +260,15 @@ def request(**changes: Any) -> Request:
 
 def test_each_image_is_asked_for_once_at_its_registry(registries: list[tuple[str, str]]) -> None:
     resolved, refused = state._resolve(request(), MODEL, {"images": {"r.test/web:v1": KNOWN}})
-    assert resolved == {"r.test/web:v1": {"digest": "sha256:n", "user": "1000", "size": 7}}
+    assert resolved == {
+        "r.test/web:v1": {
+            "digest": "sha256:n",
+            "user": "1000",
+            "size": 7,
+            "checked": False,
+            "volumes": ["/data"],
+        }
+    }
     assert refused == {"other.test/db:1": "other.test/db:1: no such image"}
     assert sorted(registries) == [("other.test/db:1", ""), ("r.test/web:v1", "u")]
 

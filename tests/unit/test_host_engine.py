@@ -235,6 +235,7 @@ def test_what_the_state_tells_of_a_container(
     fake.say("GET /containers/json", [summary(), summary("migrate", oneoff="True")])
     fake.say("GET /containers/web/json", detail(**changes))
     (found,) = containers.of_stack(client, "shop")
+    found["Mounts"] = [{"Type": "volume", "Name": "f" * 64, "Destination": "/data", "RW": True}]
     assert state.container_facts(client, found) == {
         "id": "web",
         "name": "shop-web-1",
@@ -247,4 +248,9 @@ def test_what_the_state_tells_of_a_container(
         "shares": {},
         "exit_code": 0,
         "restarts": 0,
+        "holds": [
+            {"kind": "name", "name": "shop-web-1", "writes": True},
+            {"kind": "volume", "name": "f" * 64, "writes": True},
+        ],
+        "nameless": {"/data": "f" * 64},
     }

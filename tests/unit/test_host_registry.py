@@ -21,7 +21,7 @@ from maestro.host.registry import Login, Reference, Registry, ResolvedImage
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = {"config": {"User": "1000:1000"}}
+CONFIG = {"config": {"User": "1000:1000", "Volumes": {"/data": {}}}}
 CONFIG_DIGEST = "sha256:" + "c" * 64
 
 
@@ -207,7 +207,9 @@ def test_a_login_does_not_show_its_password() -> None:
 def test_an_image_of_one_platform(start: Start, send_digest: bool) -> None:
     running = start(send_digest=send_digest)
     found = running.resolve()
-    assert found == ResolvedImage(f"{running.host}/shop:v1", digest_of(IMAGE), "1000:1000", 123)
+    assert found == ResolvedImage(
+        f"{running.host}/shop:v1", digest_of(IMAGE), "1000:1000", 123, volumes=("/data",)
+    )
     accept = running.server.asked[0].headers["accept"]
     assert INDEX in accept
     assert MANIFEST in accept

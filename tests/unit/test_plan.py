@@ -472,52 +472,6 @@ def test_large_sizes_are_in_gibibytes() -> None:
     assert problem.what == "the memory limits add up to 64 GiB, the host has 4096 MiB"
 
 
-# Volumes
-
-
-def _renamed(model: dict[str, Any]) -> None:
-    model["volumes"]["data"]["name"] = "shop_fresh"
-
-
-def _another(model: dict[str, Any]) -> None:
-    model["services"]["db"]["volumes"][0]["source"] = "unused"
-
-
-def _bound(model: dict[str, Any]) -> None:
-    model["services"]["db"]["volumes"] = [{"type": "bind", "source": "/srv", "target": "/data"}]
-
-
-@pytest.mark.parametrize(
-    ("change", "now"),
-    [(_renamed, "shop_fresh"), (_another, "shop_unused"), (_bound, "bind /srv")],
-)
-def test_a_service_must_find_its_data(change: Any, now: str) -> None:
-    model = models.shop()
-    recorded = models.rendered(model).text
-    change(model)
-    (problem,) = planning.moved_volumes("a", recorded, models.rendered(model).compose)
-    assert problem.what.startswith(f"/data was the volume shop_data and would become {now}:")
-    assert problem.where == "a: services.db.volumes"
-    assert "-e accept_volume_change=true" in problem.fix
-
-
-def _elsewhere(model: dict[str, Any]) -> None:
-    model["services"]["db"]["volumes"][0]["target"] = "/elsewhere"
-
-
-def _removed(model: dict[str, Any]) -> None:
-    del model["services"]["db"]
-
-
-@pytest.mark.parametrize("change", [lambda _: None, _elsewhere, _removed])
-def test_what_leaves_the_data_where_it_is(change: Any) -> None:
-    model = models.shop()
-    recorded = models.rendered(model).text
-    change(model)
-    assert planning.moved_volumes("a", recorded, {"services": model["services"], **model}) == []
-    assert planning.moved_volumes("a", "", models.rendered(models.shop()).compose) == []
-
-
 def route(name: str, **changes: Any) -> dict[str, Any]:
     return {"name": name, "service": "web", "port": 8000, **changes}
 

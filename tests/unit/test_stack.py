@@ -375,6 +375,7 @@ def test_a_whole_extension_is_accepted(tmp_path: Path) -> None:
               - tcp: {port: "65535", service: db}
               - command: {service: db, argv: ["true"]}
             secret_owners: {db: 999, web: 0}
+            throw_away: {web: [/var/cache]}
             """
         ),
     )
@@ -626,6 +627,8 @@ EXTENSIONS: list[tuple[str, str, str, str]] = [
         "allowed: a whole number",
     ),
     ("secret_owners: {db: -1}", ".secret_owners.db", "found -1", "allowed: 0 or more"),
+    ("throw_away: {web: [cache]}", ".throw_away.web[0]", "found 'cache'", "text that matches ^/"),
+    ("throw_away: {dbb: [/a]}", ".throw_away.dbb", "unknown service 'dbb'", "did you mean db?"),
     ("secret_owners: {dbb: 5}", ".secret_owners.dbb", "unknown service 'dbb'", "did you mean db?"),
 ]
 

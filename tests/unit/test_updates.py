@@ -31,6 +31,12 @@ def test_the_order(keys: dict[str, Any], routed: bool, order: str) -> None:
     assert (found["update"]["order"], found["rollback"]["order"]) == (order, order)
 
 
+def test_what_keeps_data_stops_first_unless_the_file_says_otherwise() -> None:
+    assert updates.rules(service(), routed=True, keeps_data=True)["update"]["order"] == "stop-first"
+    said = service(deploy={"update_config": {"order": "start-first"}})
+    assert updates.rules(said, routed=True, keeps_data=True)["update"]["order"] == "start-first"
+
+
 def test_every_word_of_update_config() -> None:
     config = {
         "parallelism": 2,

@@ -26,8 +26,13 @@ _RAN = ("running", "paused", "restarting")
 _ENDPOINT = ("IPAMConfig", "Links", "DriverOpts")
 
 
-def set_aside(layout: Layout, release: str, engine: Engine, container: str) -> None:
-    """Stop and remove a container, after everything needed to make it again was kept."""
+def set_aside(
+    layout: Layout, release: str, engine: Engine, container: str, *, stays: bool = False
+) -> None:
+    """Stop and remove a container, after everything needed to make it again was kept.
+
+    One that ``stays`` is stopped alone: Compose replaces it and takes its volumes over.
+    """
     detail = engine.inspect(container)
     note = _directory(layout, release) / f"{detail['Id'][:12]}.json"
     kept = {"container": detail, "image": "", "ran": detail["State"]["Status"] in _RAN}
@@ -42,7 +47,8 @@ def set_aside(layout: Layout, release: str, engine: Engine, container: str) -> N
     if passing or engine.changed(container):
         engine.commit(container, REPOSITORY, tag)
         _write(note, {**kept, "image": f"{REPOSITORY}:{tag}"})
-    engine.remove(container)
+    if not stays or passing:
+        engine.remove(container)
 
 
 def services(layout: Layout, release: str) -> set[str]:

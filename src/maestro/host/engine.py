@@ -235,6 +235,28 @@ class Engine:
                 _message(body) or f"the Engine answered {status}", where=f"network {network}"
             )
 
+    def stop(self, container: str) -> None:
+        """Stop a container within its own grace period; it stays, with all it has."""
+        detail = self.find(container)
+        if detail.get("State", {}).get("Status") == "paused":
+            self.unpause(container)
+        patience = STOPPED + life.grace(detail)
+        status, body = self.request("POST", f"/containers/{container}/stop", timeout=patience)
+        if status >= 400 and status != 404:
+            raise MaestroError(_message(body) or f"the Engine answered {status}", where=container)
+
+    def volume(self, name: str) -> dict[str, Any]:
+        """``docker volume inspect``; empty where it is gone."""
+        status, body = self.request("GET", f"/volumes/{name}")
+        found: dict[str, Any] = json.loads(body) if status < 400 else {}
+        return found
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that no container has; `MaestroError` when one does."""
+        status, body = self.request("DELETE", f"/volumes/{name}")
+        if status >= 400:
+            raise MaestroError(_message(body) or f"the Engine answered {status}", where=name)
+
     def remove(self, container: str, grace: int | None = None) -> None:
         """Stop a container within its own grace period (seconds), then remove it.
 

@@ -8,6 +8,7 @@ from typing import Any
 from . import edge, lease, neighbours, recovery, resources, secrets
 from .containers import of_stack
 from .engine import Engine
+from .holds import of_others as others
 from .layout import AGENT, Layout
 from .release import committed
 from .secret_files import is_file
@@ -44,6 +45,7 @@ def read(
         },
         "releases": {release: _summary(layout, kept[release]) for release in sorted(kept)},
         "containers": [container_facts(engine, item, layout) for item in there],
+        "others": others(everyone, layout.stack),
         "resources": resources.read(engine, everyone).as_dict(),
         "images": sorted(engine.repo_digests()),
         "edge": edge.look(layout),

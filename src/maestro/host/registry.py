@@ -85,6 +85,8 @@ class ResolvedImage:
     user: str
     size: int
     checked: bool = False  # whether it brings a health check
+    # Paths at which the image asks for a volume (`VOLUME`).
+    volumes: tuple[str, ...] = ()
 
 
 class _Refused(Exception):
@@ -119,7 +121,7 @@ class Registry:
         self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
     def resolve(self, reference: str) -> ResolvedImage:
-        """Digest, user and compressed size (bytes) of an image for this machine."""
+        """Digest, user, compressed size (bytes) and volumes of an image for this machine."""
         image = Reference.parse(reference)
         try:
             document, digest = self._manifest(image, image.digest or image.tag or "latest")
@@ -144,9 +146,13 @@ class Registry:
                 fix="check the reference, and that no proxy answers in the registry's place",
             ) from error
         layers = sum(int(layer.get("size", 0)) for layer in document.get("layers", []))
-        user = str((config.get("config") or {}).get("User") or "")
-        test = ((config.get("config") or {}).get("Healthcheck") or {}).get("Test") or ["NONE"]
-        return ResolvedImage(reference, digest, user, layers, checked=test[0] != "NONE")
+        said = config.get("config") or {}
+        test = (said.get("Healthcheck") or {}).get("Test") or ["NONE"]
+        return ResolvedImage(
+            *(reference, digest, str(said.get("User") or ""), layers),
+            checked=test[0] != "NONE",
+            volumes=tuple(sorted(said.get("Volumes") or {})),
+        )
 
     def _pick(self, index: dict[str, Any], reference: str) -> str:
         machine = platform.machine()

@@ -16,8 +16,10 @@ from . import (
     anew,
     canary,
     compose,
+    handover,
     health,
     life,
+    nameless,
     probe,
     recovery,
     release,
@@ -28,6 +30,7 @@ from . import (
 from .borrowed import Borrowed
 from .containers import ids, of_service, of_stack
 from .engine import SERVICE, Engine
+from .holds import of_container, writes_data
 from .jobs import Job, listed_as_done
 from .layout import Layout, point
 from .rules import ROLLBACK, START_FIRST, UPDATE, Rules
@@ -115,6 +118,7 @@ class Roll:
         if self._before is None:
             self._before = ids(self.engine, self.layout.stack)
         fresh = [name for name in names if not self._stands(name)]
+        handover.make_way(self, fresh)
         self.stop(self.borrowed.borrowers(fresh))
         beside: list[str] = []
         in_place: list[str] = []
@@ -128,13 +132,32 @@ class Roll:
         self._restart([name for name in names if name not in fresh])
 
     def stop(self, services: Sequence[str]) -> None:
-        """Stop and remove the containers of services at once, those that borrow of others first."""
+        """Stop and remove the containers of services at once, those that borrow of others first.
+
+        One with data in a volume without a name is not removed: Compose takes it over from there.
+        """
         everyone = [*services, *self.borrowed.borrowers(services)]
         for name in reversed(list(dict.fromkeys(everyone))):
             there = of_service(self.engine, self.layout.stack, name)
             for item in there:
                 self.check()
-                self._away(str(item["Id"]), stranger=self._stranger(item))
+                self.put_away(item)
+
+    def put_away(self, item: Mapping[str, Any]) -> None:
+        """Stop a container of the listing, and remove it unless it keeps data without a name.
+
+        Compose hands such data on to what it makes in the container's place; what was made by
+        hand can be brought back.
+        """
+        container = str(item["Id"])
+        facts = self.aim.services.get(item["Labels"].get(SERVICE, "")) or {}
+        keeps = handover.keeps_nameless(item, facts)
+        if self._stranger(item):
+            adoption.set_aside(self.layout, self.aim.release, self.engine, container, stays=keeps)
+        elif keeps:
+            self.engine.stop(container)
+        else:
+            self.engine.remove(container)
 
     def due(self, name: str) -> bool:
         """Whether a service is not what the aim wants, or depends on one that was exchanged."""
@@ -189,7 +212,11 @@ class Roll:
         # What is right and merely stopped is started again, as the plan says.
         complete = len(there) == self._replicas(name) and all(map(self._wanted, there))
         stopped = complete and len(running) < len(there)
-        first = self._rules(name).order == START_FIRST and not self._job(name)
+        first = (
+            self._rules(name).order == START_FIRST
+            and not self._job(name)
+            and not self._keeps_data(name, running)
+        )
         return first and bool(running) and not stopped
 
     def remove(self, services: Iterable[str], *, strangers: bool = True) -> list[str]:
@@ -218,6 +245,16 @@ class Roll:
             if gone and not self._stranger(item):
                 leaving[str(item["Id"])] = name
         self._retire(leaving)
+
+    def _keeps_data(self, name: str, there: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether containers have data that a second one beside them would not find or spoil."""
+        facts = self.aim.services[name]
+        return any(
+            handover.keeps_nameless(item, facts)
+            # An older manifest does not tell an order that the file named from the default then.
+            or ("holds" not in facts and writes_data(of_container(item)))
+            for item in there
+        )
 
     def _rules(self, name: str) -> Rules:
         return Rules.of(self.aim.services[name], self.aim.kind)
@@ -280,6 +317,10 @@ class Roll:
             self.engine, owner, self._asked(), self.timeout, self.traffic.reached
         )
 
+    def wanted(self, item: Mapping[str, Any]) -> bool:
+        """Whether a container of a service of the aim stays as it is."""
+        return self._wanted(item)
+
     def _wanted(self, item: Mapping[str, Any]) -> bool:
         """Whether a container is what the aim wants it to be."""
         name = item["Labels"].get(SERVICE, "")
@@ -290,12 +331,23 @@ class Roll:
     # Stop-first: the old container goes, then the new one comes.
 
     def _in_place(self, services: Sequence[str]) -> None:
-        whole = []
+        whole, again = [], []
         for name in services:
             rules, replicas = self._rules(name), self._replicas(name)
             there = of_service(self.engine, self.layout.stack, name)
             stale = [item for item in there if not self._wanted(item)]
-            if stale and len(there) > 1 and 0 < rules.parallelism < replicas:
+            # Only Compose hands volumes without a name on, from all containers to all new ones.
+            keeps = any(handover.keeps_nameless(item, self.aim.services[name]) for item in there)
+            strangers = [item for item in stale if self._stranger(item)]
+            if keeps and (
+                any(self._same(item, name) for item in stale)
+                or strangers
+                or handover.stranded(self.engine, there)
+            ):
+                for item in strangers:
+                    self.put_away(item)
+                again.append(name)
+            elif stale and not keeps and len(there) > 1 and 0 < rules.parallelism < replicas:
                 self._one_after_the_other(name, rules, replicas)
             else:
                 # Compose keeps what is right but would keep what is sick as well, and it replaces
@@ -303,9 +355,13 @@ class Roll:
                 ours = [i for i in stale if self._same(i, name) or self._stranger(i)]
                 self._retire({str(item["Id"]): name for item in ours})
                 whole.append(name)
+        if again:
+            self._compose(again, "--force-recreate")
+        if whole:
+            self._compose(whole)
+        whole += again
         if not whole:
             return
-        self._compose(whole)
         owner = health.wait_services(self.layout, self.engine, whole, self.timeout, self._expect)
         self._settle(owner)
         bad = self._answer(owner)
@@ -515,7 +571,8 @@ def up(
     """
     stack = roll.layout.stack
     before = ids(roll.engine, stack)
-    removed = roll.remove(remove_first)
+    nameless.note(roll.layout, roll.engine)
+    removed = handover.send_away(roll, remove_first)
     anew.clear(roll.layout, roll.engine, networks, roll.stop)
     for level in together(roll, levels) if joined else levels:
         roll.level(level)
@@ -553,11 +610,13 @@ def put_back(
     room.give(layout)
     engine = Engine()
     engine.wait_ready(ENGINE_PATIENCE)
+    nameless.note(layout, engine)
     old = layout.current_id() if serves is None else serves
     if not old:
         from . import removal  # noqa: PLC0415 -- it needs a roll itself
 
         removal.undo_first(layout, staged, engine)
+        nameless.sweep(layout, engine)
         release.discard(layout, staged)
         recovery.clear(layout)
         return {"serves": "", "restored": []}
@@ -593,6 +652,7 @@ def put_back(
     roll.leave(services, aside)
     if staged != old:
         adoption.restore(layout, staged, engine)
+    nameless.sweep(layout, engine)
     release.discard(layout, staged)
     if problems:
         raise recovery.Incomplete(old, restored, problems)

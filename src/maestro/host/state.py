@@ -30,6 +30,7 @@ from . import (
 from . import engine as engine_api
 from .containers import of_stack
 from .engine import SERVICE, Engine
+from .holds import dump, links, nameless, now, of_others
 from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
 
@@ -81,10 +82,12 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "version": version,
             "model": canonical,
             "model_problem": problem,
-            "resolved": resolved,
+            "resolved": _with_volumes(engine, resolved),
             "refused": refused,
             "containers": containers,
             "images": sorted(local),
+            "others": of_others(everyone, request.stack),
+            "links": links(canonical),
             "resources": resources.read(engine, everyone).as_dict(),
             "ports": ports.of_others(everyone, request.stack),
             "edge": edge.look(layout),
@@ -169,6 +172,7 @@ def _resolve(
             "user": image.user,
             "size": image.size,
             "checked": image.checked,
+            "volumes": list(image.volumes),
         }
         return reference, facts, ""
 
@@ -180,6 +184,20 @@ def _resolve(
             else:
                 resolved[reference] = answer
     return resolved, refused
+
+
+def _with_volumes(
+    engine: Engine, resolved: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The same, with the volumes of images that an older manifest recorded without them."""
+    found = {}
+    for reference, image in resolved.items():
+        found[reference] = dict(image)
+        if "volumes" not in image:
+            name = f"{Reference.parse(reference).name}@{image['digest']}"
+            config = engine.image(name).get("Config") or {}
+            found[reference]["volumes"] = sorted(config.get("Volumes") or {})
+    return found
 
 
 def _owns(login: Login | None, host: str) -> bool:
@@ -206,6 +224,8 @@ def container_facts(
         "shares": borrowed.shares(detail),
         "exit_code": int(state.get("ExitCode") or 0),
         "restarts": int(detail.get("RestartCount") or 0),
+        "holds": dump(now(summary)),
+        "nameless": nameless(summary),
     }
 
 

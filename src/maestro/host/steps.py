@@ -265,6 +265,7 @@ def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
 def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import adoption, journal, recovery, release, roll, settle
     from .engine import Engine
+    from .nameless import note, sweep
 
     taken = lease.beat(layout, params["lease"])
     settle.last_look(layout, Engine(), params["manifest"]["services"], taken.acquired)
@@ -273,8 +274,11 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
     mine = lease.disarm(layout, params["lease"])
     journal.note(layout, {**asdict(mine), "release": params["release"]}, journal.DONE)
     aim = roll.Aim(params["release"], params["manifest"]["services"])
-    removed = roll.Roll(layout, aim, params["timeout"]).remove(params["remove"])
-    adoption.forget(layout, Engine())
+    way = roll.Roll(layout, aim, params["timeout"])
+    note(layout, way.engine)
+    removed = way.remove(params["remove"])
+    adoption.forget(layout, way.engine)
+    sweep(layout, way.engine)
     return {"changed": True, "removed": removed}
 
 
