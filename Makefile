@@ -9,6 +9,8 @@ STACKS_DIR ?= docker
 LIMIT ?= staging
 VERSION ?= dev
 COMPOSE ?= distro
+OVERWRITE ?=
+REBUILD ?=
 
 # The venv's own programs (ansible, sops, shellcheck) come before those of the machine.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -60,7 +62,7 @@ provision: venv ## Make the hosts of LIMIT ready for a deploy: Docker Engine, re
 
 images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy]
 	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e version=$(VERSION) \
-	  -e maestro_stacks_dir=$(STACKS_DIR)
+	  -e maestro_stacks_dir=$(STACKS_DIR) $(if $(OVERWRITE),-e images_overwrite=$(OVERWRITE)) $(if $(REBUILD),-e images_rebuild=$(REBUILD))
 
 ## Checks
 

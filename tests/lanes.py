@@ -57,7 +57,7 @@ LANES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GALLERY, ("test_gallery.py",)),  # tests with a Direct
     "molecule deploys": (),  # scenarios that take turns on one host
     "molecule": (),
-    "build host": ("test_jessy_images.py", "test_lab.py"),
+    "build host": ("test_jessy_images.py", "test_images.py", "test_lab.py"),
 }
 # The longest of what needs no host comes when the first lanes have ended, so that no process is
 # idle while the last of them goes on; in this order.

@@ -1,0 +1,66 @@
+"""A tag names one content: what `make images` refuses to replace, and to leave as it is."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+from e2e import lab
+
+VERSION = f"t{secrets.token_hex(3)}"
+COMPOSE = """
+services:
+  app:
+    image: ${REGISTRY:-registry.test:5000}/twice:${VERSION:-dev}
+    build: {context: app}
+  store:
+    image: ${REGISTRY:-registry.test:5000}/twice-store:TAG
+    build: {context: store, args: {LEVEL: "${LEVEL:-1}"}}
+""".replace("TAG", VERSION)
+DOCKERFILE = "FROM debian:trixie-slim\nARG LEVEL=1\nCOPY text /text\n"
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory, lab_made: None) -> Path:
+    home = tmp_path_factory.mktemp("stacks")
+    for name in ("app", "store"):
+        folder = home / "twice" / name
+        folder.mkdir(parents=True)
+        (folder / "Dockerfile").write_text(DOCKERFILE)
+        (folder / "text").write_text("first")
+    (home / "twice/compose.yaml").write_text(COMPOSE)
+    return home
+
+
+def images(stacks: Path, *words: str) -> lab.Run:
+    return lab.run("make", "images", f"VERSION={VERSION}", "STACK=twice", f"STACKS_DIR={stacks}",
+                   *words)  # fmt: skip
+
+
+def digest(run: lab.Run, name: str) -> str:
+    (line,) = [line for line in run.out.splitlines() if f"/{name}:{VERSION}@" in line]
+    return line.strip().partition("@")[2].split()[0]
+
+
+def test_a_tag_keeps_its_content(stacks: Path) -> None:
+    first = images(stacks).ok()
+    assert images(stacks).ok().changed("registry") == [0]
+    (stacks / "twice/app/text").write_text("second")
+    refused = " ".join(images(stacks).failed().out.split())
+    assert f"The registry has registry.test:5000/twice:{VERSION} with other contents" in refused
+    assert "Nothing was pushed" in refused
+    (stacks / "twice/app/text").write_text("first")
+    again = images(stacks).ok()
+    assert digest(again, "twice") == digest(first, "twice"), "nothing was pushed"
+    (stacks / "twice/app/text").write_text("second")
+    assert digest(images(stacks, "OVERWRITE=yes").ok(), "twice") != digest(first, "twice")
+
+
+def test_an_image_without_a_version_is_not_left_behind_its_sources(stacks: Path) -> None:
+    (stacks / "twice/store/text").write_text("second")
+    refused = " ".join(images(stacks).failed().out.split())
+    assert f"The sources of registry.test:5000/twice-store:{VERSION} changed" in refused
+    assert "Give it a new tag in twice/compose.yaml" in refused
+    (stacks / "twice/store/text").write_text("first")
+    images(stacks).ok()
