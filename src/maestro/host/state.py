@@ -30,7 +30,8 @@ from . import (
 from . import engine as engine_api
 from .containers import of_stack
 from .engine import SERVICE, Engine
-from .holds import dump, links, nameless, now, of_others
+from .holds import dump, nameless, now, of_others
+from .holds import links as linked
 from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
 
@@ -87,7 +88,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "containers": containers,
             "images": sorted(local),
             "others": of_others(everyone, request.stack),
-            "links": links(canonical),
+            "links": linked(canonical),
             "resources": resources.read(engine, everyone).as_dict(),
             "ports": ports.of_others(everyone, request.stack),
             "edge": edge.look(layout),
