@@ -43,6 +43,11 @@ problems: {type: list, elements: str, returned: always, description: What has to
 names: {type: dict, returned: always, description: By host, the name of its container.}
 definitions: {type: dict, returned: always, description: By host, a hash of what it is made of.}
 pending: {type: list, elements: str, returned: always, description: Hosts to be made or started.}
+dead:
+  type: list
+  elements: str
+  returned: always
+  description: Running hosts whose ports on this machine do not listen.
 containers: {type: dict, returned: always, description: The hosts that exist, by container name.}
 volumes: {type: list, elements: str, returned: always, description: The volumes of the hosts.}
 keys:
@@ -86,6 +91,7 @@ def main() -> None:
         for host in given["hosts"]
     }
     running = {host: n for host, n in names.items() if containers.get(n, {}).get("running")}
+    dead = lab.dead(names, wanted.ports, containers, lab.port_busy)
     module.exit_json(
         changed=False,
         name=wanted.name,
@@ -96,7 +102,8 @@ def main() -> None:
         image_id=image_id,
         names=names,
         definitions=definitions,
-        pending=lab.pending(names, definitions, containers),
+        pending=sorted({*lab.pending(names, definitions, containers), *dead}),
+        dead=dead,
         containers=containers,
         volumes=lab.read_volumes(given["checkout"], None if everything else found),
         keys={host: lab.read_keys(name) for host, name in running.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -152,6 +153,18 @@ def test_what_is_missing_comes_back_and_the_rest_stays(second: Second) -> None:
     assert second.ssh("production-1", "hostname").ok().out.strip() == "production-1"
     kept_file = second.ssh("production-2", "cat /var/lib/docker/of-the-volume")
     assert kept_file.ok().out.strip() == "kept"
+
+
+def test_a_port_that_stopped_listening_comes_back(second: Second) -> None:
+    port = yaml.safe_load((second.checkout / ".lab/settings.yml").read_text())["ports"]
+    http = str(port["staging-1"]["http"])
+    (proxy,) = lab.run("pgrep", "-f", f"docker-proxy .*-host-port {http} ").ok().out.split()
+    os.kill(int(proxy), signal.SIGKILL)
+    kept = second.ids()
+    make(second.checkout, "lab", **HOSTS_ALONE).ok()
+    assert second.ids() == kept, "no host was made anew"
+    lab.run("pgrep", "-f", f"docker-proxy .*-host-port {http} ").ok()
+    assert second.ssh("staging-1", "hostname").ok().out.strip() == "staging-1"
 
 
 def test_a_lab_keeps_its_name_until_it_is_removed() -> None:

@@ -247,3 +247,11 @@ class TestReading:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             assert lab.port_busy(taken.getsockname()[1])
+
+
+def test_a_running_host_with_a_port_that_does_not_listen_is_dead() -> None:
+    names = {"a": "l-a", "b": "l-b", "c": "l-c", "d": "l-d"}
+    ports = {"a": {"ssh": 1, "http": 2}, "b": {"ssh": 3}, "c": {"ssh": 4}}
+    up = {"running": True, "labels": {}}
+    containers = {"l-a": up, "l-b": up, "l-c": {**up, "running": False}, "l-d": up}
+    assert lab.dead(names, ports, containers, lambda port: port in (1, 3)) == ["a"]

@@ -147,6 +147,24 @@ def pending(
     ]
 
 
+def dead(
+    names: Mapping[str, str],
+    ports: Mapping[str, Mapping[str, int]],
+    containers: Mapping[str, Mapping[str, Any]],
+    busy: Callable[[int], bool],
+) -> list[str]:
+    """Return the hosts that run, and of whose ports on this machine one does not listen any more.
+
+    The Engine's proxy of a port can end while its container goes on. ``busy`` is `port_busy`.
+    """
+    return [
+        host
+        for host, name in names.items()
+        if containers.get(name, {}).get("running")
+        and not all(busy(port) for port in ports.get(host, {}).values())
+    ]
+
+
 def machine_problems(machine: Mapping[str, Any], *, need_disk: bool = True) -> list[str]:
     """Say everything that keeps a machine, as ``read_machine`` saw it, from running the lab."""
     problems = []
