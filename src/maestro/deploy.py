@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import adoption, agent_archive, checks, names, ownership, volumes
+from . import adoption, agent_archive, checks, names, ownership, reached, volumes
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
 from .host.layout import Layout
+from .host.resources import Resources
 from .host.rules import UPDATE
 from .render import Rendered, Wish, needs_of, render
 from .wanted import Inputs, Wanted, images, images_of, of_hosts
@@ -96,6 +97,11 @@ def decide(inputs: Inputs) -> Decision:
         plan.warnings += checks.of_plan(
             plan, found, rendered.services, wanted[host], images_of(known, wanted[host])
         )
+        far = reached.problems(
+            plan.stack, wanted[host].model, wanted[host].extension, Resources.of(found)
+        )
+        said = {str(problem) for problem in problems}
+        problems += [problem for problem in far if str(problem) not in said]
         accepted = bool(request.get("accept_volume_change"))
         problems += planning.resource_problems(
             plan, rendered, found, str(found["compose"]), accept_volume_change=accepted

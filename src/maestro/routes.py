@@ -77,6 +77,21 @@ def problems(
                 )
 
 
+def two_networks(extension: Mapping[str, Any], place: str) -> Iterable[MaestroError]:
+    """Routes of one service that name different networks: a container is reached at one address."""
+    first: dict[str, Any] = {}
+    for number, route in _mappings(extension.get("routes")):
+        service, network = route.get("service"), route.get("network")
+        if not isinstance(service, str):
+            continue
+        if first.setdefault(service, network) != network:
+            yield MaestroError(
+                f"the routes of {service} name different networks",
+                where=f"{place}.routes[{number}].network",
+                fix="name the same network in each of them, or in none",
+            )
+
+
 def preflight(
     host: str,
     stack: str,

@@ -383,6 +383,7 @@ def extension_problems(
             problem
             for problem in (
                 *routes.problems(extension, place, services),
+                *routes.two_networks(extension, place),
                 *_unclear_targets(place, extension),
             )
             if filled or "$" not in str(problem)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import doors, policy, routes
+from . import doors, policy, reached, routes
 from .errors import MaestroError, MaestroErrors, raise_all
 from .render import narrow, unescaped
 from .stack import EXTENSION, extension_problems
@@ -145,7 +145,7 @@ def _wanted(
         profiles,
         model,
         extension,
-        routes.rendered(extension),
+        reached.named(routes.rendered(extension), model, extension),
         policy.warnings(model, environment, of_place),
     )
 
