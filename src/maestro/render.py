@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from . import access, borrowing, checks, jobs, updates
+from . import access, borrowing, checks, jobs, quirks, updates
 from .data import Reading, kept
 from .errors import MaestroError, raise_all
 from .host import secret_files
@@ -206,6 +206,7 @@ def _service(
     for key in _NOT_THE_DEPLOYMENT:
         (service.get("deploy") or {}).pop(key, None)
     _leave_open(service)
+    quirks.mend(service)
     service["image"] = f"{Reference.parse(reference).name}@{image['digest']}"
     needs = {
         other: condition

@@ -1,0 +1,29 @@
+"""Compose's JSON that Compose would not read again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from maestro import quirks
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ({"memswap_limit": "-1"}, {"memswap_limit": -1}),
+        ({"memswap_limit": "134217728"}, {"memswap_limit": "134217728"}),
+        ({"ulimits": {"memlock": {}}}, {"ulimits": {"memlock": {"soft": 0, "hard": 0}}}),
+        ({"ulimits": {"nice": {"hard": 5}}}, {"ulimits": {"nice": {"soft": 0, "hard": 5}}}),
+        ({"ulimits": {"nofile": 5}}, {"ulimits": {"nofile": 5}}),
+        (
+            {"blkio_config": {"weight": 3, "device_read_bps": [{"Path": "/dev/a", "Rate": "1"}]}},
+            {"blkio_config": {"weight": 3, "device_read_bps": [{"path": "/dev/a", "rate": "1"}]}},
+        ),
+        ({"image": "a", "ulimits": None}, {"image": "a", "ulimits": None}),
+    ],
+)
+def test_it_is_written_as_the_file_said_it(said: dict[str, Any], written: dict[str, Any]) -> None:
+    quirks.mend(said)
+    assert said == written
