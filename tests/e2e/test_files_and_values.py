@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import yaml
 from direct import IMAGE, Direct
 from e2e import lab
 
@@ -152,3 +153,50 @@ def test_a_secret_has_the_mode_and_group_it_asks_for(direct: Direct) -> None:
         assert step()
         assert inside(direct, "files-secret", "web", look).split() == [*wanted, "swordfish"]
     assert not direct.deploy("files-secret", "v1")
+
+
+def test_a_stack_of_includes_alone(direct: Direct) -> None:
+    """Its included services are deployed, checked, migrated, and read their own files."""
+    direct.values |= {"deep": "swordfish"}
+    job = {**sleeper(), "command": ["sh", "-c", "test -s /run/secrets/deep"], "secrets": ["deep"]}
+    web = sleeper(
+        environment={"WHO": "${WHO}", "TAG": "${TAG}"},
+        env_file=["${WHO}.env"],
+        configs=[{"source": "page", "target": "/page"}],
+        extends={"file": "../base.yaml", "service": "app"},
+    )
+    direct.write(
+        "files-include",
+        {
+            "include": [
+                {"path": "web/compose.yaml", "env_file": ["web/one.env"]},
+                "jobs/compose.yaml",
+            ],
+            "x-maestro": {
+                "migrations": [{"service": "migrate"}],
+                "smoke": [{"command": {"service": "web", "argv": ["test", "-s", "/page"]}}],
+            },
+        },
+        **{
+            "web/compose__yaml": yaml.safe_dump(
+                {"services": {"web": web}, "configs": {"page": {"file": "./${WHO}.html"}}}
+            ),
+            "web/one__env": "WHO=us\nTAG=file\n",
+            "web/us__env": "FROM=env_file\n",
+            "web/us__html": "<p>",
+            "jobs/compose__yaml": yaml.safe_dump(
+                {"services": {"migrate": job}, "secrets": {"deep": {"file": "./none"}}}
+            ),
+            "base__yaml": "services: {app: {labels: {base: 'yes'}, stdin_open: true}}",
+        },
+    )
+    direct.variables = {"TAG": "variable"}
+    try:
+        assert direct.deploy("files-include")
+        assert not direct.deploy("files-include")
+    finally:
+        direct.variables = {}
+    config = direct.container("files-include", "web")["Config"]
+    assert {"WHO=us", "TAG=variable", "FROM=env_file"} <= set(config["Env"])
+    assert (config["Labels"]["base"], config["OpenStdin"]) == ("yes", True)
+    assert inside(direct, "files-include", "web", "cat /page") == "<p>"
