@@ -15,10 +15,9 @@ from ansible.utils.display import Display
 from . import agent_archive, controller, own, plan
 from .deploy import Decision
 from .errors import MaestroError
-from .host import steps
+from .host import naming, steps
 from .host.agent import OTHER_PROGRAM
 from .host.layout import AGENT
-from .stack import check_name
 
 NO_PROGRAM = (2, 127)  # exit codes: Python finds no such file; the shell finds no Python
 
@@ -45,6 +44,11 @@ class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         """What the step answers."""
         name = str(self._task.action)
         step = steps.STEPS[name]
+        # Some steps look at all stacks where none is named.
+        if "stack" in args and (args["stack"] or "stack" not in step.arguments):
+            naming.stack(str(args["stack"]))
+        if args.get("to"):
+            naming.part(str(args["to"]), "a release", "-e to")
         if self._is_pipelining_enabled("new") and (step.reads or not self._task.check_mode):
             checked = ArgumentSpecValidator(step.specification()).validate(args)
             if checked.error_messages:
@@ -132,9 +136,6 @@ class GuardedAction(StepAction):
         values_of = args.pop("own", {})
         try:
             controller.guard_play(guard, task_vars or {}, check_mode=self._task.check_mode)
-            # Some steps look at all stacks where none is named.
-            if args["stack"] or "stack" not in steps.STEPS[str(self._task.action)].arguments:
-                check_name(str(args["stack"]))
             if request:
                 request = own.settled(request, values_of) if values_of else request
                 values = controller.read_secrets(request, self._loader)

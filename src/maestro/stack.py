@@ -197,16 +197,6 @@ def known(directory: Path) -> list[str]:
     return sorted({path.parent.name for file in BASE_FILES for path in directory.glob(f"*/{file}")})
 
 
-def check_name(name: str) -> None:
-    """Refuse what cannot be the name of a stack."""
-    if not NAME.match(name):
-        raise MaestroError(
-            f"{name!r} cannot name a stack",
-            where="-e stack",
-            fix="allowed: lower-case letters, digits, '_' and '-', a letter or digit first",
-        )
-
-
 def _home(directory: Path, name: str) -> Path:
     home = directory / name
     if NAME.match(name) and any(_stands(home / file) for file in BASE_FILES):
@@ -355,6 +345,21 @@ def _extension(stack: Stack) -> list[MaestroError]:
     return problems
 
 
+def _whole(
+    validator: Any, pattern: str, instance: Any, schema: Any
+) -> Iterable[jsonschema.ValidationError]:
+    """JSON Schema's ``pattern``, whose end is the end of the text: no line break goes past it."""
+    del validator, schema
+    pattern_to_end = re.sub(r"\$\Z", r"\\Z", pattern)
+    if isinstance(instance, str) and not re.search(pattern_to_end, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+_Validator: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator, {"pattern": _whole}
+)
+
+
 def extension_problems(
     extension: Any, place: str, services: list[str], *, filled: bool = False
 ) -> list[MaestroError]:
@@ -363,7 +368,7 @@ def extension_problems(
     A value that still is a ``${VARIABLE}`` is not judged, unless they are ``filled`` in.
     """
     schema = json.loads(resources.files("maestro").joinpath("schema/x-maestro.json").read_text())
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = _Validator(schema)
     found = [
         error
         for error in validator.iter_errors(extension)

@@ -22,13 +22,13 @@ from maestro.host.registry import Login, Reference, Registry, ResolvedImage
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = {"config": {"User": "1000:1000", "Volumes": {"/data": {}}}}
-CONFIG_DIGEST = "sha256:" + "c" * 64
 
 
 def digest_of(body: bytes) -> str:
     return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
+CONFIG_DIGEST = digest_of(json.dumps(CONFIG).encode())
 IMAGE = json.dumps(
     {
         "mediaType": MANIFEST,
@@ -55,11 +55,22 @@ class Store:
     config: Any = field(default_factory=lambda: CONFIG)
     send_digest: bool = True
     auth: str = ""  # basic or bearer
+    lie: str = ""  # another digest than that of the manifest
+    other_blob: bytes = b""  # another configuration than the one of its digest
     tags: list[str] | None = field(default_factory=lambda: ["v1", "v0"])
     status: int = 0
     realm: str = ""
     address: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def blob(self) -> bytes:
+        return json.dumps(self.config).encode()
+
+    def body(self, name: str) -> bytes:
+        """A manifest as it is served: the configuration in it has its true digest."""
+        served = self.manifests[name]
+        return served.replace(CONFIG_DIGEST.encode(), digest_of(self.blob).encode())
 
     def __call__(self, asked: Asked) -> Answer | bytes:
         path, _, query = asked.path.partition("?")
@@ -73,10 +84,10 @@ class Store:
         if prefix == "manifests" and name in self.manifests:
             headers = {"Content-Type": self.kind}
             if self.send_digest:
-                headers["Docker-Content-Digest"] = digest_of(self.manifests[name])
-            return Answer(200, self.manifests[name], headers)
-        if prefix == "blobs" and name == CONFIG_DIGEST:
-            return Answer(200, json.dumps(self.config).encode())
+                headers["Docker-Content-Digest"] = self.lie or digest_of(self.body(name))
+            return Answer(200, self.body(name), headers)
+        if prefix == "blobs" and name == digest_of(self.blob):
+            return Answer(200, self.other_blob or self.blob)
         if prefix == "tags" and self.tags is not None:
             return Answer(200, json.dumps({"name": "shop", "tags": self.tags}).encode())
         return Answer(404, b'{"errors": []}')
@@ -180,8 +191,8 @@ def start(certificate: Path, trust: Path) -> Iterator[Start]:
         ("registry.test:5000/shop", ("registry.test:5000", "shop", "", "")),
         ("registry.test:5000/a/b:v1", ("registry.test:5000", "a/b", "v1", "")),
         ("localhost/a:v1", ("localhost", "a", "v1", "")),
-        ("ghcr.io/a/b@sha256:ab", ("ghcr.io", "a/b", "", "sha256:ab")),
-        ("ghcr.io/a/b:v1@sha256:ab", ("ghcr.io", "a/b", "v1", "sha256:ab")),
+        ("ghcr.io/a/b@sha256:" + "ab" * 32, ("ghcr.io", "a/b", "", "sha256:" + "ab" * 32)),
+        ("ghcr.io/a/b:v1@sha256:" + "ab" * 32, ("ghcr.io", "a/b", "v1", "sha256:" + "ab" * 32)),
     ],
 )
 def test_a_reference_is_taken_apart_as_the_engine_does(text: str, parts: tuple[str, ...]) -> None:
@@ -221,18 +232,20 @@ def test_an_index_has_the_digest_and_a_variant_the_rest(
     start: Start, monkeypatch: pytest.MonkeyPatch, machine: str, entry: str
 ) -> None:
     monkeypatch.setattr(registry.platform, "machine", lambda: machine)
+    bodies = {name: IMAGE + b" " * number for number, name in enumerate("abc")}
+    digest = digest_of(bodies[entry])
     several = index(
         ("unknown", "unknown", "sha256:u"),
         ("windows", "amd64", "sha256:w"),
-        ("linux", "amd64", "sha256:a"),
-        ("linux", "arm64", "sha256:b"),
-        ("linux", "s390x", "sha256:c"),
+        ("linux", "amd64", digest_of(bodies["a"])),
+        ("linux", "arm64", digest_of(bodies["b"])),
+        ("linux", "s390x", digest_of(bodies["c"])),
     )
-    running = start(manifests={"v1": several, f"sha256:{entry}": IMAGE}, kind=INDEX)
+    running = start(manifests={"v1": several, digest: bodies[entry]}, kind=INDEX)
     found = running.resolve()
     assert found.digest == digest_of(several)
     assert (found.user, found.size) == ("1000:1000", 123)
-    assert running.server.asked[1].path == f"/v2/shop/manifests/sha256:{entry}"
+    assert running.server.asked[1].path == f"/v2/shop/manifests/{digest}"
 
 
 def test_an_index_without_this_machine(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,6 +253,22 @@ def test_an_index_without_this_machine(start: Start, monkeypatch: pytest.MonkeyP
     error = start(manifests={"v1": index(("linux", "amd64", "sha256:a"))}, kind=INDEX).refuses()
     assert error.what == "the image has no variant for riscv64"
     assert error.where.endswith("/shop:v1")
+
+
+@pytest.mark.parametrize(
+    ("lie", "other_blob"),
+    [("sha256:" + "0" * 64, b""), ("md5:x", b""), ("", b'{"config": {"User": "0"}}')],
+)
+def test_bytes_that_are_not_those_of_their_digest_are_not_believed(
+    start: Start, lie: str, other_blob: bytes
+) -> None:
+    error = start(lie=lie, other_blob=other_blob).refuses()
+    assert "something that is no image" in error.what
+
+
+def test_a_manifest_that_was_asked_for_by_digest_is_that_one(start: Start) -> None:
+    digest = "sha256:" + "1" * 64
+    assert "no image" in start(manifests={digest: IMAGE}, lie=digest).refuses(f"@{digest}").what
 
 
 def test_a_digest_is_asked_for_as_it_is(start: Start) -> None:
@@ -357,8 +386,8 @@ def test_an_unknown_tag_shows_those_that_exist(start: Start) -> None:
 def test_an_unknown_repository_has_no_tags(start: Start, tags: list[str] | None) -> None:
     running = start(manifests={}, tags=tags)
     assert "(there: none)" in running.refuses().fix
-    error = running.refuses("@sha256:ab")
-    assert error.what.endswith("has no shop@sha256:ab")
+    error = running.refuses("@sha256:" + "ab" * 32)
+    assert error.what.endswith("has no shop@sha256:" + "ab" * 32)
     assert "VERSION=TAG" in error.fix
 
 

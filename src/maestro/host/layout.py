@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from . import naming
 
+HOME_MODE = 0o750  # of a stack's directory
 # The host's own program, see `host.agent`.
 AGENT = Path("/usr/local/lib/maestro/agent.pyz")
 
@@ -23,8 +25,13 @@ class Layout:
 
     @property
     def home(self) -> Path:
-        """Everything of the stack."""
-        return self.root / self.stack
+        """Everything of the stack; `MaestroError` for a name that leads elsewhere."""
+        return self.root / naming.stack(self.stack)
+
+    def make_home(self) -> None:
+        """Make the stack's directory, closed to the host's other users: it holds what it runs."""
+        self.home.mkdir(mode=HOME_MODE, parents=True, exist_ok=True)
+        self.home.chmod(HOME_MODE)
 
     @property
     def releases(self) -> Path:
@@ -48,7 +55,7 @@ class Layout:
 
     def release(self, release_id: str) -> Path:
         """The directory of one release."""
-        return self.releases / release_id
+        return self.releases / naming.part(release_id, "a release")
 
     def compose_file(self, release_id: str) -> Path:
         """The resolved Compose file of one release."""
@@ -63,6 +70,8 @@ class Layout:
 
     def manifest(self, release_id: str) -> dict[str, Any]:
         """``release.json`` of a release, or an empty dict where there is none."""
+        if not release_id:
+            return {}
         path = self.release(release_id) / "release.json"
         try:
             loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -289,7 +289,7 @@ def _write(layout: Layout, lease: Lease) -> None:
 @contextlib.contextmanager
 def _locked(layout: Layout) -> Iterator[None]:
     """One process at a time reads and writes the lease; the lock dies with its process."""
-    layout.home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    layout.make_home()
     descriptor = os.open(layout.home / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -32,6 +32,16 @@ _MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+# Registry, repository, tag, digest: https://pkg.go.dev/github.com/distribution/reference
+_GRAMMAR = tuple(
+    re.compile(rf"{pattern}\Z")
+    for pattern in (
+        r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?",
+        r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*",
+        r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?",
+        r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})?",
+    )
+)
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le"}
 
 
@@ -48,6 +58,21 @@ class Reference:
     def name(self) -> str:
         """Registry and repository, without tag and digest."""
         return f"{self.registry}/{self.repository}"
+
+    @classmethod
+    def checked(cls, text: str) -> Reference:
+        """`parse`, or `MaestroError` where the text is no reference by the specification."""
+        found = cls.parse(text)
+        parts = zip(
+            _GRAMMAR, (found.registry, found.repository, found.tag, found.digest), strict=True
+        )
+        if not all(grammar.match(part) for grammar, part in parts):
+            raise MaestroError(
+                "this is no image reference",
+                where=text,
+                fix="allowed: REGISTRY/NAME:TAG or NAME@sha256:..., the name in lower case",
+            )
+        return found
 
     @classmethod
     def parse(cls, text: str) -> Reference:
@@ -122,13 +147,14 @@ class Registry:
 
     def resolve(self, reference: str) -> ResolvedImage:
         """Digest, user, compressed size (bytes) and volumes of an image for this machine."""
-        image = Reference.parse(reference)
+        image = Reference.checked(reference)
         try:
             document, digest = self._manifest(image, image.digest or image.tag or "latest")
             if "manifests" in document:
                 document, _ = self._manifest(image, self._pick(document, reference))
             config_digest = document["config"]["digest"]
-            config = json.loads(self._get(f"/{image.repository}/blobs/{config_digest}")[0])
+            blob = self._get(f"/{image.repository}/blobs/{config_digest}")[0]
+            config = json.loads(_proved(blob, str(config_digest)))
         except _Refused as refused:
             raise self._explain(refused, image, reference) from refused
         except (OSError, http.client.HTTPException) as error:
@@ -171,10 +197,9 @@ class Registry:
         """A manifest or an index, and its digest."""
         accept = ", ".join((*_MANIFESTS, *_INDEXES))
         body, headers = self._get(f"/{image.repository}/manifests/{version}", accept)
-        digest = headers.get("docker-content-digest", "")
-        if not digest:
-            digest = "sha256:" + hashlib.sha256(body).hexdigest()
-        document: dict[str, Any] = json.loads(body)
+        said = version if ":" in version else headers.get("docker-content-digest", "")
+        digest = said or "sha256:" + hashlib.sha256(body).hexdigest()
+        document: dict[str, Any] = json.loads(_proved(body, digest))
         return document, digest
 
     def _get(self, path: str, accept: str = "*/*") -> tuple[bytes, dict[str, str]]:
@@ -254,3 +279,11 @@ class Registry:
         except (_Refused, OSError, ValueError, http.client.HTTPException):
             return []
         return sorted(answer.get("tags") or [])[-8:]
+
+
+def _proved(body: bytes, digest: str) -> bytes:
+    """The bytes, when they are those of the digest: a uid or a layer is believed by it alone."""
+    algorithm, _, wanted = digest.partition(":")
+    if algorithm not in ("sha256", "sha512") or hashlib.new(algorithm, body).hexdigest() != wanted:
+        raise ValueError(digest)
+    return body

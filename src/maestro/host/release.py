@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, files, secrets
+from . import compose, files, naming, secrets
 from .engine import Engine
 from .layout import Layout, point, write_atomically
 
@@ -69,7 +69,7 @@ def sweep(layout: Layout) -> None:
     """Discard every release that was staged and never committed."""
     if layout.releases.is_dir():
         for path in sorted(layout.releases.iterdir()):
-            if not (path / "release.json").exists():
+            if naming.PART.match(path.name) and not (path / "release.json").exists():
                 discard(layout, path.name)
 
 

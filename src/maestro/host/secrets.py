@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ..errors import MaestroError
+from . import naming
 from .layout import Layout
 from .secret_files import USUAL_MODE, SecretFile, is_file
 
@@ -53,9 +54,11 @@ def write(
     written = []
     for item in wanted:
         file = SecretFile.from_json(item)
+        naming.part(file.name, "a secret")
+        naming.part(file.version, "a version of a secret")
         path = layout.secrets / file.path
         directory = path.parent
-        layout.home.mkdir(mode=0o755, parents=True, exist_ok=True)
+        layout.make_home()
         for level in (layout.secrets, directory.parent, directory):
             level.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
             os.chmod(level, DIRECTORY_MODE)

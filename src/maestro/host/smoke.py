@@ -153,7 +153,8 @@ def answers(
                 raise http.client.IncompleteRead(body, response.length)
     except urllib.error.HTTPError as error:
         status, body = error.code, error.read(LARGEST)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # A release of an earlier version may record what is no header or address.
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise Failed(f"{url}: {reason}") from error
     text = body.decode("utf-8", "replace")

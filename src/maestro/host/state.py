@@ -158,10 +158,16 @@ def _resolve(
     missing = sorted(references - set(resolved))
     if not request.resolve or not missing:
         return resolved, {}
-    clients = {
-        host: Registry(host, request.login if _owns(request.login, host) else None)
-        for host in {Reference.parse(reference).registry for reference in missing}
-    }
+    refused = {}
+    clients: dict[str, Registry] = {}
+    for reference in missing:
+        try:
+            host = Reference.checked(reference).registry
+        except MaestroError as error:
+            refused[reference] = str(error)
+            continue
+        login = request.login if _owns(request.login, host) else None
+        clients.setdefault(host, Registry(host, login))
 
     def ask(reference: str) -> tuple[str, dict[str, Any] | None, str]:
         try:
@@ -177,9 +183,9 @@ def _resolve(
         }
         return reference, facts, ""
 
-    refused = {}
     with ThreadPoolExecutor() as pool:
-        for reference, answer, problem in pool.map(ask, missing):
+        asked = [reference for reference in missing if reference not in refused]
+        for reference, answer, problem in pool.map(ask, asked):
             if answer is None:
                 refused[reference] = problem
             else:

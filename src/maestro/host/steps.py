@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import lease
+from . import lease, naming
 from .layout import Layout
 
 # A step loads what it needs when it is taken: what the others need would cost more time than
@@ -52,6 +52,11 @@ def take(name: str, params: dict[str, Any]) -> Answer:
     """Do a step with checked parameters; one that fails answers ``failed`` and ``msg``."""
     step = STEPS[name]
     stack = params["stack"] if "stack" in params else params["request"]["stack"]
+    try:
+        # Without a name a step is about all stacks.
+        _ = stack and naming.stack(stack)
+    except MaestroError as error:
+        return {"failed": True, "msg": str(error)}
     layout = Layout(Path(params["root"]), stack)
     try:
         if step.leased:

@@ -1,0 +1,33 @@
+"""What may name a stack, or one part of a path: on the controller and on a host alike."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import MaestroError
+
+STACK = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
+# Ids of releases, and names of secrets, configurations, services and hosts: never a path.
+PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+
+
+def stack(name: str, where: str = "-e stack") -> str:
+    """The name, or `MaestroError` where it cannot be that of a stack."""
+    if not STACK.match(name):
+        raise MaestroError(
+            f"{name!r} cannot name a stack",
+            where=where,
+            fix="allowed: lower-case letters, digits, '_' and '-', a letter or digit first",
+        )
+    return name
+
+
+def part(name: str, kind: str, where: str = "") -> str:
+    """The name, or `MaestroError` where it cannot be that of a ``kind`` (as in `a release`)."""
+    if not PART.match(name):
+        raise MaestroError(
+            f"{name!r} cannot name {kind}",
+            where=where,
+            fix="allowed: letters, digits, '_', '-' and '.', not '-' or '.' first",
+        )
+    return name
