@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -150,3 +153,152 @@ def test_what_nobody_of_ours_made_stays_until_it_is_taken_over(direct: Direct, n
     assert direct.deploy(notes)
     assert f"{notes}-cron-1" not in running(direct, notes)
     direct.options = {}
+
+
+ASK = r"""
+import http.client, os, ssl, sys, time
+context = ssl._create_unverified_context()
+total, failed = 0, []
+while not os.path.exists(sys.argv[1]):
+    for line in sys.argv[2:]:
+        host, path, wanted = line.split(",")
+        total += 1
+        try:
+            link = http.client.HTTPSConnection("127.0.0.1", 443, timeout=5, context=context)
+            link.request("GET", path, headers={"Host": host})
+            answer = link.getresponse()
+            body = answer.read().decode().strip()
+            if (answer.status, body) != (200, wanted):
+                failed.append(f"{host}: {answer.status} {body[:40]}")
+            link.close()
+        except OSError as error:
+            failed.append(f"{host}: {error}")
+    time.sleep(0.02)
+print(total, len(failed), failed[:3])
+"""
+
+
+@contextlib.contextmanager
+def under_requests(direct: Direct, *asked: str) -> Iterator[None]:
+    """Requests for ``HOST,PATH,ANSWER`` all the time: none may fail."""
+    stop = f"/run/stop-{time.time_ns()}"
+    said: list[str] = []
+
+    def ask() -> None:
+        words = " ".join(f"'{line}'" for line in asked)
+        said.append(lab.ssh(direct.host, f"python3 -c '{ASK}' {stop} {words}; rm {stop}"))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(1)
+    try:
+        yield
+    finally:
+        time.sleep(0.5)
+        lab.ssh(direct.host, f"touch {stop}")
+        thread.join()
+    total, failed, *which = said[0].split(" ", 2)
+    assert int(total) > 10
+    assert failed == "0", which
+
+
+def routed(service_name: str, host: str = "", path: str = "/", **said: Any) -> dict[str, Any]:
+    route = {"service": service_name, "port": 8000, "path": path, "drain": 1}
+    return {
+        "services": {service_name: service(**said)},
+        "x-maestro": {"routes": [{**route, **({"host": host} if host else {})}]},
+    }
+
+
+def test_two_stacks_whose_names_join_to_one(direct: Direct) -> None:
+    direct.write("shop", routed("api-web", "shop.test", text="first"))
+    assert direct.deploy("shop")
+    # Their containers would have one name: refused, with both owners.
+    second = routed("web", "api.test", text="second")
+    direct.write("shop-api", second)
+    with pytest.raises(MaestroError) as refused:
+        direct.deploy("shop-api")
+    for word in ("web of shop-api", "api-web of shop", "shop-api-web-1"):
+        assert word in str(refused.value)
+    assert running(direct, "shop-api") == {}
+    # Names at the edge cannot meet.
+    second["services"]["web"]["container_name"] = "second"
+    direct.write("shop-api", second)
+    with under_requests(direct, "shop.test,/,first"):
+        assert direct.deploy("shop-api")
+        assert not direct.deploy("shop-api")
+    with under_requests(direct, "shop.test,/,first", "api.test,/,second"):
+        direct.write("shop", routed("api-web", "shop.test", text="first", environment={"A": "1"}))
+        assert direct.deploy("shop", "v2")
+        # A file with the names that were given before, and the agent that writes it anew.
+        file = "/etc/maestro/edge/dynamic/stack-shop.yml"
+        lab.ssh(direct.host, f"sed 's/~shop//g; s/~/-/g' {file} > {file}.x; mv {file}.x {file}")
+        time.sleep(0.5)
+        lab.ssh(direct.host, "systemctl restart maestro-agent")
+        direct.until(f"grep -q '~shop' {file}")
+        time.sleep(0.5)
+
+
+def test_no_stack_takes_the_requests_of_another(direct: Direct) -> None:
+    direct.write("wide", routed("web", path="/wide", text="wide"))
+    assert direct.deploy("wide")
+    direct.write("narrow", routed("web", path="/wide/notes", text="narrow"))
+    with pytest.raises(MaestroError) as refused:
+        direct.deploy("narrow")
+    assert "the route any host, /wide/notes of narrow takes requests of the stack wide" in str(
+        refused.value
+    )
+    assert running(direct, "narrow") == {}
+    direct.write("narrow", routed("web", "narrow.test", text="narrow"))
+    assert "requests for narrow.test, /wide go to narrow and not to wide" in direct.plan("narrow")
+
+
+READS = ["sh", "-c", "sleep 0.2; cat /data/x > /tmp/seen; exec sleep 1d"]
+
+
+def test_anothers_volume_needs_the_word_of_both(direct: Direct) -> None:
+    keep = {"image": IMAGE, "init": True, "stop_grace_period": "1s"}
+    db = {**keep, "command": ["sh", "-c", "echo secret > /data/x; exec sleep 1d"]}
+    owner: dict[str, Any] = {"services": {"db": {**db, "volumes": ["data:/data"]}}, **MOUNTED}
+    direct.write("owner", owner)
+    assert direct.deploy("owner")
+
+    def guest(**volume: Any) -> None:
+        reads = {**keep, "command": READS, "volumes": ["theirs:/data:ro"]}
+        stack = {
+            "services": {"web": reads},
+            "volumes": {"theirs": {"name": "owner_data", **volume}},
+        }
+        direct.write("guest", stack)
+
+    for said, word in (({}, "the volume of owner already"), ({"external": True}, "does not share")):
+        guest(**said)
+        with pytest.raises(MaestroError, match=word):
+            direct.deploy("guest")
+    before = direct.container("owner", "db")["Id"]
+    direct.write("owner", {**owner, "x-maestro": {"share": {"volumes": ["data"]}}})
+    assert "share     volume owner_data (shared)" in direct.plan("owner")
+    assert direct.deploy("owner")
+    assert not direct.deploy("owner")
+    assert direct.container("owner", "db")["Id"] == before
+    assert direct.deploy("guest")
+    web = direct.container("guest", "web")["Name"]
+    assert direct.until(f"docker exec {web} cat /tmp/seen").strip() == "secret"
+
+
+def test_a_label_makes_no_edge(direct: Direct) -> None:
+    stack = {"services": {"web": service(labels={"maestro.edge": "x"})}}
+    direct.write("labelled", stack)
+    with pytest.raises(MaestroError, match=r"found maestro.edge: a label"):
+        direct.deploy("labelled")
+    lab.ssh(direct.host, f"docker run -d --name fake-edge --label maestro.edge=x {IMAGE} sleep 99")
+    try:
+        found = lab.ssh(
+            direct.host,
+            "PYTHONPATH=/usr/local/lib/maestro/agent.pyz python3 -c 'from maestro.host import "
+            'edge_proxy, engine; print([i["Names"] for i in '
+            "edge_proxy.of_host(engine.Engine())])'",
+        )
+        assert found.strip() == "[['/maestro-edge']]"
+    finally:
+        lab.ssh(direct.host, "docker rm -f fake-edge")

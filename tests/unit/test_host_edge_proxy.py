@@ -53,7 +53,8 @@ def there(fake: Fake, name: str, label: str, state: str = "running") -> dict[str
         "Id": name,
         "Names": ["/maestro-edge-1f"],
         "State": state,
-        "Labels": {edge_proxy.LABEL: label},
+        # The edge's image may have been built by Compose.
+        "Labels": {edge_proxy.LABEL: label, engine.PROJECT: "images"},
         "HostConfig": {"NetworkMode": "host"},
         "Mounts": [{"Source": str(edge.DIRECTORY), "Destination": str(edge.DIRECTORY)}],
     }
@@ -101,7 +102,7 @@ def test_the_wanted_edge_is_left_alone(fake: Fake, monkeypatch: pytest.MonkeyPat
 
 
 STRANGERS: list[dict[str, Any]] = [
-    {"Labels": {edge_proxy.LABEL: "x", engine.PROJECT: "shop"}},
+    {"Labels": {edge_proxy.LABEL: "x", "com.docker.compose.container-number": "1"}},
     {"Names": ["/shop-web-1"]},
     {"Names": ["/maestro-edge-of-mine"]},
     {"HostConfig": {"NetworkMode": "shop_default"}},

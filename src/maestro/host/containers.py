@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from .engine import CONFIG_HASH, HASH_LABEL, ONE_OFF, PROJECT, SERVICE, Engine
 
 
 def of_stack(
@@ -19,9 +19,20 @@ def of_stack(
     found = [
         item
         for item in everyone
-        if item["Labels"].get(PROJECT) == stack and item["Labels"].get(ONE_OFF, "False") != "True"
+        if item["Labels"].get(PROJECT) == stack
+        and item["Labels"].get(ONE_OFF, "False") != "True"
+        and made_by_compose(item["Labels"])
     ]
     return sorted(found, key=lambda item: int(item.get("Created", 0)))
+
+
+def made_by_compose(labels: Mapping[str, str]) -> bool:
+    """Whether Compose made a container with these labels.
+
+    An image that Compose built has the project's label too, and so has each container of it that
+    `docker run` makes: that one is nobody's service.
+    """
+    return CONFIG_HASH in labels or HASH_LABEL in labels
 
 
 def of_service(engine: Engine, stack: str, service: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from .containers import made_by_compose
 from .engine import HASH_LABEL, ONE_OFF, PROJECT, SERVICE, Engine
 from .layout import Layout
 
@@ -42,7 +43,7 @@ def among(engine: Engine, layout: Layout) -> list[dict[str, Any]]:
     return [
         item
         for item in engine.containers(f"{PROJECT}={layout.stack}")
-        if not made_here(layout, item["Labels"])
+        if made_by_compose(item["Labels"]) and not made_here(layout, item["Labels"])
     ]
 
 
