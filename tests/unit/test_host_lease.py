@@ -362,5 +362,5 @@ def test_the_file_tells_no_more_than_it_must(layout: Layout) -> None:
     lease.acquire(layout, CLAIM)
     assert set(json.loads(file(layout).read_text(encoding="utf-8"))) == {
         *CLAIM,
-        *("acquired", "approved_by", "plan"),
+        *("acquired", "approved_by", "plan", "yields"),
     }

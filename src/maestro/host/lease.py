@@ -36,8 +36,9 @@ class Lease:
     ``release`` is the staged release, ``serves`` the one that served before; each may be
     empty. While ``armed``, an expired lease means that ``serves`` has to be put back, with
     ``timeout`` for its services. ``approved_by`` and ``plan`` (its hash) are for the record of
-    what happened. ``beat`` is the file's own time of change, so that a beat
-    needs no room on the disk.
+    what happened. One that ``yields`` is lost to whoever wants it: what it is held for can be
+    done later. ``beat`` is the file's own time of change, so that a beat needs no room on the
+    disk.
     """
 
     token: str
@@ -52,6 +53,7 @@ class Lease:
     approved_by: str = ""
     plan: str = ""
     beat: float = 0
+    yields: bool = False
 
     @property
     def age(self) -> float:
@@ -62,6 +64,11 @@ class Lease:
     def held(self) -> bool:
         """Whether the owner still counts as alive."""
         return self.age <= self.limit
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether the owner keeps everybody else out: alive, and not one that makes way."""
+        return self.held and not self.yields
 
     def owner(self) -> str:
         """The owner as an operator knows it."""
@@ -106,7 +113,7 @@ def describe(layout: Layout) -> dict[str, Any]:
     if found is None:
         return {}
     return {
-        "held": found.held,
+        "held": found.exclusive,
         "armed": found.armed,
         "by": found.by,
         "purpose": found.purpose,
@@ -133,7 +140,7 @@ def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
         found = read(layout)
         if found is not None and found.held and found.token == claim["token"]:
             return found
-        if found is not None and found.held:
+        if found is not None and found.exclusive:
             raise MaestroError(
                 f"the stack {layout.stack} is being changed by {found.owner()}",
                 fix="wait for it (-e wait=SECONDS does); a lease whose owner is gone ends by "
@@ -157,6 +164,7 @@ def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
             armed=bool(claim["armed"]),
             approved_by=str(claim.get("approved_by", "")),
             plan=str(claim.get("plan", "")),
+            yields=bool(claim.get("yields")),
         )
         _write(layout, lease)
         return lease
@@ -233,6 +241,8 @@ def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
     found = beat(layout, token)
     ended = threading.Event()
 
+    working = threading.Event()
+
     def run() -> None:
         while not ended.wait(found.limit / BEATS):
             with contextlib.suppress(OSError):
@@ -240,6 +250,8 @@ def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
                     beat(layout, token)
                 except Lost:
                     return
+                if working.is_set():
+                    os.utime(_place(layout))
 
     def check() -> None:
         _own(layout, token)
@@ -247,7 +259,8 @@ def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
-        with _working(layout, found.limit + found.timeout, check):
+        with _working(layout, found.limit, found.limit + found.timeout, check):
+            working.set()
             yield check
     finally:
         ended.set()
@@ -255,25 +268,38 @@ def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
 
 
 @contextlib.contextmanager
-def _working(layout: Layout, patience: float, check: Callable[[], None]) -> Iterator[None]:
+def _working(
+    layout: Layout, limit: float, patience: float, check: Callable[[], None]
+) -> Iterator[None]:
     """Hold the place of the one operation that changes the stack.
 
-    One that is still there after ``patience`` seconds is frozen: should it wake, it finds the
-    lease lost and changes nothing.
+    It beats as its lease does, however long it takes. One that is still there after ``patience``
+    seconds, and has not beaten for ``limit``, is frozen: should it wake, it finds the lease lost
+    and changes nothing.
     """
-    descriptor = os.open(layout.home / ".working", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(_place(layout), os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + patience
     try:
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or _beats(layout, limit):
             check()
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.utime(descriptor)
                 break
             except BlockingIOError:
                 time.sleep(POLL)
         yield
     finally:
         os.close(descriptor)
+
+
+def _place(layout: Layout) -> Path:
+    return layout.home / ".working"
+
+
+def _beats(layout: Layout, limit: float) -> bool:
+    """Whether the operation that holds the place is alive."""
+    return abs(time.time() - _place(layout).stat().st_mtime) <= limit
 
 
 def _file(layout: Layout) -> Path:

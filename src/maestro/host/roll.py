@@ -41,6 +41,8 @@ from .traffic import Traffic, everything, split
 
 # The Engine may be starting anew when a release has to be put back.
 ENGINE_PATIENCE = 60.0
+# Seconds that Compose has at least to make and start containers: a busy machine is no failure.
+COMPOSE = 30.0
 
 
 @dataclass(frozen=True)
@@ -525,14 +527,15 @@ class Roll:
             str(item["Id"]) for name in services for item in of_service(self.engine, stack, name)
         ]
         stopping = life.longest_grace(self.engine.inspect(container) for container in there)
+        starting = max(self.timeout, COMPOSE)
         try:
-            return compose.run(argv, timeout=self.timeout + stopping)
+            return compose.run(argv, timeout=starting + stopping)
         except compose.TimedOut as error:
             raise MaestroError(
                 f"service {', '.join(services)}: {error.what}",
                 where=f"stack {stack}",
                 fix=f"it had {stopping:.0f} s to stop what runs (stop_grace_period) and "
-                f"{self.timeout:.0f} s to start (deploy_timeout): raise what was too short",
+                f"{starting:.0f} s to start (deploy_timeout): raise what was too short",
             ) from error
 
     def _retire(self, containers: Mapping[str, str]) -> None:

@@ -74,6 +74,7 @@ def retry(layout: Layout) -> str:
         "limit": lease.LIMIT,
         "timeout": found.timeout,
         "armed": False,
+        "yields": True,
     }
     from . import journal  # noqa: PLC0415
 
