@@ -42,7 +42,7 @@ def of_plan(
     unguarded = unchecked(wanted.model, wanted.extension, images, services)
     replaced = [step.service for step in plan.steps if step.action == "replace"]
     return [
-        *unrecovered(state.get("recovery") or {}),
+        *behind(state.get("recovery") or {}),
         *gone(state["release"], state["images"], replaced),
         *warnings(services, unguarded, wanted.routes, touched),
     ]
@@ -89,6 +89,14 @@ def gone(manifest: Mapping[str, Any], images: Iterable[str], replaced: Iterable[
         "more: if this deploy fails, it cannot be put back"
     )
     return [text]
+
+
+def behind(recovery: Mapping[str, Any]) -> list[str]:
+    """The same in a plan: nothing that changes with each try, for an approval is bound to it."""
+    if not recovery:
+        return []
+    missing = ", ".join(sorted(filter(None, recovery["problems"]))) or "all of it"
+    return [f"release {recovery['release']} could not be put back whole: {missing} is missing"]
 
 
 def unrecovered(recovery: Mapping[str, Any]) -> list[str]:

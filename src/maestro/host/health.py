@@ -54,7 +54,7 @@ class Looks:
         if self.done(detail):
             return ""
         if count - self.base > self._forgiven(detail):
-            return f"crashes at start ({self._end(state)}, {_times(count - self.base)})"
+            return f"crashes at start ({self._end(state)}{_times(count - self.base)})"
         if state["Status"] in ("exited", "dead"):
             return f"exited with code {state['ExitCode']}" + (
                 " (out of memory)" if state.get("OOMKilled") else ""
@@ -107,8 +107,8 @@ class Looks:
 
     def _end(self, state: Mapping[str, Any]) -> str:
         if state.get("OOMKilled"):
-            return "out of memory"
-        return "exit code unknown" if self.code is None else f"exit code {self.code}"
+            return "out of memory, "
+        return "" if self.code is None else f"exit code {self.code}, "
 
 
 def wait(
