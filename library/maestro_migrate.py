@@ -31,7 +31,8 @@ options:
     type: dict
     required: true
   migrations:
-    description: Service, levels of services it needs, and seconds it may take.
+    description: >-
+      Service, levels of services it needs, seconds it may take, and networks it uses as they are.
     type: list
     elements: dict
     required: true

@@ -229,6 +229,7 @@ def _work(
             {
                 **item,
                 "timeout": timeouts[item["service"]],
+                "networks": {renewed.key: renewed.name for renewed in plan.networks if renewed.key},
                 "needs": needs_of(wanted.model, item["service"], rendered.order),
             }
             for item in plan.migrations

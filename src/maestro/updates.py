@@ -48,6 +48,13 @@ def problems(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
     """What ``update_config`` and ``rollback_config`` ask for that cannot be done."""
     lenders = borrowing.lenders(model["services"])
     for name, service in sorted(model["services"].items()):
+        count = int((service.get("deploy") or {}).get("replicas") or service.get("scale") or 1)
+        if count > 1 and (fixed := _fixed_address(service)):
+            yield MaestroError(
+                f"has a fixed {fixed} and {count} replicas: two cannot have one address",
+                where=f"{stack}/compose.yaml: services.{name}",
+                fix=f"remove {fixed}, or have one replica",
+            )
         for key in ("update_config", "rollback_config"):
             config = (service.get("deploy") or {}).get(key) or {}
             where = f"{stack}/compose.yaml: services.{name}.deploy.{key}"

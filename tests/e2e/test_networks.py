@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +14,8 @@ from e2e import lab
 
 from maestro.errors import MaestroError
 
+MTU = "com.docker.network.driver.mtu"
+NO_BRIDGE = "com.docker.network.bridge.inhibit_ipv4"  # the host itself is not in the network then
 PAGE = ["busybox", "httpd", "-f", "-p", "8000", "-h", "/etc"]
 SLEEP = {"image": IMAGE, "command": ["sleep", "inf"], "init": True, "stop_grace_period": "1s"}
 WEB = SLEEP | {"command": PAGE}
@@ -43,13 +48,13 @@ def test_a_changed_network_is_made_anew_and_goes_back_whole(direct: Direct) -> N
     changed = {
         "internal": True,
         "labels": {"a": "b"},
-        "driver_opts": {"com.docker.network.bridge.name": "br-nets"},
+        "driver_opts": {MTU: "1400"},
     }
     direct.write("nets", stack(changed, web=WEB | SICK | {"networks": ["back"]}))
     shown = direct.plan("nets", "v2")
     assert (
-        "network   nets_back is made anew (internal; driver_opts com.docker.network.bridge.name; "
-        "labels a): replaces db, web"
+        f"network   nets_back is made anew (internal; driver_opts {MTU}; labels a): replaces "
+        "db, web"
     ) in shown
     with pytest.raises(MaestroError, match="web"):
         direct.deploy("nets", "v2")
@@ -57,11 +62,18 @@ def test_a_changed_network_is_made_anew_and_goes_back_whole(direct: Direct) -> N
     direct.write("nets", stack({}))
     assert not direct.deploy("nets")
 
-    direct.write("nets", stack(changed))
+    # A migration runs on the network as it is, for what serves is still on it.
+    direct.write(
+        "nets",
+        stack(changed, migrate=WEB | {"command": ["true"], "networks": ["back"]})
+        | {"x-maestro": {"migrations": [{"service": "migrate"}]}},
+    )
     assert direct.deploy("nets", "v2")
     found = network(direct, "nets_back")
     assert found["Internal"]
     assert len(found["Containers"]) == 2
+    direct.write("nets", stack(changed))
+    direct.deploy("nets", "v2")
     assert not direct.deploy("nets", "v2")
     assert direct.container("nets", "alone")["Id"] == alone
 
@@ -119,7 +131,6 @@ def test_who_lives_in_another_container_follows_it(direct: Direct) -> None:
 
     direct.write("lent", lent("2"))
     shown = direct.plan("lent", "v2")
-    print(shown)
     assert "replace   app  shares with vpn, which is replaced\n" in shown
     assert "replace   debug  shares with probe, which is replaced\n" in shown
     assert "restart   watcher  with vpn, which is replaced\n" in shown
@@ -144,3 +155,118 @@ def test_who_lives_in_another_container_follows_it(direct: Direct) -> None:
     assert whole(direct, "lent")
     assert direct.rollback("lent")
     assert whole(direct, "lent")
+
+
+def fixed(name: str, subnet: str = "10.78.0.0/24") -> dict[str, Any]:
+    """A service at a fixed address of a network, both called like this."""
+    return {
+        "services": {name: WEB | {"networks": {name: {"ipv4_address": "10.78.0.9"}}}},
+        "networks": {name: {"ipam": {"config": [{"subnet": subnet}]}}},
+    }
+
+
+@pytest.mark.both_composes
+def test_a_fixed_address_goes_on_to_another_service_and_network(direct: Direct) -> None:
+    direct.write("fixed", fixed("one"))
+    assert direct.deploy("fixed")
+    both = fixed("one")
+    both["services"] = {"two": both["services"]["one"]}
+    direct.write("fixed", both)
+    assert direct.deploy("fixed", "v2")
+    direct.write("fixed", fixed("two"))
+    assert "fixed_one is removed (fixed_two needs its addresses)" in direct.plan("fixed", "v3")
+    assert direct.deploy("fixed", "v3")
+    assert not network(direct, "fixed_one")
+    assert direct.rollback("fixed")
+    assert len(network(direct, "fixed_one")["Containers"]) == 1
+    assert not network(direct, "fixed_two")
+
+
+def refused(direct: Direct, name: str, version: str = "v1") -> str:
+    with pytest.raises(MaestroError) as problem:
+        direct.decide(name, version)
+    return str(problem.value)
+
+
+def test_what_a_host_lacks_or_has_otherwise_is_told_in_the_plan(direct: Direct) -> None:
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}
+    mounted = SLEEP | {"volumes": ["data:/data"]}
+    direct.write(
+        "lacks", {"services": {"it": mounted}, "volumes": {"data": {"driver_opts": options}}}
+    )
+    assert direct.deploy("lacks")
+    assert not direct.deploy("lacks")
+    port = {"target": 8000, "published": "8055", "host_ip": "127.0.0.1"}
+    direct.write(
+        "lacks",
+        {
+            "services": {
+                "it": mounted | {"networks": ["out"]},
+                "web": WEB | {"ports": [port, "80:8000", "0.0.0.0:8056:8000", "[::]:8056:8000"]},
+            },
+            "volumes": {"data": {"driver_opts": options | {"o": "size=2m"}}},
+            "networks": {"out": {"external": True, "name": "not-there"}},
+        },
+    )
+    with direct_listener(direct.host, 8055):
+        said = refused(direct, "lacks")
+    assert "the external network not-there is not there" in said
+    assert "docker network create not-there" in said
+    assert "the volume lacks_data was made otherwise than the file says now: driver_opts o" in said
+    assert "port 127.0.0.1:8055/tcp of service web is taken by a program of the host" in said
+    assert "port 80/tcp of service web is taken by the edge of this host" in said
+    assert "8056" not in said
+
+
+@contextlib.contextmanager
+def direct_listener(host: str, port: int) -> Iterator[None]:
+    """A program of the host that listens at one loopback address."""
+    program = (
+        "import socket,time; s=socket.create_server(('127.0.0.1', "
+        f"{port}"
+        ")); "
+        "print('up', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        ["ssh", "-F", ".lab/ssh_config", "-tt", host, f'python3 -c "{program}"'],
+        cwd=lab.PROJECT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdout
+        assert running.stdout.readline().strip() == b"up"
+        try:
+            yield
+        finally:
+            running.terminate()
+
+
+def test_requests_stay_on_the_host_and_a_network_that_answers_is_chosen(direct: Direct) -> None:
+    """The first network by the alphabet leads elsewhere, the second has nobody who listens."""
+    listen = "python3 -m http.server 8000 --bind $$(hostname -i | tr ' ' '\\n' | grep 10.79.3)"
+    web = SLEEP | {"command": ["sh", "-c", f"exec {listen}"], "networks": ["a", "b", "c"]}
+    subnets = {name: f"10.79.{number}.0/24" for number, name in enumerate("abc", start=1)}
+    networks: dict[str, Any] = {
+        name: {"ipam": {"config": [{"subnet": subnet}]}} for name, subnet in subnets.items()
+    }
+    networks["a"] |= {"driver_opts": {NO_BRIDGE: "true"}}
+    networks["b"] |= {"internal": True}
+    route = {"service": "web", "port": 8000}
+    direct.write(
+        "ways", {"services": {"web": web}, "networks": networks, "x-maestro": {"routes": [route]}}
+    )
+    assert direct.deploy("ways")
+    file = lab.ssh(direct.host, "cat /etc/maestro/edge/dynamic/stack-ways.yml")
+    assert "http://10.79.3." in file
+    assert "10.79.1." not in file
+    assert lab.ssh(direct.host, "curl -sfk https://127.0.0.1/etc/hostname")
+
+    named = {"x-maestro": {"routes": [route | {"network": "b"}]}}
+    direct.write("ways", {"services": {"web": web}, "networks": networks, **named})
+    with pytest.raises(MaestroError, match=r"ways_b: 10\.79\.2"):
+        direct.deploy("ways", "v2")
+    assert lab.ssh(direct.host, "curl -sfk https://127.0.0.1/etc/hostname")
+    named["x-maestro"]["routes"][0]["network"] = "a"
+    direct.write("ways", {"services": {"web": web}, "networks": networks, **named})
+    with pytest.raises(MaestroError, match="is not reached at ways_a"):
+        direct.deploy("ways", "v2")

@@ -182,6 +182,13 @@ def test_who_cannot_start_beside_the_old_one(
     assert all(why in problem.what for problem in found)
 
 
+def test_a_fixed_address_is_one_container_s() -> None:
+    model = tunnel()
+    model["services"]["watch"].update(mac_address="02:42:ac:11:00:04", scale=2)
+    (problem,) = policy.problems(model, "staging", "shop")
+    assert problem.what.startswith("has a fixed mac_address and 2 replicas")
+
+
 def test_what_the_engine_says_is_borrowed() -> None:
     host = {
         "NetworkMode": "container:a",

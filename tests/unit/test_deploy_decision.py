@@ -66,6 +66,7 @@ def test_a_first_deploy_has_work_for_each_host() -> None:
                 "database": "host",
                 "on": host,
                 "timeout": 60.0,
+                "networks": {},
                 "needs": [["db"]],
             }
         ]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from maestro.host import holds
-from maestro.host.holds import NAME, PATH, PORT, SHARE, VOLUME, Hold, Holder, Need
+from maestro.host.holds import ADDRESS, NAME, PATH, PORT, SHARE, VOLUME, Hold, Holder, Need
 
 DATA, READ = Hold(VOLUME, "shop_data"), Hold(VOLUME, "shop_data", writes=False)
 VOLUMES = {
@@ -54,6 +54,10 @@ def bind(source: str, **more: Any) -> dict[str, Any]:
         ({"ports": [{"published": "53", "protocol": "udp", "host_ip": "127.0.0.1"}]},
          [Hold(PORT, "127.0.0.1:53/udp")]),
         ({"ports": [{"target": 80}, {"published": "8000-8010"}]}, []),
+        (
+            {"networks": {"back": {"ipv4_address": "10.7.0.9", "mac_address": "02:AA"}, "x": None}},
+            [Hold(ADDRESS, "shop_back 02:aa"), Hold(ADDRESS, "shop_back 10.7.0.9")],
+        ),
     ],
 )  # fmt: skip
 def test_what_a_service_holds(service: dict[str, Any], found: list[Hold]) -> None:
@@ -62,7 +66,8 @@ def test_what_a_service_holds(service: dict[str, Any], found: list[Hold]) -> Non
         "lender": {"volumes": [volume("data")]},
         "circle": {"volumes_from": ["it"]},
     }
-    compose = {"services": services, "volumes": VOLUMES}
+    networks = {"back": {"name": "shop_back"}}
+    compose = {"services": services, "volumes": VOLUMES, "networks": networks}
     assert holds.of_service(service, compose, name="it") == found
 
 
@@ -85,8 +90,10 @@ def test_what_a_container_holds(tmp_path: Path) -> None:
             {"IP": "::", "PrivatePort": 80, "PublicPort": 8000, "Type": "tcp"},
             {"PrivatePort": 443, "Type": "tcp"},
         ],
+        "NetworkSettings": {"Networks": {"shop_back": {"IPAddress": "10.7.0.9", "MacAddress": ""}}},
     }
     assert holds.now(item) == [
+        Hold(ADDRESS, "shop_back 10.7.0.9"),
         Hold(NAME, "shop-db-1"),
         Hold(PATH, f"{tmp_path}/real", writes=False),
         Hold(PORT, "8000/tcp"),

@@ -110,7 +110,7 @@ def test_the_network_that_answers_is_found_by_asking(monkeypatch: pytest.MonkeyP
     assert "b: 127.0.2.9" in problem
     assert address.prove(book({"web": container("a")}, wanted={"web": "b"}), "web", [1], 0) == (
         "",
-        "is not on b, the network its route names",
+        "is not reached at b, the network its route names",
     )
     assert address.prove(book({"web": container("far")}), "web", [1], 0) == (
         "",

@@ -128,7 +128,7 @@ def prove(found: Book, container: str, ports: Sequence[int], patience: float) ->
     if named := found.wanted.get(service):
         places = [place for place in places if place.network == named]
         if not places:
-            return "", f"is not on {named}, the network its route names"
+            return "", f"is not reached at {named}, the network its route names"
     while True:
         seen = []
         for place in places:

@@ -50,6 +50,22 @@ def undo(layout: Layout, engine: Engine, stop: Stop) -> None:
     forget(layout)
 
 
+def as_they_are(layout: Layout, release: str, networks: Mapping[str, str]) -> tuple[str, ...]:
+    """Options by which Compose takes networks (key to name) as they are, whatever the file says.
+
+    A newer Compose would try to replace them, with what serves still on them.
+    """
+    if not networks:
+        return ()
+    lines = [
+        f"  {json.dumps(key)}: !override {json.dumps({'external': True, 'name': name})}"
+        for key, name in sorted(networks.items())
+    ]
+    path = layout.release(release) / "networks.yaml"
+    write_atomically(path, "\n".join(["networks:", *lines]) + "\n", 0o644)
+    return ("--file", str(path))
+
+
 def forget(layout: Layout) -> None:
     """What was made anew stays."""
     _note(layout).unlink(missing_ok=True)

@@ -16,7 +16,8 @@ from typing import Any
 
 from .engine import PROJECT, SERVICE
 
-VOLUME, PATH, SHARE, PORT, NAME = "volume", "path", "share", "port", "name"
+VOLUME, PATH, SHARE = "volume", "path", "share"
+PORT, NAME, ADDRESS = "port", "name", "address"
 # States of a container whose processes run, or may run again any moment.
 ALIVE = ("running", "paused", "restarting", "removing")
 # Parts of the host that programs open together: nobody keeps data of his own there.
@@ -25,13 +26,15 @@ _FILES_OF_THE_HOST = tuple(
     f"/etc/{name}"
     for name in ("localtime", "timezone", "hosts", "hostname", "resolv.conf", "machine-id")
 )
+_FIXED = ("ipv4_address", "ipv6_address", "mac_address")  # of a service on one network
 _NAMELESS = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, order=True)
 class Hold:
-    """``name`` is a volume's name, an absolute path, ``[ADDRESS:]PORT/PROTOCOL`` or a container's.
+    """``name`` is a volume's name, a path, ``[ADDRESS:]PORT/PROTOCOL`` or a container's name.
 
+    That of an address stands behind the name of its network.
     ``writes`` is false for a mount that is read-only.
     """
 
@@ -96,7 +99,17 @@ def of_service(
             found.add(Hold(PORT, _port(address, published, str(port.get("protocol") or "tcp"))))
     if service.get("container_name"):
         found.add(Hold(NAME, str(service["container_name"])))
-    return sorted(found)
+    return sorted({*found, *_addresses(service, compose)})
+
+
+def _addresses(service: Mapping[str, Any], compose: Mapping[str, Any]) -> Iterable[Hold]:
+    """The fixed addresses of a service: no two containers of a network can have one."""
+    defined = compose.get("networks") or {}
+    for key, end in (service.get("networks") or {}).items():
+        name = str((defined.get(key) or {}).get("name") or key)
+        for kind in _FIXED:
+            if address := (end or {}).get(kind):
+                yield Hold(ADDRESS, f"{name} {str(address).lower()}")
 
 
 def mounted(
@@ -156,6 +169,10 @@ def of_container(item: Mapping[str, Any]) -> list[Hold]:
         if port.get("PublicPort"):
             address = str(port.get("IP") or "")
             found.add(Hold(PORT, _port(address, str(port["PublicPort"]), str(port["Type"]))))
+    for name, end in ((item.get("NetworkSettings") or {}).get("Networks") or {}).items():
+        for kind in ("IPAddress", "GlobalIPv6Address", "MacAddress"):
+            if end.get(kind):
+                found.add(Hold(ADDRESS, f"{name} {str(end[kind]).lower()}"))
     return sorted(found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, health, mask, roll
+from . import anew, compose, health, mask, roll
 from .engine import PROJECT, SERVICE
 from .layout import Layout
 
@@ -22,12 +22,19 @@ def migrate(
 
     ``services`` are those of the staged release, see `roll.Aim`.
 
-    Each has ``service``, ``needs`` (levels of services) and ``timeout`` (seconds). The first
-    that fails ends it with a `MaestroError`.
+    Each has ``service``, ``needs`` (levels of services) and ``timeout`` (seconds), and
+    ``networks`` that are made anew later on and are used as they are now. The first that fails
+    ends it with a `MaestroError`.
     """
     lines: list[str] = []
     for item in migrations:
-        way = roll.Roll(layout, roll.Aim(staged, services), float(item["timeout"]), check=check)
+        way = roll.Roll(
+            layout,
+            roll.Aim(staged, services),
+            float(item["timeout"]),
+            check=check,
+            over=anew.as_they_are(layout, staged, item.get("networks") or {}),
+        )
         output = _one(way, str(item["service"]), item["needs"])
         lines += output.splitlines()
     return lines
@@ -52,7 +59,7 @@ def _one(way: roll.Roll, service: str, needs: Sequence[Sequence[str]]) -> str:
     way.check()
     name = f"{layout.stack}-{service}-{staged}".lower()
     argv = compose.arguments(layout.stack, layout.compose_file(staged))
-    argv += ["run", "--rm", "--no-deps", "--no-TTY", "--name", name, service]
+    argv += [*way.over, "run", "--rm", "--no-deps", "--no-TTY", "--name", name, service]
     masked = mask.redactor(layout)
     try:
         result = compose.run(argv, timeout=way.timeout)

@@ -92,6 +92,7 @@ class Roll:
     ``apart`` starts each service by a call of its own: where a release with the same networks
     serves, and what a service needs is there already. ``settle`` is how many seconds a container
     without a health check must run without a restart. ``strict`` as for `Traffic`.
+    ``over`` are further options of Compose itself: files over the release's own.
     """
 
     layout: Layout
@@ -104,6 +105,7 @@ class Roll:
     apart: bool = False
     settle: float = settle.WATCH
     strict: bool = True
+    over: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         self.borrowed = Borrowed(self.engine, self.layout.stack, self.aim.services)
@@ -501,6 +503,7 @@ class Roll:
         argv = compose.arguments(
             self.layout.stack,
             self.layout.compose_file(self.aim.release),
+            *self.over,
             *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *options),
             *services,
         )

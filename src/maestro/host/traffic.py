@@ -124,12 +124,21 @@ class Traffic:
         self, routes: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[Group]]
     ) -> None:
         """Find out on which network each new container takes connections, or raise."""
+        wanted = address.wanted(routes)
+        known = {(route["service"], route["port"]) for route in self._before}
+        asked = {
+            str(route["service"])
+            for route in routes
+            if (route["service"], route["port"]) not in known
+        }
         fresh = {
             container: service
             for service, parts in groups.items()
             for part in parts
             for container in part["containers"]
             if container not in self._via
+            or service in asked
+            or wanted.get(service, self._via[container]) != self._via[container]
         }
         if not fresh:
             return
@@ -138,11 +147,13 @@ class Traffic:
             if container not in book.containers:
                 continue
             ports = sorted({int(item["port"]) for item in routes if item["service"] == service})
-            patience = PATIENCE if self._strict else 0
+            # One of the release before may know nothing of a port its service has from now on.
+            strict = self._strict and (container not in self._via or service not in self._moved)
+            patience = PATIENCE if strict else 0
             network, problem = address.prove(book, container, ports, patience)
             if network:
                 self._via[container] = network
-            elif self._strict:
+            elif strict:
                 raise health.failure(
                     self._layout, self._engine, service, [container], f"its route: {problem}"
                 )
