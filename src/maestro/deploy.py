@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import adoption, agent_archive, checks, names, ownership, reached, volumes
+from . import adoption, agent_archive, checks, edge_names, names, ownership, reached, volumes
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -94,6 +94,7 @@ def decide(inputs: Inputs) -> Decision:
         )
         problems += planning.preflight(plan, rendered, found)
         problems += ownership.judge(plan, wanted[host], rendered, found, asked)
+        problems += edge_names.problems(host, plan.stack, wanted[host].extension, found["edge"])
         plan.warnings += checks.of_plan(
             plan, found, rendered.services, wanted[host], images_of(known, wanted[host])
         )

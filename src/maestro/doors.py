@@ -179,8 +179,12 @@ def _paths(service: Service, place: Place) -> Iterator[Finding]:
             elif source.startswith("."):
                 # A path of the stack's directory, on the machine that holds its files.
                 what = f"found {source}: a mount of the stack's source"
-                fix = "allowed: named volumes and absolute paths; source mounts belong into "
-                yield Finding(where, what, f"{fix}compose.development.yaml", exception=False)
+                fix = (
+                    "a configuration file goes along under `configs:` (source and target); "
+                    "allowed here: named volumes and absolute paths; source mounts belong into "
+                    "compose.development.yaml"
+                )
+                yield Finding(where, what, fix, exception=False)
         elif mount.get("type") == "volume" and mount.get("source"):
             defined = (place.model.get("volumes") or {}).get(mount["source"]) or {}
             yield from _volume(str(mount["source"]), defined, where, place, read_only=read_only)

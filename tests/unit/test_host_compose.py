@@ -259,7 +259,7 @@ def request(**changes: Any) -> Request:
 
 
 def test_each_image_is_asked_for_once_at_its_registry(registries: list[tuple[str, str]]) -> None:
-    resolved, refused = state._resolve(request(), MODEL, {"images": {"r.test/web:v1": KNOWN}})
+    resolved, refused = state._resolve(request(), MODEL, {"images": {"r.test/web:v1": KNOWN}}, {})
     assert resolved == {
         "r.test/web:v1": {
             "digest": "sha256:n",
@@ -277,13 +277,13 @@ def test_without_a_wanted_version_the_release_s_own_digests_count(
     registries: list[tuple[str, str]],
 ) -> None:
     manifest = {"images": {"r.test/web:v1": KNOWN, "other.test/db:1": KNOWN, "old": KNOWN}}
-    resolved, refused = state._resolve(request(version=""), MODEL, manifest)
+    resolved, refused = state._resolve(request(version=""), MODEL, manifest, {})
     assert resolved == {"r.test/web:v1": KNOWN, "other.test/db:1": KNOWN}
     assert (refused, registries) == ({}, [])
 
 
 def test_other_hosts_ask_no_registry(registries: list[tuple[str, str]]) -> None:
-    assert state._resolve(request(resolve=False), MODEL, {}) == ({}, {})
+    assert state._resolve(request(resolve=False), MODEL, {}, {}) == ({}, {})
     assert registries == []
 
 

@@ -480,6 +480,7 @@ def test_what_a_plan_sees(host: Host) -> None:
     edge.assign(host.layout, [route(host="a.test")], {"web": [group("a")]})
     assert edge.look(Layout(host.layout.root, "blog")) == {
         "installed": True,
+        "names": [],
         "maintenance": False,
         "routes_of_others": {"shop": [{"hosts": ["a.test"], "path": "/", "health": []}]},
     }

@@ -16,7 +16,7 @@ import real_servers
 from real_servers import Answer, Asked
 
 from maestro.errors import MaestroError
-from maestro.host import registry
+from maestro.host import insecure, registry
 from maestro.host.registry import Login, Reference, Registry, ResolvedImage
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -459,3 +459,67 @@ def test_an_authority_that_is_no_certificate(trust: Path) -> None:
         Registry("r.test")
     assert caught.value.where.endswith("certs.d/r.test/ca.crt")
     assert "playbooks/provision.yml" in caught.value.fix
+
+
+# What the Engine takes without a certificate
+
+
+def asked_as_the_engine(
+    server: real_servers.Server, settings: dict[str, Any], login: Login | None = None
+) -> ResolvedImage:
+    strict = Registry(server.address, login, timeout=5)
+    return insecure.Lenient(strict, settings).resolve(f"{server.address}/shop:v1")
+
+
+LOOPBACK = {"InsecureRegistryCIDRs": ["127.0.0.0/8", "::1/128"]}
+
+
+@pytest.mark.parametrize("auth", ["", "basic", "bearer"])
+def test_a_registry_in_plain_http(trust: Path, auth: str) -> None:
+    """On a loopback address, as the Engine does, with the login it would send."""
+    store = Store(auth=auth)
+    with real_servers.http_server(store) as server:
+        store.address, store.realm = server.address, f"http://{server.address}/token"
+        login = Login(server.address, "u", "p") if auth else None
+        assert asked_as_the_engine(server, LOOPBACK, login).size == 123
+        with pytest.raises(MaestroError, match="cannot be reached"):
+            asked_as_the_engine(server, {}, login)
+
+
+def test_a_registry_whose_certificate_nobody_trusts(certificate: Path, trust: Path) -> None:
+    with real_servers.http_server(Store(), certificate) as server:
+        named = {"IndexConfigs": {server.address: {"Secure": False}}}
+        assert asked_as_the_engine(server, named).size == 123
+        secure = {"IndexConfigs": {server.address: {"Secure": True}}, **LOOPBACK}
+        with pytest.raises(MaestroError, match="CERTIFICATE_VERIFY_FAILED"):
+            asked_as_the_engine(server, secure)
+
+
+def test_another_host_gets_no_login_in_the_clear(trust: Path) -> None:
+    store = Store(auth="bearer", realm="http://elsewhere.test/token")
+    with (
+        real_servers.http_server(store) as server,
+        pytest.raises(MaestroError, match="the login was not sent"),
+    ):
+        asked_as_the_engine(server, LOOPBACK, Login(server.address, "u", "p"))
+
+
+@pytest.mark.parametrize(
+    ("host", "settings", "allowed"),
+    [
+        ("127.0.0.1:5000", LOOPBACK, True),
+        ("localhost:5000", LOOPBACK, True),
+        ("localhost", LOOPBACK, True),
+        ("[::1]:5000", LOOPBACK, True),
+        ("127.0.0.1:5000", {}, False),
+        ("192.0.2.1:5000", LOOPBACK, False),
+        ("192.0.2.1:5000", {"InsecureRegistryCIDRs": ["192.0.2.0/24"]}, True),
+        ("no.such.name.invalid", LOOPBACK, False),
+        ("a.test", {"IndexConfigs": {"a.test": {"Secure": False}}}, True),
+        ("docker.io", {"IndexConfigs": {"docker.io": {"Secure": True}}}, False),
+    ],
+)
+def test_which_registries_the_engine_takes(
+    host: str, settings: dict[str, Any], allowed: bool
+) -> None:
+    assert insecure.allowed(host, settings) is allowed

@@ -14,6 +14,7 @@ import hashlib
 import http.client
 import ipaddress
 import json
+import ssl
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -172,7 +173,21 @@ def look(layout: Layout) -> dict[str, Any]:
         "installed": installed(),
         "maintenance": under_maintenance(layout),
         "routes_of_others": others,
+        "names": _certificate_names(),
     }
+
+
+def _certificate_names() -> list[str]:
+    """The names in the edge's certificate; none where it is not a file, or clients need none."""
+    found = _read(_settings_file())
+    if found.get("certificate_resolver") or not found.get("redirect_https"):
+        return []
+    try:
+        # Python has no public reader of a certificate on disk; this one its own tests use.
+        told = ssl._ssl._test_decode_cert(str(_settings_file().parent / "certs/edge.crt"))  # type: ignore[attr-defined] # noqa: SLF001
+    except (OSError, AttributeError, ssl.SSLError):
+        return []
+    return [str(name) for _, name in told.get("subjectAltName", ())]
 
 
 # What Traefik is told

@@ -24,6 +24,8 @@ from ..errors import MaestroError
 
 CERTIFICATES = Path("/etc/docker/certs.d")
 DOCKER_HUB = "docker.io"
+# How a registry is asked: by a certificate that is trusted, by any, or without TLS.
+VERIFIED, UNVERIFIED, PLAIN = "verified", "unverified", "plain"
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -124,16 +126,27 @@ class _Refused(Exception):
         self.body = body
 
 
+class Unreachable(MaestroError):
+    """No registry answered in the way it was asked."""
+
+
 class Registry:
     """A read-only client for one registry."""
 
-    def __init__(self, host: str, login: Login | None = None, timeout: float = 10) -> None:
+    def __init__(
+        self, host: str, login: Login | None = None, timeout: float = 10, way: str = VERIFIED
+    ) -> None:
         self.host = host
         self._login = login
         self._timeout = timeout
-        self._base = f"https://{'registry-1.docker.io' if host == DOCKER_HUB else host}/v2"
+        self._way = way
+        scheme = "http" if way == PLAIN else "https"
+        self._base = f"{scheme}://{'registry-1.docker.io' if host == DOCKER_HUB else host}/v2"
         self._bearer = ""
         context = ssl.create_default_context()
+        if way == UNVERIFIED:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
         for certificate in sorted((CERTIFICATES / host).glob("*.crt")):
             try:
                 context.load_verify_locations(certificate)
@@ -144,6 +157,10 @@ class Registry:
                     fix="run playbooks/provision.yml for this host",
                 ) from error
         self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+
+    def by(self, way: str) -> Registry:
+        """A client for the same registry that asks in another way."""
+        return Registry(self.host, self._login, self._timeout, way)
 
     def resolve(self, reference: str) -> ResolvedImage:
         """Digest, user, compressed size (bytes) and volumes of an image for this machine."""
@@ -159,7 +176,7 @@ class Registry:
             raise self._explain(refused, image, reference) from refused
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise MaestroError(
+            raise Unreachable(
                 f"the registry {self.host} cannot be reached: {reason}",
                 where=reference,
                 fix="check that the registry runs, that this host resolves its name and trusts "
@@ -226,7 +243,7 @@ class Registry:
     def _token(self, challenge: str) -> str:
         fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         realm = fields.pop("realm", "")
-        if not realm.startswith("https://"):
+        if not realm.startswith("https://") and not self._own(realm):
             raise MaestroError(
                 f"the registry {self.host} sends its users to {realm!r} for a token",
                 where=self.host,
@@ -235,6 +252,10 @@ class Registry:
         url = f"{realm}?{urllib.parse.urlencode(fields)}"
         answer = json.loads(self._fetch(url, "application/json", self._basic())[0])
         return str(answer.get("token") or answer.get("access_token") or "")
+
+    def _own(self, realm: str) -> bool:
+        """Whether a registry that is asked in plain HTTP gives out its tokens itself."""
+        return self._way == PLAIN and urllib.parse.urlsplit(realm).netloc == self.host
 
     def _fetch(self, url: str, accept: str, authorization: str) -> tuple[bytes, dict[str, str]]:
         request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310 -- https

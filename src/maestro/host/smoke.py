@@ -156,13 +156,24 @@ def answers(
     except (OSError, ValueError, http.client.HTTPException) as error:
         # A release of an earlier version may record what is no header or address.
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        raise Failed(f"{url}: {reason}") from error
+        raise Failed(f"{url}: {reason}{_hint(reason)}") from error
     text = body.decode("utf-8", "replace")
     if status != wanted:
         raise Failed(f"{url}: status {status}, expected {wanted}: {text[:300]}")
     if str(spec.get("contains", "")) not in text:
         raise Failed(f"{url}: the answer does not contain {spec['contains']!r}: {text[:300]}")
     _compare(url, spec.get("json", {}), text)
+
+
+def _hint(reason: object) -> str:
+    """What to do about a certificate that is not for the name that was asked for."""
+    # 62 is OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH.
+    if isinstance(reason, ssl.SSLCertVerificationError) and reason.verify_code == 62:
+        return (
+            "; the certificate has no such name: add it to edge_hosts of the host and run "
+            "playbooks/provision.yml, or correct the check's host"
+        )
+    return ""
 
 
 def _compare(url: str, wanted: Mapping[str, Any], text: str) -> None:

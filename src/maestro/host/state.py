@@ -32,6 +32,7 @@ from .containers import of_stack
 from .engine import SERVICE, Engine
 from .holds import dump, nameless, now, of_others
 from .holds import links as linked
+from .insecure import Lenient
 from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
 
@@ -75,7 +76,11 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
         containers = [container_facts(engine, found, layout) for found in there]
         local = engine.repo_digests()
         canonical, problem = model.result()
-        resolved, refused = _resolve(request, canonical, manifest) if canonical else ({}, {})
+        resolved, refused = (
+            _resolve(request, canonical, manifest, info.get("RegistryConfig") or {})
+            if canonical
+            else ({}, {})
+        )
         data = Path(str(info.get("DockerRootDir") or "/var/lib/docker"))
         return {
             "release": {"id": current, **manifest} if current else {},
@@ -141,12 +146,16 @@ def _relative(value: Any, directory: str) -> Any:
 
 
 def _resolve(
-    request: Request, model: Mapping[str, Any], manifest: Mapping[str, Any]
+    request: Request,
+    model: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    registries: Mapping[str, Any],
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Digest of every image of the stack, and what the registry refused.
 
     Without a wanted version the release that serves stays what it is: its own
-    digests count, and only an image it does not know is asked for.
+    digests count, and only an image it does not know is asked for. ``registries`` is what the
+    Engine says of them.
     """
     known = {} if request.version else dict(manifest.get("images", {}))
     references = {
@@ -159,7 +168,7 @@ def _resolve(
     if not request.resolve or not missing:
         return resolved, {}
     refused = {}
-    clients: dict[str, Registry] = {}
+    clients: dict[str, Lenient] = {}
     for reference in missing:
         try:
             host = Reference.checked(reference).registry
@@ -167,7 +176,7 @@ def _resolve(
             refused[reference] = str(error)
             continue
         login = request.login if _owns(request.login, host) else None
-        clients.setdefault(host, Registry(host, login))
+        clients.setdefault(host, Lenient(Registry(host, login), registries))
 
     def ask(reference: str) -> tuple[str, dict[str, Any] | None, str]:
         try:
