@@ -8,7 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from maestro import controller, own, stack
+from maestro import accounts, controller, own, stack
 from maestro.errors import MaestroError
 from maestro.values import boolean
 
@@ -52,6 +52,7 @@ class ActionModule(ActionBase):
                 args["accept_volume_change"], "deploy_accept_volume_change"
             ),
             **{name: boolean(args[name], f"deploy_{name}") for name in ("adopt", "remove_unnamed")},
+            "allowed_accounts": sorted(accounts.names(args["allowed_accounts"])),
             "git_commit": controller.git_commit(Path(loaded.directory)),
         }
         # Read once here so that every missing secret is named before a host is touched.

@@ -25,11 +25,18 @@ class Asked:
     adopt: bool = False
     remove_unnamed: bool = False
     accept_volume_change: bool = False
+    # Accounts of the hosts that may have the uid of a service, see `accounts`.
+    accounts: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> Asked:
         """From the request of a deploy; what it does not say is not asked for."""
-        return cls(*(bool(request.get(name)) for name in cls.__dataclass_fields__))
+        return cls(
+            adopt=bool(request.get("adopt")),
+            remove_unnamed=bool(request.get("remove_unnamed")),
+            accept_volume_change=bool(request.get("accept_volume_change")),
+            accounts=frozenset(request.get("allowed_accounts") or ()),
+        )
 
 
 def strangers(containers: Containers) -> list[Mapping[str, Any]]:

@@ -148,6 +148,11 @@ def _network_host(service: Service, place: Place) -> Iterator[Finding]:
             yield Finding(f".networks.{key}", "found the network host", fix)
 
 
+def in_the_hosts_network(service: Service, model: Mapping[str, Any]) -> bool:
+    """Whether a container of the service listens where the host does."""
+    return any(True for _ in _network_host(service, Place(model)))
+
+
 def _bridge(service: Service, place: Place) -> Iterator[Finding]:
     for key in service.get("networks") or {}:
         options = ((place.model.get("networks") or {}).get(key) or {}).get("driver_opts") or {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import adoption, names, routes
+from . import accounts, adoption, doors, names, routes
 from .errors import MaestroError
 from .host import neighbours
 from .host.resources import Resources
@@ -31,7 +31,9 @@ def judge(
         state["release"].get("names") or {},
         names.recorded(plan.stack, rendered.compose, wanted.extension),
     )
+    readers = accounts.shared(rendered.secret_files, state)
     plan.warnings += [
+        *accounts.warnings(readers),
         *wanted.warnings,
         *routes.warnings(plan.stack, wanted.routes, state["edge"]),
         *names.warnings(plan.stack, rendered.compose, others, there),
@@ -41,6 +43,8 @@ def judge(
     return [
         *blocked(plan.host, plan.stack, rendered, wanted.routes, state, asked),
         *adoption.on_networks(plan.host, plan.networks, rendered.services, state, asked),
+        *_beside_the_edge(plan.host, wanted, state),
+        *accounts.problems(plan.host, plan.environment, readers, asked.accounts),
         *names.unknown_shares(plan.stack, share, rendered.compose),
     ]
 
@@ -61,3 +65,18 @@ def blocked(
         *names.problems(host, stack, rendered.compose, neighbours.of(state), Resources.of(state)),
         *adoption.problems(host, stack, rendered.compose, rendered.services, state, asked),
     ]
+
+
+def _beside_the_edge(host: str, wanted: Wanted, state: Mapping[str, Any]) -> Iterable[MaestroError]:
+    """Services in the host's network with the edge's uid: the kernel lets them share its ports."""
+    edge = int((state.get("edge") or {}).get("uid", -1))
+    for name, service in sorted(wanted.model["services"].items()):
+        image = state["resolved"].get(str(service.get("image"))) or {}
+        user = str(service.get("user") or image.get("user") or "0").partition(":")[0]
+        if doors.in_the_hosts_network(service, wanted.model) and user == str(edge):
+            yield MaestroError(
+                f"the service {name} runs in the host's network as the uid {edge}, which is the "
+                "edge's: it could take requests from port 80 and 443",
+                where=host,
+                fix=f"set another `user` in services.{name}, or give it a network of the stack",
+            )

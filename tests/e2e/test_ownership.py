@@ -302,3 +302,23 @@ def test_a_label_makes_no_edge(direct: Direct) -> None:
         assert found.strip() == "[['/maestro-edge']]"
     finally:
         lab.ssh(direct.host, "docker rm -f fake-edge")
+
+
+def test_an_account_of_the_host_with_a_readers_uid(direct: Direct) -> None:
+    # No host of the lab has one by itself.
+    assert lab.ssh(direct.host, "getent passwd 1000 || echo none").strip() == "none"
+    direct.values["key"] = "sentinel"
+    reader = {"image": IMAGE, "user": "1000:1000", "command": ["sleep", "1d"], "secrets": ["key"]}
+    direct.write("reader", {"services": {"web": reader}, "secrets": {"key": {"file": "./key"}}})
+    lab.ssh(direct.host, "useradd --uid 1000 --shell /bin/sh ann")
+    try:
+        plan = direct.plan("reader")
+        assert "the account ann of the host has the uid 1000, which reads key" in plan
+        direct.environment = "production"
+        with pytest.raises(MaestroError, match=r"deploy_allowed_accounts: \[ann\]"):
+            direct.decide("reader")
+        direct.options = {"allowed_accounts": ["ann"]}
+        direct.decide("reader")
+    finally:
+        direct.environment, direct.options = "staging", {}
+        lab.ssh(direct.host, "userdel ann")

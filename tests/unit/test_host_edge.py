@@ -483,6 +483,7 @@ def test_what_a_plan_sees(host: Host) -> None:
         "names": [],
         "maintenance": False,
         "routes_of_others": {"shop": [{"hosts": ["a.test"], "path": "/", "health": []}]},
+        "uid": -1,
     }
 
 

@@ -174,6 +174,7 @@ def look(layout: Layout) -> dict[str, Any]:
         "maintenance": under_maintenance(layout),
         "routes_of_others": others,
         "names": _certificate_names(),
+        "uid": _uid(),
     }
 
 
@@ -188,6 +189,14 @@ def _certificate_names() -> list[str]:
     except (OSError, AttributeError, ssl.SSLError):
         return []
     return [str(name) for _, name in told.get("subjectAltName", ())]
+
+
+def _uid() -> int:
+    """The uid the edge runs as: its directory for certificates is its own; -1 without an edge."""
+    try:
+        return (DIRECTORY / "acme").stat().st_uid
+    except OSError:
+        return -1
 
 
 # What Traefik is told

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import MaestroError
 from . import (
+    accounts,
     borrowed,
     compose,
     edge,
@@ -98,6 +99,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "ports": ports.of_others(everyone, request.stack),
             "edge": edge.look(layout),
             "neighbours": neighbours.read(layout),
+            "accounts": accounts.read(),
             "paths": links.real(canonical),
             "lease": lease.describe(layout),
             "recovery": recovery.describe(layout),
