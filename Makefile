@@ -12,6 +12,11 @@ COMPOSE ?= distro
 OVERWRITE ?=
 REBUILD ?=
 
+# Ansible ignores the settings of a directory that everybody can write to, and knows no host then.
+ifneq ($(shell find . -maxdepth 0 -perm -o+w),)
+  $(error everybody can write to this directory, so Ansible would ignore ansible.cfg: chmod o-w $(CURDIR))
+endif
+
 # The venv's own programs (ansible, sops, shellcheck) come before those of the machine.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -10,6 +10,7 @@ from ansible.plugins.action import ActionBase
 
 from maestro import accounts, controller, own, stack
 from maestro.errors import MaestroError
+from maestro.host import naming
 from maestro.values import boolean
 
 
@@ -35,7 +36,7 @@ class ActionModule(ActionBase):
         controller.guard_play(args, task_vars, check_mode=self._task.check_mode)
         shared = {key: str(args[key]) for key in own.SHARED}
         request = own.settled(shared, args, controller.project())
-        own.check_version(request["version"])
+        naming.version(request["version"])
         loaded = stack.load(
             controller.project() / request["directory"],
             request["stack"],

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import stack, written
 from .errors import MaestroError
+from .host import naming
 
 # What cannot differ between the hosts of one run, and where it is set.
 SHARED = {
@@ -52,16 +53,6 @@ def read_of(loaded: stack.Stack) -> dict[str, Any]:
     }
 
 
-def check_version(version: str) -> None:
-    """Refuse what cannot be deployed as a version; an empty one is the one that runs."""
-    if version and (version == "latest" or not stack.TAG.match(version)):
-        raise MaestroError(
-            f"{version!r} cannot be deployed as a version",
-            where="-e version",
-            fix="allowed: an immutable tag of letters, digits, '.', '_' and '-'",
-        )
-
-
 def request_of(
     request: Mapping[str, Any], own: Mapping[str, Any], project: Path
 ) -> tuple[dict[str, Any], bool]:
@@ -79,7 +70,7 @@ def request_of(
     found = settled(request, own, project)
     differs = any(found[key] != request[key] for key in ("version", "variables", "profiles_said"))
     if differs:
-        check_version(found["version"])
+        naming.version(found["version"])
         loaded = stack.load(
             project / str(own["directory"]),
             str(own["stack"]),

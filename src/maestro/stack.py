@@ -18,13 +18,12 @@ from . import project, routes
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
 from .errors import MaestroError, raise_all
+from .host import naming
 from .interpolation import dotenv
 from .sources import Sources
 
 EXTENSION = "x-maestro"
-NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*\Z")
-# A tag by the grammar of the distribution specification.
-TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
+NAME = naming.STACK
 _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number"}
 # What a value must be, by the word of the schema that says so.
 _BOUNDS = {

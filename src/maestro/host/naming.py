@@ -7,6 +7,8 @@ import re
 from ..errors import MaestroError
 
 STACK = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
+# A tag by the grammar of the distribution specification.
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 # Ids of releases, and names of secrets, configurations, services and hosts: never a path.
 PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
@@ -31,3 +33,14 @@ def part(name: str, kind: str, where: str = "") -> str:
             fix="allowed: letters, digits, '_', '-' and '.', not '-' or '.' first",
         )
     return name
+
+
+def version(value: str) -> str:
+    """What can be deployed as a version, or `MaestroError`; an empty one is the one that runs."""
+    if value and (value == "latest" or not TAG.match(value)):
+        raise MaestroError(
+            f"{value!r} cannot be deployed as a version",
+            where="-e version",
+            fix="allowed: an immutable tag of letters, digits, '.', '_' and '-'",
+        )
+    return value

@@ -1,0 +1,194 @@
+"""A run that is not what its command line means is refused before its first play."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from unit.local_play import ROOT
+
+from maestro import entry
+from maestro.errors import MaestroError
+
+KNOWN = entry.Known(ROOT)
+
+
+def problems(extra: dict[str, Any], *hosts: dict[str, Any]) -> list[MaestroError]:
+    return entry.problems(extra, KNOWN, lambda: hosts)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("stak", "stack"),
+        ("verison", "version"),
+        ("aproved_by", "approved_by"),
+        ("maestro_stak", "maestro_stack"),
+        ("deploy_timeot", "deploy_timeout"),
+        ("edge_redirect_http", "edge_redirect_https"),
+        ("accept_volume_changes", "accept_volume_change"),
+        ("maintenence", "maintenance"),
+        ("secrets", "secret"),
+        ("image_host", "images_host"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_with_the_right_one(name: str, meant: str) -> None:
+    (problem,) = problems({name: "x", "ansible_user": "root"})
+    assert problem.where == f"-e {name}"
+    assert problem.fix.startswith(f"did you mean {meant}? ")
+
+
+def test_a_compose_variable_belongs_elsewhere() -> None:
+    (problem,) = problems({"GREETING": "x"})
+    assert "${GREETING} of a stack goes into maestro_stack_variables" in problem.fix
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"own": 1},
+        {"maestro_stack_variables": {"shop": {"A": "{{ own | default(1) }}"}}},
+        {"x": ["{% if own %}a{% endif %}"]},
+    ],
+)
+def test_a_variable_of_the_user_s_own_inventory_is_known(host: dict[str, Any]) -> None:
+    assert problems({"own": 2}, {}, host) == []
+
+
+@pytest.mark.parametrize("host", [{}, {"x": "own"}, {"x": {"own": 1}}])
+def test_one_that_is_only_a_word_there_is_not(host: dict[str, Any]) -> None:
+    assert len(problems({"own": 2}, host)) == 1
+
+
+@functools.cache
+def every_option() -> dict[str, dict[str, Any]]:
+    return {
+        name: option
+        for path in ROOT.glob("roles/*/meta/argument_specs.yml")
+        for one in yaml.safe_load(path.read_text())["argument_specs"].values()
+        for name, option in (one.get("options") or {}).items()
+    }
+
+
+def test_every_option_and_all_that_the_pages_show_is_known() -> None:
+    assert set(every_option()) <= set(KNOWN.options)
+    shown = (
+        *(
+            "stack",
+            "version",
+            "wait",
+            "secret",
+            "to",
+            "maintenance",
+            "approved_by",
+            "since",
+            "tail",
+        ),
+        *("accept_volume_change", "approved_plan", "accept_schema", "service", "images_host"),
+        *("maestro_waves", "maestro_stack_profiles", "maestro_approval_required", "maestro_root"),
+        *("maestro_stack_variables", "maestro_secrets", "maestro_registry_password"),
+    )
+    for name in shown:
+        assert name in KNOWN.options or name in KNOWN.others, name
+
+
+@pytest.mark.parametrize("name", sorted(every_option()))
+def test_every_typed_option_is_judged_and_converted(name: str) -> None:
+    texts = {
+        "bool": ("no", False),
+        "int": ("7", 7),
+        "float": ("0.5", 0.5),
+        "list": ("a,b", ["a", "b"]),
+    }
+    option = every_option()[name]
+    if option["type"] not in texts or option.get("elements") == "dict":
+        return
+    text, value = texts[option["type"]]
+    assert entry.converted({name: text}, KNOWN) == {name: value}
+    if option["type"] != "list":
+        (problem,) = problems({name: "flase"})
+        assert problem.where == name
+
+
+def test_a_short_name_has_the_type_of_what_it_stands_for() -> None:
+    found = entry.converted({"wait": "5", "maestro_waves": "1,50%", "stack": "shop"}, KNOWN)
+    assert found == {"wait": 5.0, "maestro_waves": ["1", "50%"]}
+    assert problems({"maestro_approval_required": "nope"})[0].where == "maestro_approval_required"
+    assert problems({"wait": "{{ 5 }}", "maestro_stack_profiles": {"shop": ["x"]}}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("stack", value) for value in ("../../etc", "a/b", "..", "shop\n", "-x", "A")),
+        *(("maestro_stack", "../x"), ("to", "../../x"), ("to", "r1\n"), ("version", "latest")),
+        *(("version", "a/b"), ("secret", "a,../b"), ("service", "web,-f"), ("volumes", "../x")),
+        *(("images_host", "a b"), ("stack", ["a"]), ("stack", {"a": 1})),
+    ],
+)
+def test_a_name_that_is_none(name: str, value: Any) -> None:
+    assert len(problems({name: value})) == 1
+
+
+def test_names_that_are_some() -> None:
+    given = {"stack": "shop", "version": "", "secret": "a, b", "service": "", "to": "r1"}
+    assert problems(given) == []
+
+
+# From the command line
+
+
+def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    program = ROOT / ".venv/bin/ansible-playbook"
+    return subprocess.run(
+        [program, *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_a_wrong_variable_in_a_file_or_in_json_ends_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "variables.yml"
+    file.write_text("stak: shop\n")
+    both = ("-e", f"@{file}", "-e", json.dumps({"vesion": "v1"}))
+    done = run("playbooks/status.yml", "-l", "staging", *both)
+    assert done.returncode == 5
+    assert "-e stak: nothing reads this variable" in done.stderr
+    assert "did you mean version?" in done.stderr
+    assert "PLAY" not in done.stdout
+
+
+def test_a_play_without_hosts_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {}}\n")
+    done = run("-i", str(tmp_path / "hosts.yml"), "deploy.yml")
+    assert done.returncode == 5
+    assert f"{tmp_path}/hosts.yml: no host is in this play" in done.stderr
+
+
+def test_settings_that_were_not_read_end_the_run(tmp_path: Path) -> None:
+    done = run(str(ROOT / "deploy.yml"), "-l", "staging", cwd=tmp_path)
+    assert done.returncode == 5
+    assert f"cd {ROOT}" in done.stderr
+
+
+def test_why_settings_were_not_read(tmp_path: Path) -> None:
+    settings = tmp_path / "ansible.cfg"
+    assert entry.settings_problem(tmp_path, str(settings), {}) == ""
+    assert entry.settings_problem(tmp_path, None, {"ANSIBLE_CONFIG": "/x"}) == ""
+    assert "export ANSIBLE_CONFIG=" in entry.settings_problem(tmp_path, "/etc/ansible.cfg", {})
+    tmp_path.chmod(0o777)
+    found = entry.settings_problem(tmp_path, None, {})
+    assert f"chmod o-w {tmp_path}" in found
+
+
+def test_make_refuses_a_directory_that_everybody_can_write_to(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+    tmp_path.chmod(0o777)
+    done = subprocess.run(
+        ["make", "lab"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert f"chmod o-w {tmp_path}" in done.stderr
