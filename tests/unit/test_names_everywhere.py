@@ -110,7 +110,7 @@ def test_what_is_one(text: str) -> None:
 def test_a_wrong_reference_is_refused_by_its_name_and_asked_nowhere() -> None:
     asked = state.Request("shop", "/r", {}, [], "v1", {}, resolve=True)
     model = {"services": {"web": {"image": "r.test/../x:1"}}}
-    resolved, refused = state._resolve(asked, model, {})
+    resolved, refused = state._resolve(asked, model, {}, {})
     assert resolved == {}
     assert "r.test/../x:1: this is no image reference" in refused["r.test/../x:1"]
 

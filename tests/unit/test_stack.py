@@ -762,99 +762,128 @@ def test_variables_without_a_value(tmp_path: Path, text: str, missing: list[str]
     ],
 )
 def test_the_grammar_of_a_tag(tag: str, fits: bool) -> None:
+    assert bool(naming.TAG.match(tag)) == fits
 
-                stream.truncate(200 << 20)
-            "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
-            "its aliases written out",
-            + "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
-            + "services: {}",
-            os.mkfifo(path)
-            path.mkdir()
-            path.symlink_to("/dev/zero")
-            stream.truncate(7 << 20)
-            with open(path, "wb") as stream:
-        (
+
+# What misled
+
+
+@pytest.mark.parametrize("key", ["x-master", "x-manifest", "x-maintainer", "x-master-config"])
+def test_another_tool_s_key_is_no_misspelling(tmp_path: Path, key: str) -> None:
+    load(tmp_path, PLAIN + f"{key}: {{}}\n")
+
+
+@pytest.mark.parametrize("key", ["x-maesto", "x-maestor", "x-Maestro", "x-mastro", "x-maestroo"])
+def test_a_misspelling_is_one(tmp_path: Path, key: str) -> None:
+    (problem,) = refused(tmp_path, PLAIN + f"{key}: {{}}\n")
+    assert (problem.what, problem.fix) == ("looks misspelt", "use x-maestro")
+
+
+def test_a_directory_whose_name_is_no_stack_s(tmp_path: Path) -> None:
+    write(tmp_path, PLAIN, stack_name="MyShop")
+    with pytest.raises(MaestroError) as caught:
+        stack.load(tmp_path / "docker", "MyShop", "staging", {})
+    assert caught.value.what == "'MyShop' cannot name a stack"
+    assert "rename the directory" in caught.value.fix
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "doubled"),
+    [
+        ("command: echo $HOSTNAME", True),
+        ("entrypoint: [sh, -c, 'echo ${HOSTNAME}']", True),
+        ("healthcheck: {test: 'nc $HOSTNAME 1'}", True),
+        ("environment: {A: $HOSTNAME}", False),
+    ],
+)
+def test_a_variable_for_the_container_is_written_with_two_dollars(
+    tmp_path: Path, service: str, doubled: bool
+) -> None:
+    (problem,) = refused(tmp_path, f"services: {{web: {{image: a, {service}}}}}")
+    assert ("write $$HOSTNAME" in problem.fix) is doubled
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
         ("${A:?set A to the port}", ": set A to the port"),
         ("${A?set A}", ": set A"),
         ("${A}", ""),
-        ("${B-${A:?words}}", ": words"),
         ("${B:-${A}}", ""),
-        ("command: echo $HOSTNAME", True),
-        ("entrypoint: [sh, -c, 'echo ${HOSTNAME}']", True),
-        ("environment: {A: $HOSTNAME}", False),
-        ("healthcheck: {test: 'nc $HOSTNAME 1'}", True),
+        ("${B-${A:?words}}", ": words"),
+    ],
+)
+def test_the_author_s_own_words_are_shown(tmp_path: Path, text: str, said: str) -> None:
+    (problem,) = refused(tmp_path, f"services: {{web: {{image: a, user: '{text}'}}}}")
+    assert problem.what == f"the variable A has no value and no default{said}"
+
+
+@pytest.mark.parametrize("text", ["${A:-}", "${A:+b}", "${B:-${A}}", "$$A", "${C:-${B:-${A:-x}}}"])
+def test_a_variable_that_may_be_open(tmp_path: Path, text: str) -> None:
+    load(tmp_path, f"services: {{web: {{image: a, user: '{text}'}}}}", B="b")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
         ("services: &a {<<: *a}", "the alias *a stands inside what it is the name of"),
         ("services: {web: &w [*w]}", "the alias *w stands inside"),
-        ("services: {web: {image: a, user: !!int x}}", "not what its tag or its form says"),
-        ("services: {web: {image: a, user: !!timestamp x}}", "not what its tag or its form"),
-        ("services: {web: {image: a, volumes: ['~/x:/x']}}", "has no home directory of yours"),
-        ("services: {}\nconfigs: {..: {content: a}}", "'..' names no file"),
-        ("x-big: '" + "x" * (1 << 20) + "'\nservices: {}", "more than 1 MiB"),
         (f"services: {'{a: ' * 200}", "nested deeper than 60 levels"),
-        (f"services: {{web: {{image: a, scale: {'9' * 5000}}}}}", "not what its tag or its form"),
+        (
+            "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+            + "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+            + "services: {}",
+            "its aliases written out",
         ),
-        case "device":
-        case "directory":
-        case "large":
-        case "pipe":
-        stack.load(tmp_path / "docker", "MyShop", "staging", {})
-        with open(home / name, "wb") as stream:
-    ("service", "doubled"),
-    ("text", "said"),
-    ("text", "what"),
-    (home / "link.json").symlink_to("real.json")
-    (home / "real.json").write_text("{}")
-    (problem,) = refused(tmp_path, "")
-    (problem,) = refused(tmp_path, PLAIN + f"{key}: {{}}\n")
-    (problem,) = refused(tmp_path, f"services: {{web: {{image: a, user: '{text}'}}}}")
-    (problem,) = refused(tmp_path, f"services: {{web: {{image: a, {service}}}}}")
-    (problem,) = refused(tmp_path, text)
-    [
+        ("services: {web: {image: a, user: !!int x}}", "not what its tag or its form says"),
+        (f"services: {{web: {{image: a, scale: {'9' * 5000}}}}}", "not what its tag or its form"),
+        ("services: {web: {image: a, user: !!timestamp x}}", "not what its tag or its form"),
+        ("x-big: '" + "x" * (1 << 20) + "'\nservices: {}", "more than 1 MiB"),
+        ("services: {}\nconfigs: {..: {content: a}}", "'..' names no file"),
+        ("services: {web: {image: a, volumes: ['~/x:/x']}}", "has no home directory of yours"),
     ],
-    assert "did you mean" not in str(caught.value)
-    assert "rename the directory" in caught.value.fix
-    assert ("write $$HOSTNAME" in problem.fix) is doubled
-    assert (problem.what, problem.fix) == ("looks misspelt", "use x-maestro")
-    assert File.from_json(load(tmp_path).files["link.json"]).content == b"{}"
-    assert bool(naming.TAG.match(tag)) == fits
-    assert bool(stack.TAG.match(tag)) == fits
-    assert caught.value.what == "'MyShop' cannot name a stack"
-    assert problem.fix
-    assert problem.what == "its files have more than 32 MiB together"
-    assert problem.what == f"the variable A has no value and no default{said}"
-    assert problem.where == "shop/compose.yaml"
+)
+def test_a_file_that_is_a_weapon(tmp_path: Path, text: str, what: str) -> None:
+    start = time.monotonic()
+    (problem,) = refused(tmp_path, text)
+    assert what in problem.what
     assert problem.where.startswith("shop/compose.yaml")
     assert time.monotonic() - start < 3
-    assert what in problem.what
-    configs = ", ".join(f"{name}: {{file: {name}}}" for name in names)
-    for name in names:
-    home = write(tmp_path, PLAIN + "configs: {c: {file: link.json}}").parent
-    home = write(tmp_path, f"services: {{}}\nconfigs: {{{configs}}}").parent
-    load(tmp_path, PLAIN + f"{key}: {{}}\n")
-    load(tmp_path, f"services: {{web: {{image: a, user: '{text}'}}}}", B="b")
-    match kind:
-    names = [f"f{number}" for number in range(5)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "device", "large"])
+def test_a_compose_file_that_is_no_file(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "docker/shop/compose.yaml"
     path.parent.mkdir(parents=True)
-    start = time.monotonic()
-    tmp_path: Path, service: str, doubled: bool
-    with pytest.raises(MaestroError) as caught:
-    write(tmp_path, PLAIN, stack_name="MyShop")
-# What misled
-)
-) -> None:
-@pytest.mark.parametrize(
-@pytest.mark.parametrize("key", ["x-maesto", "x-maestor", "x-Maestro", "x-mastro", "x-maestroo"])
-@pytest.mark.parametrize("key", ["x-master", "x-manifest", "x-maintainer", "x-master-config"])
-@pytest.mark.parametrize("kind", ["pipe", "directory", "device", "large"])
-@pytest.mark.parametrize("text", ["${A:-}", "${A:+b}", "${B:-${A}}", "$$A", "${C:-${B:-${A:-x}}}"])
-def test_a_compose_file_that_is_no_file(tmp_path: Path, kind: str) -> None:
-def test_a_directory_whose_name_is_no_stack_s(tmp_path: Path) -> None:
-def test_a_file_that_is_a_weapon(tmp_path: Path, text: str, what: str) -> None:
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "large":
+            with open(path, "wb") as stream:
+                stream.truncate(200 << 20)
+    (problem,) = refused(tmp_path, "")
+    assert problem.where == "shop/compose.yaml"
+    assert problem.fix
+
+
 def test_a_link_inside_the_directory_is_followed(tmp_path: Path) -> None:
-def test_a_misspelling_is_one(tmp_path: Path, key: str) -> None:
-def test_a_variable_for_the_container_is_written_with_two_dollars(
-def test_a_variable_that_may_be_open(tmp_path: Path, text: str) -> None:
+    home = write(tmp_path, PLAIN + "configs: {c: {file: link.json}}").parent
+    (home / "real.json").write_text("{}")
+    (home / "link.json").symlink_to("real.json")
+    assert File.from_json(load(tmp_path).files["link.json"]).content == b"{}"
+
+
 def test_all_files_together_have_a_bound(tmp_path: Path) -> None:
-def test_another_tool_s_key_is_no_misspelling(tmp_path: Path, key: str) -> None:
-def test_the_author_s_own_words_are_shown(tmp_path: Path, text: str, said: str) -> None:
+    names = [f"f{number}" for number in range(5)]
+    configs = ", ".join(f"{name}: {{file: {name}}}" for name in names)
+    home = write(tmp_path, f"services: {{}}\nconfigs: {{{configs}}}").parent
+    for name in names:
+        with open(home / name, "wb") as stream:
+            stream.truncate(7 << 20)
+    (problem,) = refused(tmp_path, "")
+    assert problem.what == "its files have more than 32 MiB together"
