@@ -122,6 +122,25 @@ def test_a_role_converts_each_boolean_and_each_number_where_it_is_used(role: Pat
     assert raw == []
 
 
+def test_every_mode_is_octal_text() -> None:
+    """A number is read as decimal by one module and as octal by another: 0600 became 1130."""
+    files = tracked("roles/*.yml", "playbooks/*.yml", "molecule/*.yml")
+    modes = [
+        (f"{path.relative_to(ROOT)}: {line.strip()}", line.partition("mode:")[2].strip())
+        for path in files
+        for line in text_of(path).splitlines()
+        if re.match(r"\s+(?:- )?(?:directory_)?mode: ", line)
+    ]
+    assert modes
+    wrong = [place for place, mode in modes if not re.match(r'"(0?[0-7]{3}|0?\{\{.*\}\})"', mode)]
+    assert wrong == []
+    # This one reads text as decimal unless it is told otherwise.
+    copies = [path for path in files if "docker_container_copy_into:" in text_of(path)]
+    for path in copies:
+        text = text_of(path)
+        assert text.count("copy_into:") == text.count("mode_parse: octal_string_only"), path
+
+
 def variables_from(playbook: Path) -> dict[str, dict[str, object]]:
     """What each host of the default inventories resolves when this playbook is run."""
     loader = DataLoader()
