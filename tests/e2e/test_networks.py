@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -270,3 +271,35 @@ def test_requests_stay_on_the_host_and_a_network_that_answers_is_chosen(direct: 
     direct.write("ways", {"services": {"web": web}, "networks": networks, **named})
     with pytest.raises(MaestroError, match="is not reached at ways_a"):
         direct.deploy("ways", "v2")
+
+
+@pytest.mark.long
+def test_how_long_requests_to_a_borrower_fail(direct: Direct) -> None:
+    """Only while its owner is exchanged, and for seconds."""
+    direct.write("lent", lent())
+    direct.deploy("lent")
+    direct.write("lent", lent("9"))
+    script = (
+        "for n in $(seq 3000); do date +%s.%N | tr '\\n' ' '; curl -sk -m 2 -o /dev/null "
+        "-w '%{http_code}\\n' https://127.0.0.1/hostname; sleep 0.05; done"
+    )
+    with subprocess.Popen(
+        ["ssh", "-F", ".lab/ssh_config", "-tt", direct.host, script],
+        cwd=lab.PROJECT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as load:
+        direct.deploy("lent", "v2")
+        time.sleep(1)
+        load.terminate()
+        assert load.stdout
+        lines = [line.split() for line in load.stdout.read().splitlines()]
+        answers = [line for line in lines if len(line) == 2]
+    failed = [float(at) for at, status in answers if status != "200"]
+    pause = max(failed) - min(failed)
+    print(f"{len(answers)} requests, {len(failed)} failed within {pause:.1f} s")
+    assert answers[0][1] == answers[-1][1] == "200"
+    assert pause < 15
+    between = [status for at, status in answers if not min(failed) <= float(at) <= max(failed)]
+    assert set(between) == {"200"}

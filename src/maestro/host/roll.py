@@ -135,17 +135,22 @@ class Roll:
         self.exchanged.update(fresh)
         self._restart([name for name in names if name not in fresh])
 
-    def stop(self, services: Sequence[str]) -> None:
-        """Stop and remove the containers of services at once, those that borrow of others first.
+    def stop(self, services: Sequence[str], levels: Sequence[Sequence[str]] = ()) -> None:
+        """Stop and remove the containers of services, and of those that borrow of them.
 
+        The last of the ``levels`` in which services start stops first, all of one level at once.
         One with data in a volume without a name is not removed: Compose takes it over from there.
         """
-        everyone = [*services, *self.borrowed.borrowers(services)]
-        for name in reversed(list(dict.fromkeys(everyone))):
-            there = of_service(self.engine, self.layout.stack, name)
-            for item in there:
-                self.check()
-                self.put_away(item)
+        rank = {name: number for number, level in enumerate(levels) for name in level}
+        groups: dict[int, list[Mapping[str, Any]]] = {}
+        wanted = {*services, *self.borrowed.borrowers(services)}
+        for item in of_stack(self.engine, self.layout.stack) if wanted else ():
+            if (name := item["Labels"].get(SERVICE)) in wanted:
+                groups.setdefault(rank.get(name, len(levels)), []).append(item)
+        for _, leaving in sorted(groups.items(), reverse=True):
+            self.check()
+            with ThreadPoolExecutor(len(leaving)) as pool:
+                list(pool.map(self.put_away, leaving))
 
     def put_away(self, item: Mapping[str, Any]) -> None:
         """Stop a container of the listing, and remove it unless it keeps data without a name.
@@ -579,7 +584,7 @@ def up(
     before = ids(roll.engine, stack)
     nameless.note(roll.layout, roll.engine)
     removed = handover.send_away(roll, remove_first)
-    anew.clear(roll.layout, roll.engine, networks, roll.stop)
+    anew.clear(roll.layout, roll.engine, networks, lambda names: roll.stop(names, levels))
     for level in together(roll, levels) if joined else levels:
         roll.level(level)
     roll.traffic.settle()
@@ -642,7 +647,7 @@ def put_back(
     check()
     if layout.current_id() != old:
         point(layout.current, layout.release(old))
-    anew.undo(layout, engine, roll.stop)
+    anew.undo(layout, engine, lambda names: roll.stop(names, manifest["order"]))
     # What somebody ran by hand served beside the release, or in its place.
     aside = adoption.services(layout, staged) | services_of_strangers(engine, layout)
     restored: list[str] = []
