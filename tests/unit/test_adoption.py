@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import release_models
 import stack_models as models
 
-from maestro import adoption, plan
+from maestro import adoption, plan, rollback, rotation
+from maestro.errors import MaestroError
 from maestro.host import adoption as kept
 from maestro.host import strangers
 from maestro.host.layout import Layout
@@ -181,3 +183,14 @@ def test_borrowed_namespaces_follow_their_owner() -> None:
     assert body["HostConfig"]["NetworkMode"] == "container:new"
     assert body["HostConfig"]["PidMode"] == "container:c"
     assert not {"Hostname", "NetworkingConfig"} & set(body)
+
+
+def test_no_rotation_and_no_rollback_takes_anything_over() -> None:
+    there = release_models.two()
+    there["containers"].append(stranger("web", 9))
+    secrets = {**there, "secrets": {"db_password": ""}}
+    choice = rotation.Choice(["db_password"])
+    with pytest.raises(MaestroError, match="no release of Maestro made these containers"):
+        rotation.decide(rotation.Asked("shop", "staging", choice), {"h1": secrets})
+    with pytest.raises(MaestroError, match="no release of Maestro made these containers"):
+        rollback.decide(rollback.Asked("shop", "staging"), {"h1": there})
