@@ -13,7 +13,7 @@ import urllib.parse
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from redaction import cases
+from redaction import cases, wild
 from redaction.forms import FORMS
 
 from maestro.redaction import Redactor
@@ -58,12 +58,15 @@ tricky = st.lists(
 
 CASES = [
     cases.expected(case)[0]
-    for case in cases.TOKENS + cases.PLACES + cases.FIELDS + cases.COMMANDS + cases.LINES
+    for case in (
+        cases.TOKENS + cases.PLACES + cases.FIELDS + cases.COMMANDS + cases.LINES + wild.SECRETS
+    )
 ]
+HARMLESS = cases.HARMLESS + wild.HARMLESS
 # Lines that say nothing about the next one.
 LINES = [
     line
-    for line in cases.HARMLESS
+    for line in HARMLESS
     if "\n" not in line and not line.rstrip().endswith((":", "|", "=", "\\"))
 ]
 # Without the characters that a program may show as what other ones are in UTF-8 (`\\xc2\\xa1`).
@@ -78,7 +81,7 @@ printable = (
 def mangled(draw: st.DrawFn) -> tuple[list[str], str]:
     """Known secrets, and a text that was put together from cases, cut up, with secrets put in."""
     known = draw(st.lists(secrets, max_size=3))
-    text = draw(st.lists(st.sampled_from(CASES + cases.HARMLESS), min_size=1, max_size=3))
+    text = draw(st.lists(st.sampled_from(CASES + HARMLESS), min_size=1, max_size=3))
     whole = draw(st.sampled_from(["\n", " ", ", ", ""])).join(text)
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(whole)))

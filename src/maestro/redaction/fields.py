@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 
-from . import cmdline, keys, values
+from . import cmdline, keys, prose, values
 from .spans import Span
 
 # One of these stands in every name that `keys` calls a secret.
@@ -19,7 +20,7 @@ _LONGEST_VALUE = 1024  # characters that are looked at; a longer value is masked
 
 _SEPARATOR = re.compile(
     r"(?P<close>(?:\\*[\"'`])?[\])]?)[ \t]{0,40}(?P<sep>:=|=>|==?(?!=)|::?(?!:)|%3[dD])(?P<blank>[ \t]{0,40})"
-    r"(?:(?:!!(?:str|binary)|&[\w-]+|b(?=[\"'])|u(?=[\"'])|r(?=[\"'])|@(?=\")|\(?string\)?(?=\())[ \t]{0,4})*"
+    r"(?:(?:!!(?:str|binary)|&[\w-]+|b(?=[\"'])|u(?=[\"'])|r(?=[\"'])|[nN](?=')|@(?=\")|\(?string\)?(?=\())[ \t]{0,4})*"
 )
 _OPEN = re.compile(r"\\*(?:\"\"\"|'''|[\"'`])")
 _NAMED = re.compile(
@@ -39,7 +40,6 @@ _SQL = re.compile(
     r"(?:\s+(?:=|to|by|as|is)\s*|[ \t]+|\s+(?=')|\s?\(\s?)(?:n|e)?('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
     re.IGNORECASE,
 )
-_PROSE = re.compile(r" {1,2}(?:is|was|set to|now|are)(?: now)?:? {1,2}([\"'`]?)([^\s\"'`]{6,200})")
 _SPACED = re.compile(r"[ \t]{1,8}(\"[^\"\n]+\"|'[^'\n]+'|[^\s#]+)")
 _NETRC = re.compile(
     r"(?:(?:\bmachine[ \t\r\n]+\S{1,200}|\bdefault)(?:[ \t\r\n]+(?:login|user|account)[ \t\r\n]+\S{1,200}){1,2}"
@@ -60,10 +60,6 @@ _ENV = re.compile(r"(?:\A|\n|\] )[ \t]*(?:ENV|setenv)[ \t]+\Z")
 _SIGNATURES = frozenset(
     ("sig", "signature", "x-amz-signature", "x-goog-signature", "x-ms-signature")
 )
-_IDENTIFIED = re.compile(
-    r"identified(?:\s+with\s+\S{1,60})?\s+(?:by|as)(?:\s+password)?\s+('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
-    re.IGNORECASE,
-)
 _PROGRAM = re.compile(
     r"(?:psql|pg_\w+|createdb|mysql\w*|mariadb\w*|redis-cli|restic|borg|docker|podman|kubectl|helm|terraform|ansible\S*|curl|wget"
     r"|python\S*|node|npm|yarn|go|cargo|make|bash|sh|env|sudo|exec|java|ruby|php|perl|cmd|run|bin\S*|vault|aws|gcloud|az|git|ssh\S*)\b"
@@ -73,6 +69,7 @@ _DIRECTIVES = frozenset(
 )
 
 _INLINE = re.compile(r"[,;]\s+[\"']?[A-Za-z_][\w.-]{0,60}[\"']?\s?[:=]")
+_NOTE = re.compile(r"(?<=\S)\s+\((?:[A-Za-z']+[ ,]+)+[A-Za-z']+[.!]?\)\Z")
 _QUERY = re.compile(r"https?://[^\s\"']*[?&][\w.-]*=\Z")
 _SAME = re.compile(r"[a-z_]+[,)]")
 # A row of a table of two columns: | name | value |
@@ -87,13 +84,23 @@ _NAMED_ALIKE = re.compile(
 _NEXT = re.compile(r"[ \t]*\r?\n([ \t]*)(?=\S)")
 
 
-def find_fields(text: str, low: str, vocabulary: str, spans: list[Span]) -> None:
+def find_fields(
+    text: str,
+    low: str,
+    vocabulary: str,
+    spans: list[Span],
+    names: Collection[str] = (),
+) -> None:
     """Add the spans of values that stand behind the name of a secret.
 
-    ``low`` is the text in lower case, ``vocabulary`` its words, each once.
+    ``low`` is the text in lower case, ``vocabulary`` its words, each once; ``names`` are the
+    names of the known secrets, which a message may show.
     """
     spots: set[int] = set()
-    for stem in [stem for stem in STEMS if stem in vocabulary]:
+    stems = [stem for stem in STEMS if stem in vocabulary]
+    if "\npat\n" in f"\n{vocabulary}\n":
+        stems.append("_pat")
+    for stem in stems:
         at = low.find(stem)
         while at >= 0:
             spots.add(at)
@@ -108,17 +115,44 @@ def find_fields(text: str, low: str, vocabulary: str, spans: list[Span]) -> None
         if name.lower().endswith("authorization") or text.startswith("${", start - 2):
             continue  # a header, which `places` reads, and a reference with a default
         if not keys.is_secret(name) and not _is_signed(text, start, name):
+            if keys.is_pair(name) and (pair := _value(text, start, end, name)):
+                spans.extend(_passwords(text, pair, name))
+            continue
+        if name in ("secret", "Secret") and _names_one(text, start, end, names):
             continue
         found = _value(text, start, end, name)
         if found:
             spans.extend(found)
             done = max(done, found[-1][1])
-    if "identified" in vocabulary:
-        spans.extend(
-            (match.start(1) + 1, match.end(1) - 1)
-            for match in _IDENTIFIED.finditer(text)
-            if not values.is_harmless(match.group(1)[1:-1], quoted=True)
-        )
+
+
+def _passwords(text: str, found: list[Span], name: str) -> Iterator[Span]:
+    """Yield the passwords in values that are a user and a password."""
+    for first, last in found:
+        if cut := values.password_of_pair(text[first:last], name, quoted=text[first - 1] in "\"'"):
+            yield first + cut, last
+
+
+_ASKED = re.compile(r"(?i)\b(?:missing|no such|undefined|undeclared|unused) (?:\w+ )?\Z")
+_NAMES = re.compile(
+    r"[\"'`]?[ \t]?[:=][ \t]{0,2}[\"'`]?([A-Za-z][\w.-]*(?:, [A-Za-z][\w.-]*)*)(?=[\"'`]?(?:[).,;]?(?:\s|\\|\Z)))"
+)
+_NAME_OF_ONE = re.compile(
+    r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*[_-](?:password|passwd|token|key|pwd|credentials?|dsn|certificate)\.?\Z"
+)
+
+
+def _names_one(text: str, start: int, end: int, names: Collection[str]) -> bool:
+    """Tell whether what follows `secret` is the name of one, as in `secret=db_password`."""
+    match = _NAMES.match(text, end)
+    if not match:
+        return False
+    name = match.group(1)
+    return (
+        name.rstrip(".") in names
+        or bool(_NAME_OF_ONE.match(name))
+        or bool(_ASKED.search(text[max(0, start - 40) : start]))
+    )
 
 
 def _is_signed(text: str, start: int, name: str) -> bool:
@@ -210,9 +244,11 @@ def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
             return [] if harmless else [(match.start(1) + 1, match.end(1) - 1)]
     if lowered in ("password", "passwd"):
         spaced = _SPACED.match(text, end)
-        if spaced and _NETRC.search(text[max(0, start - 500) : start]):
+        before = text[max(0, start - 500) : start]
+        known = lowered == "password" or "machine" in before or "default" in before
+        if spaced and known and _NETRC.search(before):
             return [spaced.span(1)]
-        if spaced and _NETRC_AFTER.match(text, end):
+        if spaced and "machine" in before and _NETRC_AFTER.match(text, end):
             return [spaced.span(1)]
     if lowered in _DIRECTIVES or (lowered.endswith("token") and "_authtoken" in lowered):
         spaced = _SPACED.match(text, end)
@@ -227,15 +263,7 @@ def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
     row = _ROW.match(text, end)
     if row and _ROW_START.search(text[max(0, start - 80) : start]):
         return [row.span(1)] if not values.is_harmless(row.group(1), name) else []
-    prose = _PROSE.match(text, end)
-    if (
-        prose
-        and re.search(r"\d|[^\w\s.,-]|[a-z][A-Z]", prose.group(2)[:-1])
-        and not values.is_harmless(prose.group(2))
-    ):
-        value = prose.group(2).rstrip(".,;:)")
-        return [(prose.start(2), prose.start(2) + len(value))]
-    return []
+    return prose.find(text, start, end, name)
 
 
 def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> list[Span]:
@@ -255,6 +283,12 @@ def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> 
         return []  # f(password=password)
     if separator == ":" and text.startswith("//", at):
         return []  # an address
+    if name.startswith("-") and separator == "=":
+        word = re.match(r"[\w -]{1,60}?(?=[\s\])|,]|\Z)", text[at : at + 62])
+        if word:
+            closed = text[start - 1 : start] == "[" and text.startswith("]", at + word.end())
+            if values.is_metavariable(word.group(), name, bracketed=closed):
+                return []  # a usage line
     if separator.startswith(":") and text[at : at + 1] in "|>":
         block = _BLOCK.match(text, at)
         if block:
@@ -396,6 +430,10 @@ def _line_value(whole: str, separator: str) -> str:
     inline = _INLINE.search(whole)
     if inline and inline.start():
         return whole[: inline.start()]
+    if noted := _NOTE.search(whole):
+        return whole[: noted.start()]
+    if separator == "=" and values.is_sentence(whole):
+        return whole.split(None, 1)[0]
     if values.is_sentence(whole) and whole.split(None, 1)[0].strip("\"',.:").isalpha():
         return ""
     rest = whole.split(None, 1)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from . import cmdline, values
+from . import rules, values
 from .spans import Span
 
 _AUTH = re.compile(
@@ -27,7 +27,7 @@ def find_files(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
     if "aut" in heads:
         for match in _AUTH.finditer(text):
             group = 1 if match.group(1) else 2
-            if cmdline.is_login(match.group(group)):
+            if rules.is_login(match.group(group)):
                 spans.append(match.span(group))
     if ":543" in text or ":*:" in text or ":6432:" in text:
         spans.extend(

@@ -26,6 +26,12 @@ _GAPS = re.compile(r"(?<=\S)(?:[ \t]+[#>|]?|[#>|])[ \t]*(?=\S)")
 _MOST_GAPS = 12
 # Shorter ones would be found where the secret is not.
 _LONG_ENOUGH = 7
+_LONG_WORD = 12
+_PIECE = 16
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\s*(?P<body>[A-Za-z0-9+/=\s]{64,})\s*-----END"
+)
+_WORDED = re.compile(r"[A-Za-z][a-z]{3}")
 _TO_URL = str.maketrans("+/", "-_")
 
 
@@ -60,19 +66,24 @@ def _base64_lines(raw: bytes) -> Iterator[Form]:
                 yield line, 0, 2
 
 
-def _numbers(raw: bytes) -> Iterator[Form]:
-    """Yield hexadecimal and decimal dumps."""
-    lower = raw.hex()
-    yield lower, 0, 0
-    yield lower.upper(), 0, 0
-    for separator in (" ", ":"):
-        spread = raw.hex(separator)
-        yield spread, 0, 0
-        yield spread.upper(), 0, 0
-    yield raw.hex(" ", -2), 0, 0  # as xxd groups it
-    numbers = [str(byte) for byte in raw]
-    for glue in (", ", ",", " "):
-        yield glue.join(numbers), 0, 0
+def pieces_of_key(text: str) -> Iterator[Form]:
+    """Yield the pieces of a PEM key's base64, and of the base64 of it all, for lines of any width.
+
+    A line of 31 characters or more holds one of them whole; the rest of the line goes with it.
+    The first and the last line, which all keys share, are left out.
+    """
+    match = _PEM.search(text)
+    if not match:
+        return
+    size = _PIECE
+    body = "".join(match.group("body").split())
+    encoded = base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
+    first, last = (match.start("body") + 2) // 3 * 4, match.end("body") // 3 * 4
+    for whole, begin, end in ((body, 0, len(body)), (encoded, first, last)):
+        for at in range(begin, end - size + 1, size):
+            yield whole[at : at + size], size - 1, size - 1
+        # A last line may be too short for one.
+        yield whole[end - 10 : end].rstrip("="), 2 * size, size
 
 
 def _quoted(text: str) -> Iterator[str]:
@@ -122,6 +133,30 @@ def spellings(text: str) -> list[str]:
     return [spelling for spelling in found if spelling]
 
 
+def cases(text: str) -> Iterator[str]:
+    """Yield a value in the other case: headers, names of hosts and keys of maps change it.
+
+    A short word of letters alone would be found where the secret is not.
+    """
+    if text.isalpha() and len(text) < _LONG_WORD:
+        return
+    yield text.lower()
+    yield text.upper()
+    if len(text) < 16 or _WORDED.search(text):
+        # Of words, as a header or a heading is written.
+        yield text.title()
+        yield text.capitalize()
+        yield "-".join(part.capitalize() for part in text.split("-"))
+
+
+def _wide(text: str) -> Iterator[Form]:
+    """Yield the base64 of UTF-16, as PowerShell takes a command.
+
+    With the other byte first, all but the outermost zero is the same one byte later.
+    """
+    yield from _base64_cores(text.encode("utf-16-le", "surrogatepass"), shortest=12, url=False)
+
+
 def encode(text: str) -> bytes:
     """Return the bytes of a text, also of one that was made from bytes that are no UTF-8."""
     try:
@@ -140,11 +175,28 @@ def _escaped(text: str) -> Iterator[str]:
     yield text.replace("\n", "\r\n")
 
 
+def _compositions(text: str) -> set[str]:
+    """Return a text, composed and decomposed."""
+    if text.isascii():
+        return {text}
+    return {text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))}
+
+
+def numbers(text: str) -> Iterator[Form]:
+    """Yield the bytes of a value as hexadecimal and as decimal numbers, as dumps and lists show them."""
+    for each in _compositions(text):
+        raw = encode(each)
+        for spread in (raw.hex(), raw.hex(" "), raw.hex(":")):
+            yield spread, 0, 0
+            yield spread.upper(), 0, 0
+        decimals = [str(byte) for byte in raw]
+        for glue in (", ", ",", " "):
+            yield glue.join(decimals), 0, 0
+
+
 def encodings(text: str) -> Iterator[Form]:
-    """Yield the base64, hexadecimal and decimal forms of a value of 4 or more bytes."""
-    texts = {text}
-    if not text.isascii():
-        texts |= {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    """Yield the base64 forms of a value of 4 or more bytes, and the forms of it escaped."""
+    texts = _compositions(text)
     escaped = {variant for each in texts for variant in _escaped(each)} - texts
     for each in escaped:
         # Inside of what was encoded, a value may be escaped: JSON in base64, a URL in hexadecimal.
@@ -159,4 +211,4 @@ def encodings(text: str) -> Iterator[Form]:
             # A value in base64 that was encoded again, as in a Kubernetes secret of a Docker login.
             for inner, _, _ in list(_base64_cores(raw)):
                 yield from _base64_cores(inner.encode(), shortest=12, url=False)
-        yield from _numbers(raw)
+        yield from _wide(each)

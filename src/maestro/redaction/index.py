@@ -19,6 +19,7 @@ _LONGER = 2 * _LONG - 1
 _SHORTER = 2 * _SHORT - 1
 _EDGE = 2 * _LONG  # characters on either side of a line break that a broken piece can reach
 _CROWDED = 6
+_PIECE = 32  # characters of a line that belong to a piece of a key
 _FEW = 48
 
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
@@ -91,8 +92,11 @@ class _Tier:
         pieces = [text[i : i + self.size] for i in range(start, start + self.size)]
         return sum(len(self.more.get(piece, "1")) for piece in pieces if piece in self.codes)
 
-    def find(self, text: str, spans: list[Span]) -> list[Span]:
-        """Add the spans of the strings; return where one should be of which a piece was seen only."""
+    def find(self, text: str, spans: list[Span], most: int) -> list[Span]:
+        """Add the spans of the strings; return where one should be of which a piece was seen only.
+
+        More than ``most`` partial characters on either side are not taken in.
+        """
         size, codes = self.size, self.codes
         broken: list[Span] = []
         if not codes or len(text) < 2 * size - 1:
@@ -107,7 +111,15 @@ class _Tier:
                     found = True
                     end = start + len(form)
                     if not whole or at_boundary(text, start, end):
-                        spans.append(_extend(text, start, end, before, after))
+                        spans.append(
+                            _extend(
+                                text,
+                                start,
+                                end,
+                                before if before <= most else 0,
+                                after if after <= most else 0,
+                            )
+                        )
                 else:
                     missed.append((start, start + len(form)))
             if not found:
@@ -145,12 +157,16 @@ class Index:
     def find(self, text: str, *, words: bool = True) -> tuple[list[Span], list[Span]]:
         """Return the spans of every known string, in no order, possibly overlapping.
 
+        Without ``words`` the text may be one whose lines were joined: short strings are not looked
+        for, and what is next to a piece of a key may belong to another line.
+
         The second result is where a part of a long string was seen without the rest of it: it may
         be broken by a line or an escape.
         """
         spans: list[Span] = []
-        broken = self._long.find(text, spans)
-        self._short.find(text, spans)
+        most = _PIECE if words else 2
+        broken = self._long.find(text, spans, most)
+        self._short.find(text, spans, most)
         if words and self._words:
             spans.extend(self._find_words(text))
         return spans, broken

@@ -18,6 +18,7 @@ _SECRET = frozenset(
     pgpass privatekey secretkey accesskey rootpw requirepass masterauth mdp contrasena senha
     authorization bearer identitytoken registrytoken phpsessid jsessionid mnemonic sshkey
     storepass keypass bindpw userpw hmac otp totp
+    sshpass dbpass rootpass adminpass smbpass ldappass mailpass smtppass ftppass sudopass
     """.split()
 )
 # In a name written as one word in one case these endings count (`dbpassword`, `clientsecret`).
@@ -68,6 +69,10 @@ _ASKS = frozenset(
     wrong with without should must can skip force ignore hide generate rotate
     """.split()
 )
+# Of these programs `..._AUTH` is a password and nothing else.
+_AUTH = frozenset(("redis", "rediscli", "valkey", "valkeycli", "keydb"))
+# Before `auth` or `login` these say that the value is a user and a password.
+_PAIRS = frozenset("basic http proxy user default".split())
 _HASHES = frozenset(("hash", "digest", "hashed"))
 
 _memory: dict[str, bool] = {}
@@ -121,7 +126,13 @@ def _decide(name: str) -> bool:
     if last in _HASHES:
         return before in ("password", "passwd", "pass", "pwd")
     if last == "auth":
-        return parts[0] == "x" and len(parts) > 1
+        return (parts[0] == "x" and len(parts) > 1) or before in _AUTH
+    if last == "data":
+        return before == "key" and len(parts) > 2  # client-key-data of a kubeconfig
+    if last == "pat":
+        return len(parts) > 1 and name.isupper()  # a personal access token
+    if name.startswith("TF_TOKEN_"):
+        return True
     if last == "id":
         return before == "secret" and "role" not in parts
     return len(last) > 6 and last.endswith(_ENDINGS) and last != "notasecret"
@@ -135,3 +146,14 @@ def is_secret(name: str) -> bool:
         if len(_memory) < 20_000:
             _memory[name] = known
     return known
+
+
+def is_pair(name: str) -> bool:
+    """Tell whether a key of this name may hold a user and a password, as ``NEO4J_AUTH`` does."""
+    parts = words(name[-120:])
+    if not parts:
+        return False
+    last, before = parts[-1], parts[-2] if len(parts) > 1 else ""
+    return last in ("basicauth", "userpwd") or (
+        last == "auth" and (name.isupper() or before in _PAIRS)
+    )

@@ -56,6 +56,9 @@ _PREFIXES = """
     FLWSECK- W 12 | FLWSECK_TEST- W 12 | rpa_ A 40
 """
 
+# The sign between the parts of a hash: Compose doubles it, shells and URLs escape it.
+_DOLLAR = r"\\{0,4}(?:\$|%24){1,4}"
+
 _OTHERS: list[tuple[str, str]] = [
     # JSON Web Token: a header of JSON in base64, a body, perhaps a signature.
     ("eyJ", r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,3}"),
@@ -66,22 +69,28 @@ _OTHERS: list[tuple[str, str]] = [
     ("pat", r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
     (".atlasv1.", r"\.atlasv1\.[A-Za-z0-9_=-]{60,}"),
     ("sk.eyJ", r"sk\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{10,}"),
+    ("$2", rf"{_DOLLAR}2[abxy]?{_DOLLAR}\d\d{_DOLLAR}[./A-Za-z0-9]{{20,}}"),
+    ("argon2", rf"argon2(?:id|i|d){_DOLLAR}v(?:=|%3[dD])[A-Za-z0-9$=,+/.\\%]{{20,}}"),
     (
-        "hooks.slack.com/",
-        r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9_/+-]{20,})",
+        "$5",
+        rf"{_DOLLAR}5{_DOLLAR}(?:rounds=\d+{_DOLLAR})?[./A-Za-z0-9]{{1,16}}{_DOLLAR}[./A-Za-z0-9]{{20,}}",
     ),
-    ("/api/webhooks/", r"/api/webhooks/(\d{15,}/[A-Za-z0-9_-]{40,})"),
-    ("webhook.office.com/", r"webhook\.office\.com/webhookb2/([A-Za-z0-9@/_-]{40,})"),
-    ("$2", r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{20,}"),
-    ("$argon2", r"\$argon2(?:id|i|d)\$[A-Za-z0-9$=,+/.]{20,}"),
-    ("$5$", r"\$5\$(?:rounds=\d+\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{20,}"),
-    ("$6$", r"\$6\$(?:rounds=\d+\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{20,}"),
-    ("$1$", r"\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{20,}"),
-    ("$y$", r"\$y\$[./A-Za-z0-9]+\$[./A-Za-z0-9]+\$[./A-Za-z0-9]{20,}"),
-    ("$7$", r"\$7\$[./A-Za-z0-9]{10,}\$[./A-Za-z0-9]{20,}"),
-    ("$apr1$", r"\$apr1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{20,}"),
-    ("$pbkdf2-", r"\$pbkdf2-[a-z0-9]+\$\d+\$[./A-Za-z0-9]{8,}\$[./A-Za-z0-9]{20,}"),
-    ("$scrypt$", r"\$scrypt\$[A-Za-z0-9$=,+/.]{20,}"),
+    (
+        "$6",
+        rf"{_DOLLAR}6{_DOLLAR}(?:rounds=\d+{_DOLLAR})?[./A-Za-z0-9]{{1,16}}{_DOLLAR}[./A-Za-z0-9]{{20,}}",
+    ),
+    ("$1", rf"{_DOLLAR}1{_DOLLAR}[./A-Za-z0-9]{{1,8}}{_DOLLAR}[./A-Za-z0-9]{{20,}}"),
+    (
+        "$y",
+        rf"{_DOLLAR}g?y{_DOLLAR}[./A-Za-z0-9]+{_DOLLAR}[./A-Za-z0-9]+{_DOLLAR}[./A-Za-z0-9]{{20,}}",
+    ),
+    ("$7", rf"{_DOLLAR}7{_DOLLAR}[./A-Za-z0-9]{{10,}}{_DOLLAR}[./A-Za-z0-9]{{20,}}"),
+    ("apr1", rf"apr1{_DOLLAR}[./A-Za-z0-9]{{1,8}}{_DOLLAR}[./A-Za-z0-9]{{20,}}"),
+    (
+        "pbkdf2-",
+        rf"pbkdf2-[a-z0-9]+{_DOLLAR}\d+{_DOLLAR}[./A-Za-z0-9]{{8,}}{_DOLLAR}[./A-Za-z0-9]{{20,}}",
+    ),
+    ("scrypt", rf"scrypt{_DOLLAR}(?:ln=|\d)[A-Za-z0-9$=,+/.\\]{{20,}}"),
     ("pbkdf2_sha256$", r"pbkdf2_sha256\$\d+\$[A-Za-z0-9]+\$[A-Za-z0-9+/=]{20,}"),
     ("scram-sha-256$", r"(?i:scram-sha-256)\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+"),
     ("{ssha}", r"(?i:\{ssha\})[A-Za-z0-9+/=]{20,}"),
@@ -203,8 +212,20 @@ def _find_marked(text: str, where: str, mark: str, shape: str, spans: list[Span]
         if match:
             group = 1 if match.re.groups else 0
             if not _is_example(match.group(group)):
-                spans.append(match.span(group))
+                start, end = match.span(group)
+                spans.append((_before_hash(text, start) if mark in _HASHED else start, end))
         at = where.find(mark, match.end() if match else at + 1)
+
+
+_HASHED = frozenset(("$2", "argon2", "$5", "$6", "$1", "$y", "$7", "apr1", "pbkdf2-", "scrypt"))
+_SIGNS = re.compile(r"(?:\\{0,4}(?:\$|%24)){1,4}\Z|\\{1,4}\Z")
+
+
+def _before_hash(text: str, at: int) -> int:
+    """Return where a hash begins whose first sign is doubled or escaped."""
+    shift = max(0, at - 12)
+    signs = _SIGNS.search(text[shift:at])
+    return shift + signs.start() if signs else at
 
 
 def _before(text: str, at: int, back: int, shape: re.Pattern[str]) -> re.Match[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from . import cmdline, values
+from . import pem, rules, values
 from .spans import Span
 
 # What stands between // and @ holds no slash, blank or quote; the last @ before the host counts.
@@ -75,6 +75,8 @@ def find_places(text: str, low: str, heads: set[str], spans: list[Span]) -> None
     if "@" in text and not heads.isdisjoint(("tcp", "uni", "clo")):
         spans.extend(match.span(2) for match in _MYSQL_DSN.finditer(text))
     _headers(text, low, heads, spans)
+    if "ls0" in heads:
+        pem.find_encoded(text, spans)
     if "pri" in heads:
         if "PRIVATE KEY" in text:
             _pem(text, spans)
@@ -136,7 +138,7 @@ def _scheme(text: str, low: str, mark: str, spans: list[Span]) -> None:
     at = low.find(mark)
     while at >= 0:
         found = _SCHEME.match(text, at)
-        if found and (mark != "basic" or cmdline.is_login(found.group(1))):
+        if found and (mark != "basic" or rules.is_login(found.group(1))):
             spans.append(found.span(1))
         at = low.find(mark, at + len(mark))
 
@@ -191,14 +193,25 @@ def _cookie(text: str, match: re.Match[str], spans: list[Span]) -> int:
         elif attribute:
             continue
         first = False
-        if pair.group(2) and not values.is_harmless(pair.group(2), quoted=True):
+        if (
+            pair.group(2)
+            and not values.is_harmless(pair.group(2), quoted=True)
+            and not values.is_choice(pair.group(1), pair.group(2))
+        ):
             spans.append(pair.span(2))
     return start if first else end
 
 
 def _pem(text: str, spans: list[Span]) -> None:
-    begins = [match.end() for match in _BEGIN.finditer(text)]
-    spans.extend((begin, _pem_body(text, begin)) for begin in begins)
+    begins = []
+    for match in _BEGIN.finditer(text):
+        begin = match.end()
+        begins.append(begin)
+        end = _pem_body(text, begin)
+        if end > begin:
+            spans.append((begin, end))
+        else:
+            spans.extend(pem.lines_behind(text, match.start(), begin))
     before = 0
     for match in _END.finditer(text):
         if not any(before <= begin <= match.start() for begin in begins):
@@ -248,13 +261,13 @@ def _is_key_line(text: str, line: re.Match[str], *, first: bool) -> bool:
     if not body or ":" in body or body.startswith("="):
         return True
     follows = text[line.end() : line.end() + 5]
-    if (
-        first
-        or body.endswith("=")
-        or follows == ""
-        or follows[0] in "\"'<"
-        or follows.startswith("-----")
+    if first and len(body) >= 16:
+        return True
+    if not first and (
+        body.endswith("=") or follows == "" or follows[0] in "\"'<" or follows.startswith("-----")
     ):
+        return True
+    if follows == "":
         return True
     whole = bool(_BREAKS.match(text, line.end())) or follows[0] in "\\,&%"
     if whole and len(body) < 16:

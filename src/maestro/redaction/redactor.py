@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from . import views
+from .dumps import find_dumps
 from .registry import Registry
-from .spans import Masked, Span, merge
+from .spans import Masked, Span, View, merge
 from .stream import AHEAD, Stream, Windows, redact_text, run
 from .unknown import find_unknown
 from .views import INVISIBLE
@@ -19,10 +23,23 @@ MASK = "***"
 # What is shown in place of a text that could not be looked at.
 WITHHELD = "*** (withheld: redaction failed)"
 
+_NUL = re.compile("\0")
 _SMALL = 16 * 1024
 _ROUNDS = 4
 
 Secrets = Iterable[object] | Mapping[str, object]
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Take in secrets without looking for garbage: they make many small objects and none of it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Redactor:
@@ -42,6 +59,10 @@ class Redactor:
         self._label_key = os.urandom(32)
         if isinstance(secrets, (str, bytes, bytearray)):
             secrets = [secrets]
+        with _without_collection():
+            self._add_all(secrets)
+
+    def _add_all(self, secrets: Secrets) -> None:
         if isinstance(secrets, Mapping):
             for name, value in secrets.items():
                 self.add(value, str(name))
@@ -138,7 +159,7 @@ class Redactor:
         except Exception:  # noqa: BLE001
             return [(0, len(text))]
 
-    def _find_plain(self, text: str) -> list[Span]:
+    def _find_plain(self, text: str, *, dumps: bool = True) -> list[Span]:
         spans: list[Span] = []
         index = self._registry.index
         if index:
@@ -151,6 +172,11 @@ class Redactor:
                     words = view.pattern is not views.JOINT or view.parent is not None
                     spans.extend(view.back(span) for span in index.find(view.text, words=words)[0])
             spans.extend(self._find_squeezed(text))
+            if "\0" in text:  # UTF-16, read as bytes
+                wide = View(text, _NUL, "")
+                spans.extend(wide.back(span) for span in index.find(wide.text)[0])
+        if dumps and (index or self.unknown):
+            spans.extend(find_dumps(text, self._find_dumped))
         spans = merge(spans)
         if not self.unknown:
             return spans
@@ -160,12 +186,16 @@ class Redactor:
             masked = Masked(text, spans, self.mask)
             # A short secret beside something masked stands alone now.
             others = index.find(masked.text)[0] if number and index else []
-            find_unknown(masked.text, others)
+            find_unknown(masked.text, others, self._registry.names)
             found = merge([*spans, *(masked.back(span) for span in others)])
             if found == spans:
                 break
             spans = found
         return spans
+
+    def _find_dumped(self, text: str) -> list[Span]:
+        """Return the spans in what a dump of bytes shows."""
+        return self._find_plain(text, dumps=False)
 
     def _find_squeezed(self, text: str) -> Iterator[Span]:
         """Yield the spans of secrets with blanks that were wrapped at these."""

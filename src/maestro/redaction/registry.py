@@ -228,6 +228,7 @@ class Registry:
         self._seen: set[str] = set()
         self._refused: dict[str, str] = {}
         self._count = 0
+        self.names: set[str] = set()
         self.holds_mask = False
 
     def __len__(self) -> int:
@@ -251,6 +252,8 @@ class Registry:
 
     def _add_text(self, text: str, name: str | None) -> None:
         bare = text.strip()
+        if name and name != bare:
+            self.names |= {name, name.rsplit(".", 1)[-1]}
         if bare in self._seen:
             return
         self._count += 1
@@ -263,6 +266,7 @@ class Registry:
         if text != bare and "\n" not in bare:
             # With its line break, as a file has it: only the encoded forms differ.
             self.index.add(forms.encodings(text))
+            self.index.add(forms.numbers(text))
         for part in parts(bare):
             if part.strip() not in self._seen and not why_not(part):
                 self._register(part.strip())
@@ -275,12 +279,16 @@ class Registry:
         whole = len(value) < FREE
         for spelling in forms.spellings(value):
             if len(spelling) >= SHORTEST and not is_stop_word(spelling):
-                self.index.add([(spelling, 0, 0)], whole=whole or len(spelling) < FREE)
+                texts = [(each, 0, 0) for each in (spelling, *forms.cases(spelling))]
+                self.index.add(texts, whole=whole or len(spelling) < FREE)
             if " " in spelling or "\t" in spelling:
                 squeezed = views.squeeze(spelling)
                 if len(squeezed) >= FREE and not is_stop_word(squeezed):
                     self.squeezed.add([(squeezed, 0, 0)])
         self.index.add(forms.encodings(value))
+        self.index.add(forms.numbers(value))
+        if "PRIVATE KEY" in value:
+            self.index.add(forms.pieces_of_key(value))
 
     def report(self) -> dict[str, str]:
         """Return why a secret is not masked everywhere, by its name; never a value."""

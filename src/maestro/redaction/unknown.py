@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
-from . import cmdline, fields, files, patterns, places
+from . import cmdline, fields, files, patterns, places, statements, webhooks
 from .spans import Span
 
 
@@ -29,16 +30,19 @@ class Vocabulary:
 
 
 _WORDS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
-_ESCAPED = re.compile(r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)|%[0-9a-fA-F]{2}")
+# What is escaped is no part of the word behind it; the letter behind a Windows path's `\\` is.
+_ESCAPED = re.compile(r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt0]|[^a-z])|%[0-9a-fA-F]{2}")
 
 
-def find_unknown(text: str, spans: list[Span]) -> None:
-    """Add the spans of what looks like a secret."""
+def find_unknown(text: str, spans: list[Span], names: Collection[str] = ()) -> None:
+    """Add the spans of what looks like a secret; ``names`` are the names of the known ones."""
     low = lower(text)
     vocabulary = Vocabulary(low)
     heads = vocabulary.heads
     patterns.find_tokens(text, low, heads, spans)
+    webhooks.find_webhooks(text, heads, spans)
     places.find_places(text, low, heads, spans)
-    fields.find_fields(text, low, vocabulary.text, spans)
+    fields.find_fields(text, low, vocabulary.text, spans, names)
+    statements.find_statements(text, low, vocabulary.text, spans)
     files.find_files(text, low, heads, spans)
     cmdline.find_commands(text, low, heads, spans)

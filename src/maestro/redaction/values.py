@@ -7,7 +7,7 @@ import re
 # The whole value is one of these.
 _NOTHING = re.compile(
     r"""(?xis)
-    \s*
+    \s* | data\+omitted
     | \*{2,} | [x•●]{4,} | \.{3,} | -+ | _+
     | (?: null|none|nil|~|true|false|yes|no|on|off|undefined|n/a|unset|empty|enabled|disabled|optional|required
         | present|absent|missing|hidden|omitted|string|str|bytes|bool|int|any|text|object|secretstr
@@ -54,6 +54,20 @@ _SENTENCE = frozenset(
     rejected accepted changed updated denied generated read loaded using use see
     """.split()
 )
+# What stands for a value in a usage line: PASSWORD, API_KEY, NEW_PASSPHRASE.
+_METAWORDS = frozenset(
+    """
+    password passwd pass passphrase pw pwd passcode token secret key api apikey access auth client user
+    username name login id string str text value val arg phrase credentials creds pin code db database
+    root admin vault become private new old your hash jwt bearer session cookie encryption master
+    registry refresh webhook signing file path or plaintext here account bot app service shared hex n num
+    """.split()
+)
+_META = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_ -][A-Za-z0-9]+)*\Z")
+# A version of Debian with its epoch, and an architecture: `passwd` is the name of a package, too.
+_PACKAGE = re.compile(
+    r"\(?\d{1,2}:\d[\w.+~:-]*[,)]?\Z|(?:amd64|arm64|armhf|armel|i386|all|any|native|ppc64el|s390x|riscv64|mips64el)[,)]?\Z"
+)
 _ELSE = re.compile(r"[\"`<>{}\[\]|=]")
 # A key of these names with a number is a count.
 _COUNTS = frozenset(("pass", "passed", "token", "tokens", "passes"))
@@ -70,6 +84,8 @@ def is_harmless(value: str, key: str = "", *, quoted: bool = False) -> bool:
     if _NOTHING.fullmatch(plain) or (not quoted and _CODE.fullmatch(plain)):
         return True
     lowered = key.lower()
+    if lowered.endswith("passwd") and _PACKAGE.match(plain.split(None, 1)[0]):
+        return True
     if lowered in _COUNTS and _NUMBER.match(plain):
         return True
     if lowered in ("pin", "cvv", "cvc", "otp", "totp") and not re.fullmatch(r"\d{3,8}", plain):
@@ -86,3 +102,68 @@ def is_sentence(value: str) -> bool:
     """Tell whether what stands behind `password:` is prose about it."""
     found = re.findall(r"[A-Za-z']+", _ELSE.split(value, maxsplit=1)[0].lower())
     return len(found) > 1 and any(word in _SENTENCE for word in found)
+
+
+def is_metavariable(value: str, name: str = "", *, bracketed: bool = False) -> bool:
+    """Tell whether an argument stands for a value in a usage line, as in ``--password PASSWORD``.
+
+    ``name`` is the flag before it, whose own words count as well. With ``bracketed`` the flag
+    stands in ``[ ]``, where small letters are as usual.
+    """
+    plain = value.rstrip("]),.;|>")
+    if not _META.match(plain):
+        return False
+    found = [word for word in re.split(r"[_ -]", plain.lower()) if not word.isdigit()]
+    own = re.split(r"[_.-]", name.lower().lstrip("-"))
+    if plain.isupper():
+        return all(word in _METAWORDS or word in own for word in found)
+    if not bracketed:
+        return bool(name) and plain == name.lstrip("-")
+    return plain.islower() and all(word in _METAWORDS or word in own for word in found)
+
+
+_PAIR = re.compile(r"[A-Za-z0-9_.@+-]{1,64}(?P<mark>[:/])(?!/)(?P<password>\S+)\Z")
+_ROOTS = frozenset(
+    "application text image audio video config oauth oauth2 saml ldap etc run".split()
+)
+
+
+def password_of_pair(value: str, name: str, *, quoted: bool = False) -> int:
+    """Return where the password begins in ``user:password`` or ``user/password``; 0: it is neither."""
+    match = _PAIR.match(value.replace(" ", "_") if quoted else value)
+    if not match:
+        return 0
+    user, password = value[: match.start("mark")], match.group("password")
+    if match.group("mark") == "/" and (
+        not name.isupper() or "/" in password or user.lower() in _ROOTS
+    ):
+        return 0
+    if password.isdigit() and len(password) <= 5 and ("." in user or match.group("mark") == "/"):
+        return 0  # a host and a port, a count of a whole
+    return 0 if is_harmless(password, quoted=True) else match.start("password")
+
+
+# Cookies that remember a choice of the reader.
+_CHOICES = re.compile(
+    r"(?i)(?:.*[_.-])?(?:theme|colou?r[_-]?scheme|color[_-]?mode|dark[_-]?mode|lang|language|locale|i18n|tz|timezone"
+    r"|time[_-]zone|consent|cookie[_-]?consent|cookies?[_-]accepted|gdpr|currency|country|region|sidebar|layout|view"
+    r"|page[_-]?size|per[_-]page|sort|order|font|font[_-]size|banner|seen|dismissed|variant|ab[_-]?test|experiment"
+    r"|utm[_-]\w+|device|platform|version|debug|visited|tour|width|height|zoom|currency_code|density|display)\Z"
+    r"|_g(?:a|id|at|cl_au)(?:_\w+)?\Z|_fbp\Z|__utm[a-z]\Z|_pk_(?:id|ses|ref)\b.*"
+)
+_SESSIONS = re.compile(
+    r"(?i)sess|sid|auth|tok|jwt|[cx]srf|key|pass|pwd|secret|login|remember|ticket|sso|saml|access|refresh|cred"
+    r"|sig|hash|nonce|state|code|user|account|identity|bearer|(?:\A|[_.-])id\Z|[a-z]Id\Z|connect\."
+)
+_CHOSEN = re.compile(
+    r"[a-z]{1,16}(?:[_-][a-z]{1,16}){0,2}|[a-z]{2,3}[_-][A-Za-z]{2,4}|(?i:true|false)|\d{1,4}|[\d.]{1,12}"
+    r"|[A-Z]{2,3}|[A-Za-z]+(?:/|%2[Ff])[A-Za-z_]+|\d{4}-\d\d-\d\d"
+)
+
+
+def is_choice(cookie: str, value: str) -> bool:
+    """Tell whether a cookie only remembers a choice, such as ``theme=dark``."""
+    plain = value.strip('"')
+    if _CHOICES.match(cookie):
+        return len(plain) <= 64 and not re.search(r"[A-Za-z0-9+/_-]{24,}", plain)
+    return not _SESSIONS.search(cookie) and bool(_CHOSEN.fullmatch(plain))

@@ -154,6 +154,11 @@ def unescape(text: str) -> str:
     return _ESCAPE.sub(_decode_match, text)
 
 
+def unescaped(text: str) -> View:
+    """Return the view of `unescape`."""
+    return View(text, _ESCAPE, _decode_match)
+
+
 def joined(text: str) -> View | None:
     """Return the view of `join`, or None when there is nothing to join."""
     return View(text, JOINT, "") if "\n" in text else None

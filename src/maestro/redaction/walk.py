@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import cmdline, keys, values
+from . import cmdline, keys, rules, values
 
 _SCHEME = re.compile(r"(?:basic|bearer|token|digest|apikey)\s+", re.IGNORECASE)
 _DEEPEST = 100
@@ -90,7 +90,7 @@ class Walker:
                 name == "auth"
                 and isinstance(inner, str)
                 and self._unknown
-                and cmdline.is_login(inner)
+                and rules.is_login(inner)
             ):
                 clean = self._mask
             else:
