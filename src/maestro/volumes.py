@@ -6,6 +6,7 @@ All of it is decided from what a host runs and what the release to come holds; s
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,10 +37,10 @@ class View:
 
     def kept(self, name: str) -> Kept:
         """What a service of the release to come keeps, links of the host resolved."""
-        links = self.state.get("links") or {}
+        paths = {posixpath.normpath(k): v for k, v in (self.state.get("paths") or {}).items()}
         found = Kept.of_facts(self.rendered.services[name])
         resolved = tuple(
-            holds.real(hold, lambda path: links.get(path, path)) for hold in found.holds
+            holds.real(hold, lambda path: paths.get(path, path)) for hold in found.holds
         )
         return Kept(resolved, found.nameless, found.throw_away, found.order)
 

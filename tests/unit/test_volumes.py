@@ -89,7 +89,7 @@ def test_a_path_is_one_whatever_link_leads_to_it() -> None:
         for service in model["services"].values():
             if service.get("volumes"):
                 service["volumes"] = [{"type": "bind", "source": path, "target": "/data"}]
-    state = {**running(before), "links": {"/data/db": "/srv/db"}}
+    state = {**running(before), "paths": {"/data/db": "/srv/db"}}
     plan, _ = reviewed(after, state)
     assert "both hold the path /srv/db" in plan.warnings[0]
 

@@ -34,7 +34,8 @@ def make_way(roll: Roll, services: Iterable[str]) -> list[str]:
         return []
     aim = held(roll)
     needs = [Need(name, aim[name], _beside(roll.aim.services[name])) for name in coming]
-    stopped = holds.in_the_way(needs, [_holder(roll, item) for item in running], aim)
+    clashes = holds.in_the_way(needs, [_holder(roll, item) for item in running], aim)
+    stopped = list({clash.holder.container: clash for clash in reversed(clashes)}.values())
     if stopped:
         roll.check()
         with ThreadPoolExecutor(len(stopped)) as pool:

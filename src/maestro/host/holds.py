@@ -208,14 +208,6 @@ def of_others(containers: Iterable[Mapping[str, Any]], stack: str) -> list[dict[
     return found
 
 
-def links(model: Mapping[str, Any]) -> dict[str, str]:
-    """The paths of the host in Compose's reading of a stack that are links: to what they lead."""
-    services = model.get("services") or {}
-    paths = {h.name for s in services.values() for h in mounted(s, model) if h.kind == PATH}
-    found = {path: os.path.realpath(path) for path in sorted(paths)}
-    return {path: target for path, target in found.items() if path != target}
-
-
 def alive(item: Mapping[str, Any]) -> bool:
     """Whether a container of the listing holds what it holds now."""
     return item.get("State") in ALIVE
@@ -247,25 +239,19 @@ def in_the_way(
     to come holds: what two services hold together in one release, the file lets them hold
     together on the way to it as well.
     """
-    found: dict[str, Clash] = {}
+    found = []
     for need in needs:
         beside_it = [item for item in there if item.service == need.service]
         for holder in there:
-            if holder.service == need.service or holder.stays or holder.container in found:
+            if holder.service == need.service or holder.stays:
                 continue
-            over = next(
-                (
-                    mine
-                    for mine, its in _pairs(need, holder)
-                    if not (
-                        mine.data and (need.beside or _agreed(mine, its, holder, beside_it, aim))
-                    )
-                ),
-                None,
-            )
-            if over:
-                found[holder.container] = Clash(holder, need.service, over)
-    return list(found.values())
+            over = [
+                mine
+                for mine, its in _pairs(need, holder)
+                if not (mine.data and (need.beside or _agreed(mine, its, holder, beside_it, aim)))
+            ]
+            found += [Clash(holder, need.service, mine) for mine in over[:1]]
+    return found
 
 
 def _pairs(need: Need, holder: Holder) -> Iterable[tuple[Hold, Hold]]:

@@ -32,7 +32,6 @@ from . import engine as engine_api
 from .containers import of_stack
 from .engine import SERVICE, Engine
 from .holds import dump, nameless, now, of_others
-from .holds import links as linked
 from .insecure import Lenient
 from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
@@ -94,7 +93,6 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "containers": containers,
             "images": sorted(local),
             "others": of_others(everyone, request.stack),
-            "links": linked(canonical),
             "resources": resources.read(engine, everyone).as_dict(),
             "ports": ports.of_others(everyone, request.stack),
             "edge": edge.look(layout),
