@@ -202,7 +202,7 @@ def _path(source: str, where: str, place: Place, *, read_only: bool) -> Iterator
             leads = "" if path == source else f" (a link to {path})"
             fix = "allowed: named volumes, and absolute paths without the socket"
             if found.exception:
-                fix = "allowed: named volumes, and paths that are no part of the system"
+                fix = found.fix
             what = f"found {source}{leads}: {found.why}"
             yield Finding(where, what, fix, exception=found.exception)
             return

@@ -39,6 +39,7 @@ class Judgement:
 
     why: str
     exception: bool
+    fix: str = "allowed: named volumes, and paths that are no part of the system"
 
 
 def judge(path: str, *, read_only: bool, never: Iterable[tuple[str, str]] = ()) -> Judgement | None:
@@ -53,11 +54,8 @@ def judge(path: str, *, read_only: bool, never: Iterable[tuple[str, str]] = ()) 
             where = "" if found == plain(place) else f" ({place})"
             return Judgement(f"{why}{where}", exception=False)
     if any(_below(found, place) for place in READABLE):
-        return (
-            None
-            if read_only
-            else Judgement("it belongs to the host and is writable", exception=True)
-        )
+        why, fix = "it belongs to the host and is writable", "mount it read-only: add `:ro`"
+        return None if read_only else Judgement(why, exception=True, fix=fix)
     if any(_touches(found, place) for place in HOST):
         return Judgement("it belongs to the host", exception=True)
     if set(found.split("/")) & set(_SECRET_NAMES):

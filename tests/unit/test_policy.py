@@ -447,6 +447,11 @@ def test_development_is_free(case: tuple[str, dict[str, Any], str, str]) -> None
     assert bool(found) == (case[2] in EVERYWHERE)
 
 
+def test_what_may_be_read_says_so() -> None:
+    (problem,) = looked_at(mount("/etc/localtime"), "production")[0]
+    assert problem.fix.startswith("mount it read-only: add `:ro`; or allow it: x-maestro.allow")
+
+
 def test_an_exception_for_a_rule_there_is_not() -> None:
     found, _ = looked_at(web(), "production", {"rule": "all", "reason": "x"})
     assert found[0].where == "shop/compose.yaml: x-maestro.allow[0]"
