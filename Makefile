@@ -139,7 +139,7 @@ bench-redaction: venv-dev ## Measure the masking of secrets against a masker of 
 
 .PHONY: fuzz
 SECONDS ?= 60
-fuzz: venv-dev ## Try the redaction on ever new inputs: SECONDS=60
+fuzz: venv-dev ## Try the redaction and the reading of stacks on ever new inputs: SECONDS=60
 	@scripts/fuzz $(SECONDS)
 
 ci: ## Run what continuous integration runs, in a lab of its own

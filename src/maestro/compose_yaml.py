@@ -86,7 +86,14 @@ def parse(text: str, where: str) -> Any:
             where=_place(where, mark),
             fix="correct the file at this place; nothing was changed",
         ) from error
-    except (ValueError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
+    except (
+        ValueError,
+        AttributeError,
+        TypeError,
+        ArithmeticError,
+        LookupError,
+        RecursionError,
+    ) as error:
         # Such as `!!int x`, or a number of 5,000 digits.
         raise MaestroError(
             "not valid YAML: a value is not what its tag or its form says",

@@ -378,6 +378,7 @@ def extension_problems(
     found.sort(key=lambda error: str(error.absolute_path))
     problems = [_schema_problem(place, error) for error in found]
     if isinstance(extension, dict):
+        extension = _of_right_kind(extension, found)
         problems += [
             problem
             for problem in _unknown_services(place, extension, services)
@@ -393,6 +394,26 @@ def extension_problems(
             if filled or "$" not in str(problem)
         ]
     return problems
+
+
+def _of_right_kind(
+    extension: dict[str, Any], found: Iterable[jsonschema.ValidationError]
+) -> dict[str, Any]:
+    """What can be looked at further: without entries that are of another kind than they must be."""
+    wrong = {
+        tuple(error.absolute_path)[:2]
+        for error in found
+        if error.validator in ("type", "enum", "anyOf", "oneOf", "required", "pattern")
+        and isinstance(error.instance, dict | list)
+    }
+    return {
+        # In its place, so that those after it keep their number.
+        key: [None if (key, number) in wrong else item for number, item in enumerate(value)]
+        if isinstance(value, list)
+        else value
+        for key, value in extension.items()
+        if (key,) not in wrong
+    }
 
 
 def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroError:
