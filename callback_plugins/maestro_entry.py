@@ -13,7 +13,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 
-from maestro import entry
+from maestro import controller, entry
 from maestro.errors import MaestroError, raise_all
 
 DOCUMENTATION = """
@@ -58,6 +58,7 @@ class CallbackModule(CallbackBase):
         extra = load_extra_vars(manager._loader)  # noqa: SLF001 -- Ansible gives no other way
         known = entry.Known(ROOT)
         try:
+            controller.leave_nothing_behind()
             raise_all(entry.problems(extra, known, lambda: _inventory(manager)))
         except MaestroError as error:
             self._refuse(str(error))

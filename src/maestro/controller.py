@@ -55,6 +55,7 @@ def payload(values: Secrets, names: list[str], request: Mapping[str, Any]) -> st
     It is one `no_log` parameter: Ansible masks the whole of it, and not every place
     where a short value happens to stand in a result.
     """
+    leave_nothing_behind()
     login = {}
     if REGISTRY_PASSWORD in values:
         login = {
@@ -63,6 +64,16 @@ def payload(values: Secrets, names: list[str], request: Mapping[str, Any]) -> st
             "password": values[REGISTRY_PASSWORD],
         }
     return json.dumps({"secrets": {name: values[name] for name in names}, "login": login})
+
+
+def leave_nothing_behind() -> None:
+    """Refuse Ansible's setting that leaves a module's files, secrets in them, on every host."""
+    if constants.DEFAULT_KEEP_REMOTE_FILES:
+        raise MaestroError(
+            "modules would stay on the hosts, with the secrets they are given",
+            where="ANSIBLE_KEEP_REMOTE_FILES",
+            fix="unset ANSIBLE_KEEP_REMOTE_FILES, or remove keep_remote_files from ansible.cfg",
+        )
 
 
 def who() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import functools
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -143,10 +145,17 @@ def test_names_that_are_some() -> None:
 # From the command line
 
 
-def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    program = ROOT / ".venv/bin/ansible-playbook"
+def run(
+    *words: str, cwd: Path = ROOT, program: str = "ansible-playbook", **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [program, *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+        [ROOT / ".venv/bin" / program, *words],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -159,6 +168,39 @@ def test_a_wrong_variable_in_a_file_or_in_json_ends_the_run(tmp_path: Path) -> N
     assert "-e stak: nothing reads this variable" in done.stderr
     assert "did you mean version?" in done.stderr
     assert "PLAY" not in done.stdout
+
+
+def test_a_setting_that_leaves_secrets_on_hosts_ends_the_run() -> None:
+    done = run("playbooks/status.yml", "-l", "staging", ANSIBLE_KEEP_REMOTE_FILES="1")
+    assert done.returncode == 5
+    assert "unset ANSIBLE_KEEP_REMOTE_FILES" in done.stderr
+
+
+def test_other_programs_of_ansible_mask_and_hosts_log_no_arguments(tmp_path: Path) -> None:
+    secret = tmp_path / "secrets/development/common"
+    secret.mkdir(parents=True)
+    secret.chmod(0o700)
+    (secret / "registry_password").write_text("a-long-sentinel-value")
+    (secret / "registry_password").chmod(0o600)
+    inventory = tmp_path / "hosts.yml"
+    source = {"source": "directory", "path": str(tmp_path / "secrets")}
+    variables = {
+        "maestro_secrets": source,
+        "maestro_registry_ca": "",
+        "maestro_environment": "development",
+    }
+    hosts = {"a": {"ansible_connection": "local", **variables}}
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    done = run("-i", str(inventory), "a", "-m", "debug", "-a", "var=hostvars", program="ansible")
+    assert done.returncode == 0
+    assert "maestro_registry_password: '***'" in done.stdout.replace(": ***", ": '***'")
+    assert "a-long-sentinel-value" not in done.stdout + done.stderr
+    listed = run("-i", str(inventory), "--list", program="ansible-inventory")
+    assert "maestro_registry_password" in listed.stdout
+    assert "a-long-sentinel-value" not in listed.stdout + listed.stderr
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "ansible.cfg")
+    assert settings["defaults"]["no_target_syslog"] == "true"
 
 
 def test_a_play_without_hosts_is_no_success(tmp_path: Path) -> None:
