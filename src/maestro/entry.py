@@ -40,6 +40,11 @@ NAMES: dict[str, Callable[[str], Any]] = {
     "volumes": lambda value: naming.part(value, "a volume", "-e volumes"),
     "images_host": lambda value: naming.part(value, "a host", "-e images_host"),
 }
+NAMES |= {
+    **{f"{role}_stack": NAMES["stack"] for role in ("deploy", "images", "edge_maintenance")},
+    **{f"{role}_version": NAMES["version"] for role in ("deploy", "images")},
+    "deploy_back_to": NAMES["to"],
+}
 SEVERAL = ("secret", "service", "volumes")
 
 

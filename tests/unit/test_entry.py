@@ -130,6 +130,7 @@ def test_a_short_name_has_the_type_of_what_it_stands_for() -> None:
         *(("stack", value) for value in ("../../etc", "a/b", "..", "shop\n", "-x", "A")),
         *(("maestro_stack", "../x"), ("to", "../../x"), ("to", "r1\n"), ("version", "latest")),
         *(("version", "a/b"), ("secret", "a,../b"), ("service", "web,-f"), ("volumes", "../x")),
+        *(("edge_maintenance_stack", "../../etc"), ("images_stack", "a/b"), ("deploy_stack", "..")),
         *(("images_host", "a b"), ("stack", ["a"]), ("stack", {"a": 1})),
     ],
 )
