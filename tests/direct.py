@@ -29,6 +29,10 @@ REGISTRY = "registry.test:5000"
 IMAGE = f"{REGISTRY}/gallery:1"  # python3, postgres, redis, busybox: see tests/gallery/image
 
 
+class NotPutBack(MaestroError):
+    """A deploy failed, and so did putting the old release back; ``what`` says both."""
+
+
 class Vanished(Exception):
     """The controller is gone: nobody takes the next step."""
 
@@ -240,16 +244,19 @@ class Direct:
         try:
             self._bring_in(decision, work, held, request)
         except MaestroError as problem:
-            back = self.step(
-                "maestro_put_back",
-                **held,
-                release=work["staged"],
-                serves=work["plan"]["release"],
-                timeout=self.timeout,
-                settle=min(self.settle, 5),
-            )
+            try:
+                back = self.step(
+                    "maestro_put_back",
+                    **held,
+                    release=work["staged"],
+                    serves=work["plan"]["release"],
+                    timeout=self.timeout,
+                    settle=min(self.settle, 5),
+                )
+            except MaestroError as worse:
+                raise NotPutBack(f"{problem}\nnot put back: {worse}") from None
             if back["problem"]:
-                raise MaestroError(f"{problem}\n{back['problem']}") from None
+                raise NotPutBack(f"{problem}\n{back['problem']}") from None
             raise problem from None
         return True
 

@@ -25,13 +25,13 @@ from collections.abc import Callable, Iterator
 
 import lanes
 import pytest
+import samples
 from direct import IMAGE, Direct
 from e2e import lab
 from newer_compose import FETCH, PLUGIN
 
 HOSTS = tuple(os.environ.get("MAESTRO_TEST_HOST", ",".join(lanes.GALLERY)).split(","))
 OURS = HOSTS == lanes.GALLERY
-INVENTORY = "tests/gallery/inventory.yml" if OURS else ".cache/dev/hosts.yml"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,7 +45,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Choose the hosts of a test."""
     if "gallery_host" not in metafunc.fixturenames:
         return
-    both = metafunc.config.getoption("--long") or any(
+    long = bool(metafunc.config.getoption("--long"))
+    if "life" in metafunc.fixturenames:
+        lives = samples.chosen(HOSTS, long=long)
+        metafunc.parametrize(
+            ("life", "gallery_host"), lives, indirect=["gallery_host"], scope="module"
+        )
+        return
+    both = long or any(
         marker.name == "both_composes" for marker in metafunc.definition.iter_markers()
     )
     newer = metafunc.definition.path.name in lanes.NEWER
@@ -89,7 +96,7 @@ def gallery_hosts(
     if OURS:
         with once("gallery-hosts") as first:
             if first:
-                lab.playbook("-i", INVENTORY, "tests/gallery/hosts.yml").ok()
+                lab.playbook("-i", samples.inventory(), "tests/gallery/hosts.yml").ok()
                 old, new = (lab.ssh(host, COMPOSE).split() for host in HOSTS)
                 assert old != new, "the newer Compose is not newer"
     return HOSTS
