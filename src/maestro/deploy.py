@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import adoption, agent_archive, checks, edge_names, names, ownership, reached, volumes
+from . import (
+    adoption,
+    agent_archive,
+    checks,
+    edge_names,
+    names,
+    ownership,
+    reached,
+    variables,
+    volumes,
+)
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -94,6 +104,7 @@ def decide(inputs: Inputs) -> Decision:
         )
         problems += planning.preflight(plan, rendered, found)
         problems += ownership.judge(plan, wanted[host], rendered, found, asked)
+        plan.warnings += variables.left_open(wanted[host].model)
         problems += edge_names.problems(host, plan.stack, wanted[host].extension, found["edge"])
         plan.warnings += checks.of_plan(
             plan, found, rendered.services, wanted[host], images_of(known, wanted[host])

@@ -90,6 +90,25 @@ def steering(stack: str, given: Mapping[str, str], dotenv: Mapping[str, str]) ->
     return problems
 
 
+def left_open(model: Mapping[str, Any]) -> list[str]:
+    """Warnings about names in ``environment`` that nobody gives a value, as `TOKEN` alone does."""
+    found = []
+    for service, definition in sorted(model["services"].items()):
+        environment = definition.get("environment")
+        values = environment if isinstance(environment, dict) else {}
+        names = sorted(name for name, value in values.items() if value is None)
+        if names:
+            found.append(
+                f"{service}: {', '.join(names)} of its environment {_have(names)} no value and "
+                "will not be set: give one in maestro_stack_variables, or leave the name out"
+            )
+    return found
+
+
+def _have(names: list[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
 def _strings(value: Any, path: str) -> Iterable[tuple[str, str]]:
     if isinstance(value, dict):
         for key, item in value.items():

@@ -348,3 +348,11 @@ def test_a_stack_with_routes_needs_an_edge() -> None:
     assert decide(states).hosts["a"]["manifest"]["routes"][0]["service"] == "web"
     states["b"]["edge"]["installed"] = False
     assert "this host has no edge" in str(refused(states))
+
+
+def test_a_name_that_nobody_gives_a_value_is_said() -> None:
+    model = models.shop()
+    model["services"]["web"]["environment"] |= {"TOKEN": None, "USER": None}
+    (plan,) = decide(bare(model, "a")).plans
+    assert any("web: TOKEN, USER of its environment have no value" in w for w in plan.warnings)
+    assert not any("have no value" in w for w in decide(bare(models.shop(), "a")).plans[0].warnings)
