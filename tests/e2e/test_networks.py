@@ -166,7 +166,6 @@ def fixed(name: str, subnet: str = "10.78.0.0/24") -> dict[str, Any]:
     }
 
 
-@pytest.mark.both_composes
 def test_a_fixed_address_goes_on_to_another_service_and_network(direct: Direct) -> None:
     direct.write("fixed", fixed("one"))
     assert direct.deploy("fixed")
