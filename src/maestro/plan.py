@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import adoption, borrowing, networks, ports
+from . import adoption, borrowing, networks, ports, updates
 from .errors import MaestroError
 from .host.ports import Taken
 from .host.registry import Reference
@@ -269,6 +269,13 @@ def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Mapping[str, Any]])
                 f"requests to {name} fail while {', '.join(moved)} is exchanged: {name} lives in "
                 "its namespaces, stops before it and starts after it"
             )
+    services = {name: rendered.compose["services"][name] for name in rendered.services}
+    lenders = borrowing.lenders(services)
+    for step in plan.steps:
+        why = lenders.get(step.service) or updates.fixed(services.get(step.service, {}))
+        borrows = step.service in services and borrowing.namespaces(services[step.service])
+        if step.action == REPLACE and step.service in routed and why and not borrows:
+            yield f"requests to {step.service} fail while it is exchanged: {why}"
 
 
 def _reasons(

@@ -96,6 +96,12 @@ def _alone(service: Mapping[str, Any]) -> str:
     return ""
 
 
+def fixed(service: Mapping[str, Any]) -> str:
+    """Why a fixed address keeps a second container from running; empty where there is none."""
+    key = _fixed_address(service)
+    return f"it has a fixed {key}, which two cannot have" if key else ""
+
+
 def _fixed_address(service: Mapping[str, Any]) -> str:
     """The key that gives a service's container an address nobody else can have."""
     if service.get("mac_address"):

@@ -182,6 +182,20 @@ def test_who_cannot_start_beside_the_old_one(
     assert all(why in problem.what for problem in found)
 
 
+def test_a_pause_is_told_before_it_comes() -> None:
+    model = tunnel()
+    before = running(model)
+    model["services"]["vpn"]["environment"] = {"NEW": "1"}
+    model["services"]["watch"]["mac_address"] = "02:42:ac:11:00:04"
+    routes = [{"name": name, "service": name} for name in ("app", "vpn", "watch")]
+    wish = {"stack": "shop", "version": "v1", "extension": {}, "routes": routes}
+    plan = planning.decide("h", "staging", models.rendered(model), before, images={}, wish=wish)
+    app, vpn, watch = plan.warnings
+    assert app.startswith("requests to app fail while vpn is exchanged: app lives in its")
+    assert vpn == "requests to vpn fail while it is exchanged: app shares its network"
+    assert watch.startswith("requests to watch fail while it is exchanged: it has a fixed mac_")
+
+
 def test_a_fixed_address_is_one_container_s() -> None:
     model = tunnel()
     model["services"]["watch"].update(mac_address="02:42:ac:11:00:04", scale=2)

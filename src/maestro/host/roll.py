@@ -627,6 +627,7 @@ def put_back(
         from . import removal  # noqa: PLC0415 -- it needs a roll itself
 
         removal.undo_first(layout, staged, engine)
+        anew.forget(layout)
         nameless.sweep(layout, engine)
         release.discard(layout, staged)
         recovery.clear(layout)
