@@ -91,7 +91,9 @@ class Roll:
 
     ``apart`` starts each service by a call of its own: where a release with the same networks
     serves, and what a service needs is there already. ``settle`` is how many seconds a container
-    without a health check must run without a restart. ``strict`` as for `Traffic`.
+    without a health check must run without a restart. ``strict`` as for `Traffic`. ``pull`` is
+    Compose's word for what is done about images: a host that goes back may have lost one, and be
+    able to get it again.
     ``over`` are further options of Compose itself: files over the release's own.
     """
 
@@ -106,6 +108,7 @@ class Roll:
     settle: float = settle.WATCH
     strict: bool = True
     over: Sequence[str] = ()
+    pull: str = "never"
 
     def __post_init__(self) -> None:
         self.borrowed = Borrowed(self.engine, self.layout.stack, self.aim.services)
@@ -117,7 +120,8 @@ class Roll:
 
     def level(self, services: Iterable[str]) -> None:
         """Exchange services that do not need each other; `MaestroError` names one that fails."""
-        names = list(services)
+        # A job that is done stays done, also when it was needed for a migration before.
+        names = [name for name in services if not (self._job(name) and self._stands(name))]
         repair.ready(self.engine, self.layout.stack, names)
         if self._before is None:
             self._before = ids(self.engine, self.layout.stack)
@@ -509,7 +513,7 @@ class Roll:
             self.layout.stack,
             self.layout.compose_file(self.aim.release),
             *self.over,
-            *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *options),
+            *("up", "--detach", "--no-deps", "--no-build", "--pull", self.pull, *options),
             *services,
         )
         result = self._run(argv, services)
@@ -521,7 +525,7 @@ class Roll:
             for item in of_service(self.engine, self.layout.stack, name)
             if item["State"] != "running" and item["Labels"].get(HASH_LABEL)
         ]
-        why = health.last_lines(result.stderr, 6)
+        why = compose.complaint(result.stderr)
         raise health.failure(self.layout, self.engine, ", ".join(services), there, why)
 
     def _run(self, argv: Sequence[str], services: Sequence[str]) -> CompletedProcess[str]:
@@ -644,6 +648,7 @@ def put_back(
         apart=True,
         settle=settling,
         strict=False,
+        pull="missing",
     )
     check()
     if layout.current_id() != old:
