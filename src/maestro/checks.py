@@ -71,7 +71,7 @@ def warnings(
             else f"it has run for {WATCH:.0f} s without a restart"
         )
         for name in sorted(unguarded)
-        if name in new and not services[name].get("job")
+        if name in new and "job" not in services[name]
     ]
 
 

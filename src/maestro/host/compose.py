@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -87,6 +88,17 @@ def run(
             where="this host",
             fix="run playbooks/provision.yml for this host",
         ) from error
+
+
+# A line of progress: ` Container shop-web-1  Recreate`.
+_PROGRESS = re.compile(r"^\s*(Container|Network|Volume|Image) \S+\s+[A-Z][a-z]+\s*\Z")
+
+
+def complaint(stderr: str, lines: int = 6) -> str:
+    """What Compose says is wrong, without its lines of progress where anything else is left."""
+    said = stderr.strip().splitlines()
+    wrong = [line for line in said if not _PROGRESS.match(line)]
+    return "\n".join((wrong or said)[-lines:])
 
 
 def version() -> str:

@@ -1,0 +1,299 @@
+"""How long containers may start and stop, which services are jobs, and when a loop is seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import real_servers
+from fake_engine import Fake, detail, summary
+from real_servers import Answer
+
+from maestro import checks, jobs
+from maestro.host import compose, health, life, recovery, repair, settle
+from maestro.host.engine import Engine
+from maestro.host.jobs import Job
+from maestro.host.layout import Layout
+
+SECOND = 10**9
+NEVER = {"condition": "none"}
+
+
+@pytest.fixture
+def fake() -> Fake:
+    return Fake()
+
+
+@pytest.fixture
+def client(tmp_path: Path, fake: Fake) -> Iterator[Engine]:
+    with real_servers.unix_server(tmp_path / "engine.sock", fake) as server:
+        yield Engine(server.address)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "POLL", 0.01)
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+# Starting and stopping
+
+
+@pytest.mark.parametrize(
+    ("config", "seconds"),
+    [({}, 10), ({"StopTimeout": 200}, 200), ({"StopTimeout": 0}, 0), ({"StopTimeout": -1}, 86400)],
+)
+def test_the_grace_of_a_container(config: dict[str, Any], seconds: float) -> None:
+    assert life.grace({"Config": config}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("check", "seconds"),
+    [
+        ({}, 120),
+        ({"Interval": 3600 * SECOND, "Retries": 3}, 120),
+        ({"StartPeriod": 10 * SECOND, "Interval": SECOND, "Retries": 2}, 120),
+        ({"StartPeriod": 300 * SECOND, "Interval": 10 * SECOND, "Retries": 3}, 330),
+        # Three checks 30 s apart, where nothing is said.
+        ({"StartPeriod": 300 * SECOND}, 390),
+        # Checks that are an hour apart are not waited for.
+        ({"StartPeriod": 300 * SECOND, "Interval": 3600 * SECOND}, 420),
+    ],
+)
+def test_the_time_to_start(check: dict[str, Any], seconds: float) -> None:
+    assert life.start_limit({"Config": {"Healthcheck": check}}, 120) == seconds
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (" Container shop-web-1  Recreate\nError: no such image: x", "Error: no such image: x"),
+        (" Container shop-web-1  Recreate", "Container shop-web-1  Recreate"),
+        ("", ""),
+    ],
+)
+def test_what_compose_complains_of(stderr: str, said: str) -> None:
+    assert compose.complaint(stderr) == said
+
+
+# Crash loops
+
+
+def looks(*states: dict[str, Any], **expect: Any) -> list[str]:
+    """What is said of one container, look after look."""
+    found = health.Looks(health.Expect(**expect))
+    return [found.wrong(detail(**state)) for state in states]
+
+
+@pytest.mark.parametrize(
+    ("states", "expect", "said"),
+    [
+        ([{}, {"RestartCount": 1}], {"restarts": 0}, "crashes at start (1 restart)"),
+        # The first look comes after the first restart.
+        ([{"RestartCount": 1}], {"restarts": 0, "fresh": True}, "crashes at start (1 restart)"),
+        ([{"RestartCount": 9}, {"RestartCount": 9}], {"restarts": 0}, ""),
+        (
+            [{"Status": "restarting", "ExitCode": 7}, {"RestartCount": 1}],
+            {"restarts": 0, "fresh": True},
+            "crashes at start (exit code 7, 1 restart)",
+        ),
+        ([{}, {"RestartCount": 2}], {"restarts": 2}, ""),
+        (
+            [{}, {"RestartCount": 3, "OOMKilled": True}],
+            {"restarts": 2},
+            "crashes at start (out of memory, 3 restarts)",
+        ),
+        ([{"Status": "exited", "ExitCode": 0}], {}, "exited with code 0"),
+        ([{"Status": "exited", "ExitCode": 0}], {"job": Job()}, ""),
+        ([{"Status": "exited", "ExitCode": 4}], {"job": Job()}, "exited with code 4"),
+        (
+            [{"Status": "exited", "ExitCode": 137, "OOMKilled": True}],
+            {"job": Job()},
+            "exited with code 137 (out of memory)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_container(
+    states: list[dict[str, Any]], expect: dict[str, Any], said: str
+) -> None:
+    assert looks(*states, **expect)[-1] == said
+
+
+@pytest.mark.parametrize(
+    ("states", "seconds", "why"),
+    [
+        ([{"StartedAt": "2026-01-01T00:00:00Z"}], 5, ""),
+        ([{"Status": "exited", "ExitCode": 3}], 5, "exited with code 3"),
+        ([{"RestartCount": 0}, {"RestartCount": 1}], 5, "crashes at start (1 restart)"),
+        ([{"RestartCount": 0}], 5, "did not run for 5 s without a restart"),
+    ],
+)
+def test_new_containers_are_watched(
+    client: Engine, fake: Fake, states: list[dict[str, Any]], seconds: float, why: str
+) -> None:
+    answers = iter(states)
+    fake.answers["GET /containers/web/json"] = lambda _: Answer(
+        200, json.dumps(detail(**{"StartedAt": now(), **next(answers, states[-1])})).encode()
+    )
+    watching = settle.Settling(client)
+    looks = health.Looks(health.Expect(restarts=0))
+    watching.watched["web"] = settle._Watched("web", looks, seconds, time.monotonic() + 0.2)
+    assert watching.finish() == ({"web": why} if why else {})
+
+
+def test_a_container_that_the_change_removed_is_no_failure(client: Engine) -> None:
+    watching = settle.Settling(client)
+    watching.watched["gone"] = settle._Watched("web", health.Looks(), 1, time.monotonic() + 9)
+    assert watching.finish() == {}
+
+
+# Jobs
+
+
+@pytest.mark.parametrize(
+    ("service", "job"),
+    [
+        ({"restart": "no"}, Job(patience=30)),
+        ({"restart": "on-failure:3"}, Job()),
+        ({"deploy": {"restart_policy": {"condition": "none"}}}, Job(patience=30)),
+        # As in Compose, `deploy` counts before `restart`.
+        (
+            {"restart": "always", "deploy": {"restart_policy": {"condition": "none"}}},
+            Job(patience=30),
+        ),
+        ({"restart": "no", "deploy": {"restart_policy": {"condition": "any"}}}, None),
+        ({"restart": "no", "deploy": {"restart_policy": {"max_attempts": 3}}}, None),
+        ({}, Job()),
+        ({"restart": "always"}, None),
+        ({"restart": "unless-stopped"}, None),
+        ({"restart": "no", "ports": [{"published": "80", "target": 80}]}, None),
+        ({"healthcheck": {"test": ["CMD", "true"]}}, None),
+        ({"healthcheck": {"disable": True}}, Job()),
+        ({"restart": "no", "healthcheck": {"test": ["CMD", "true"]}}, Job()),
+    ],
+)
+def test_which_services_are_jobs(service: dict[str, Any], job: Job | None) -> None:
+    model = {"services": {"it": service}}
+    assert jobs.found(model, {}, ["it"]).get("it") == job
+    assert "it" not in jobs.found(model, {"routes": [{"service": "it", "port": 1}]}, ["it"])
+
+
+def test_a_job_that_others_wait_for_runs_to_its_end() -> None:
+    services = {
+        "seed": {"restart": "no"},
+        "index": {},
+        "web": {"restart": "always", "depends_on": {"seed": {"condition": jobs.COMPLETED}}},
+    }
+    found = jobs.found(
+        {"services": services}, {"jobs": [{"service": "index", "timeout": 600}]}, services
+    )
+    assert found == {"seed": Job(waited=True), "index": Job(waited=True, limit=600)}
+
+
+@pytest.mark.parametrize(
+    ("service", "extension", "why"),
+    [
+        ({"restart": "always"}, {}, "restart: always starts it again whenever it ends"),
+        ({}, {"routes": [{"service": "seed", "port": 1}]}, "requests of a route go to it"),
+        ({"restart": "always"}, {"migrations": [{"service": "seed"}]}, ""),
+        ({"restart": "no"}, {}, ""),
+    ],
+)
+def test_what_cannot_be_waited_for(
+    service: dict[str, Any], extension: dict[str, Any], why: str
+) -> None:
+    model = {
+        "services": {
+            "seed": service,
+            "web": {"depends_on": {"seed": {"condition": jobs.COMPLETED}}},
+        }
+    }
+    found = [problem.what for problem in jobs.problems("shop", model, extension)]
+    assert found == ([f"waits until seed has ended, but {why}"] if why else [])
+
+
+# Checks
+
+
+@pytest.mark.parametrize(
+    ("service", "image", "smoke", "named"),
+    [
+        ({}, {"checked": False}, [], True),
+        ({}, {"checked": True}, [], False),
+        ({}, {}, [], False),
+        ({"healthcheck": {"test": ["CMD", "true"]}}, {"checked": False}, [], False),
+        ({"healthcheck": {"disable": True}}, {"checked": True}, [], True),
+        ({}, {"checked": False}, [{"tcp": {"port": 80, "service": "web"}}], False),
+        ({}, {"checked": False}, [{"tcp": {"port": 80, "service": "db"}}], True),
+        ({}, {"checked": False}, [{"http": {"edge": True, "host": "a.test"}}], False),
+        ({}, {"checked": False}, [{"http": {"edge": True, "host": "b.test"}}], True),
+        ({"ports": [{"published": "80"}]}, {"checked": False}, [{"tcp": {"port": 80}}], False),
+    ],
+)
+def test_who_has_no_check(
+    service: dict[str, Any], image: dict[str, Any], smoke: list[dict[str, Any]], named: bool
+) -> None:
+    model = {"services": {"web": {"image": "web:1", **service}, "db": {"image": "db:1"}}}
+    extension = {"smoke": smoke, "routes": [{"service": "web", "port": 80, "host": "a.test"}]}
+    found = checks.unchecked(model, extension, {"web:1": image}, ["web"])
+    assert found == ({"web"} if named else set())
+
+
+def test_the_plan_names_who_has_no_check() -> None:
+    services = {"web": {}, "worker": {}, "job": {"job": {}}, "kept": {}}
+    routes = [{"service": "web", "path": "/app"}]
+    web, worker = checks.warnings(services, services, routes, ["web", "worker", "job"])
+    start = "has no health check and no smoke check: it counts as up when"
+    assert web == f"web {start} GET /app is answered with a status below 500"
+    assert worker == f"worker {start} it has run for 10 s without a restart"
+
+
+# What is put right, and what cannot be put back
+
+
+def test_containers_are_made_ready_to_be_replaced(client: Engine, fake: Fake) -> None:
+    half = "0123456789ab_shop-web-1"
+    listed = [
+        summary("web", Id="1", State="paused"),
+        summary("web", Id="2", State="dead", Names=["/shop-web-2"]),
+        summary("web", Id="3", State="created", Names=[f"/{half}"]),
+        summary("db", Id="4", State="created", Names=["/abcdef012345_shop-db-1"]),
+        summary("other", Id="5", State="paused"),
+    ]
+    fake.say("GET /containers/json", listed)
+    fake.say("POST /containers/4/rename", {}, 204)
+    assert repair.ready(client, "shop", ["web", "db"]) == [
+        "unpaused shop-web-1",
+        "removed shop-web-2",
+        f"removed {half}",
+        "renamed abcdef012345_shop-db-1",
+    ]
+    changed = [request for request in fake.requests if not request.startswith("GET")]
+    assert changed == [
+        "POST /containers/1/unpause",
+        "POST /containers/2/stop",
+        "DELETE /containers/2?v=0&force=1",
+        "POST /containers/3/stop",
+        "DELETE /containers/3?v=0&force=1",
+        "POST /containers/4/rename?name=shop-db-1",
+    ]
+
+
+def test_tries_get_rarer(tmp_path: Path) -> None:
+    assert [recovery.pause(n) for n in (1, 2, 3, 9, 10, 1000)] == [10, 20, 40, 1800, 1800, 1800]
+    layout = Layout(tmp_path, "shop")
+    assert recovery.due(layout)
+    assert recovery.note(layout, "r1", 60, {"db": "service db: is unhealthy\nlogs"}).attempts == 1
+    found = recovery.note(layout, "r1", 60, {"db": "service db: is unhealthy"})
+    assert (found.attempts, found.problems) == (2, {"db": "service db: is unhealthy"})
+    assert not recovery.due(layout)
+    assert recovery.note(layout, "r2", 60, {}).attempts == 1
+    recovery.clear(layout)
+    assert recovery.describe(layout) == {}
