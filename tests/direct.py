@@ -328,7 +328,11 @@ class Direct:
             label = f"--filter label=com.docker.compose.project={name}"
             lab.ssh(
                 self.host,
+                # Volumes without a name that Compose handed on look like named ones to the Engine.
+                f"mounted=$(docker ps -aq {label} | xargs -r docker inspect --format "
+                "'{{range .Mounts}}{{println .Name}}{{end}}' | grep -xE '[0-9a-f]{64}'); "
                 f"docker ps -aq {label} | xargs -r docker rm -f -v >/dev/null; "
+                "echo $mounted | xargs -r docker volume rm >/dev/null; "
                 f"docker network ls -q {label} | xargs -r docker network rm >/dev/null; "
                 f"docker volume ls -q {label} | xargs -r docker volume rm >/dev/null; "
                 f"rm -rf {ROOT}/{name} {ROOT}/.history/{name}.jsonl "

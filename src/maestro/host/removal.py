@@ -16,6 +16,7 @@ from ..errors import MaestroError
 from . import adoption, edge, journal, lease, resources
 from .containers import of_stack
 from .engine import PROJECT, SERVICE, Engine
+from .holds import nameless
 from .layout import AGENT, Layout
 from .release import committed, references
 from .roll import Aim, Roll
@@ -54,7 +55,10 @@ def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
     everything = engine.containers()
     found = resources.read(engine, everything)
     networks = sorted(n.name for n in found.networks.values() if n.project == layout.stack)
-    volumes = sorted(v.name for v in found.volumes.values() if v.project == layout.stack)
+    # One without a name has no label either: its containers alone know whose it is.
+    without = {name for item in ours for name in nameless(item).values()}
+    named = {v.name for v in found.volumes.values() if v.project == layout.stack}
+    volumes = sorted(named | without)
     there = Found(
         services=sorted({str(item["Labels"].get(SERVICE, "")) for item in ours}),
         strangers=sorted(_name(item) for item in summaries if item not in ours),
