@@ -79,6 +79,9 @@ basicAuth = "admin:⟦Xy7abc⟧"
 HTTP_AUTH='bob:⟦Xy7abc⟧'
 {"name": "GRAPH_AUTH", "value": "neo4j/⟦Xy7abc⟧"}
 RABBITMQ_DEFAULT_PASS=⟦r4bbit⟧
+WEBDAV_LOGIN=bob:⟦Xy7abc⟧
+BASIC_AUTH_USERS=bob:⟦Xy7abc⟧
+SFTP_USERS=bob:⟦Xy7abc:1001⟧
 SMB_CREDENTIALS=⟦bob:s4mba⟧
 curl -u elastic:⟦Xy7abc⟧ https://es:9200
 smbclient //srv/share -U 'bob%⟦Xy7abc⟧' -c ls
@@ -176,6 +179,15 @@ bw unlock ⟦hunter2⟧ --raw
 rclone obscure ⟦hunter2⟧
 drush user:password admin ⟦hunter2⟧
 bin/console fos:user:change-password bob ⟦hunter2⟧
+127.0.0.1:6379> AUTH ⟦hunter2⟧
+chpasswd <<EOF\nroot:⟦hunter2⟧\nbob:⟦hunter3⟧\nEOF
+(echo ⟦hunter2⟧; echo ⟦hunter2⟧) | smbpasswd -s -a bob
+echo ⟦hunter2⟧ | passwd --stdin bob
+echo '⟦hunter2⟧' | docker secret create db_password -
+printf ⟦hunter2⟧ | sudo passwd bob
+kinit bob@EXAMPLE.ORG <<< ⟦hunter2⟧
+smbclient //srv/share ⟦hunter2⟧ -U bob
+net rpc user add bob ⟦hunter2⟧ -U admin%⟦adm1npw⟧
 docker run -d atmoz/sftp bob:⟦hunter2⟧:1001
 zkCli.sh addauth digest bob:⟦hunter2⟧
 """
@@ -202,6 +214,9 @@ Password for the user elastic in cluster es01 = ⟦k3x-QwErTy⟧
 log in as admin with password ⟦hunter2⟧
 Log in with username root and password ⟦Xy7-abc⟧
 Use the password "⟦Xy7-abc⟧" to log in
+A temporary password is generated for root@localhost: ⟦hF7#kk;2Lpq⟧
+The API key for service x is ⟦abc123def456⟧
+Your access key is: ⟦abc123def456⟧
 passphrase for key id_rsa is ⟦Xy7-abc⟧
 """
 )
@@ -309,6 +324,17 @@ db_password stays: Maestro did not make its value; name it (-e secret=db_passwor
 ansible-playbook playbooks/rotate_secrets.yml -l staging -e secret=db_password
 secrets db_password, api_token (new)
 no service of the stack reads app_dsn
+   --password value   password (default: none) [$APP_PASSWORD]
+gitlab-rake "gitlab:password:reset[root]"
+ALLOWED_USERS=bob:alice
+the API key is required
+the access key is for reading
+usage: ansible-vault encrypt_string [-h] [--vault-id VAULT_IDS]
+status installed python3-jwt:all 2.6.0-1
+  -K, --list-secret-keys             list secret keys
+ -pass val           Passphrase source
+cat list | grep passwd
+echo hello | tee passwd
 the password is required
 the password is too short
 password for user bob is required

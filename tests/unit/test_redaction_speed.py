@@ -23,6 +23,8 @@ UNITS = [
     "AAAAAAAAAAAA\n-----END RSA PRIVATE KEY-----\n", "mysql ", "curl -u ", "echo a | ", "name: token value: ",
     "password: |\n  a\n", "kind: Secret\ndata:\n  a: b\n---\n", "<password>", "eyJ", "a", "0", '"', "{", "\n  ",
     "--password ", "login a password ", "| password |", "x | y\n", "pa\u200bss=", "?sig=", ":AA", "QUFB",
+    "x -----BEGIN RSA PRIVATE KEY-----\n", "LS0tLS1CRUdJTi", "0000000 ", " 70 61 62 63\n", "password for a ",
+    "https://x/hooks/", "$$apr1$$", "NEO4J_AUTH=", "chpasswd <<EOF\n", "(echo a; echo ", "secret=a, b", "[--password ",
 ]  # fmt: skip
 
 

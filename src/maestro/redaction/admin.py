@@ -78,6 +78,13 @@ def _net_user(args: list[str]) -> Iterator[Hit]:
         yield plain[at], 0, len(args[plain[at]])
 
 
+def _share(args: list[str]) -> Iterator[Hit]:
+    """``smbclient //SERVER/SHARE PASSWORD``."""
+    shared = len(args) > 1 and args[0].startswith(("//", "\\\\"))
+    if shared and not args[1].startswith("-") and ok(args[1]):
+        yield 1, 0, len(args[1])
+
+
 def _smbpasswd(args: list[str]) -> Iterator[Hit]:
     """``smbpasswd NAME PASSWORD``, of old, and of devices."""
     plain = [number for number, arg in enumerate(args) if not arg.startswith("-")]
@@ -255,7 +262,14 @@ _put(
     _at(1, "token", "revoke"),
     _at(1, "token", "renew"),
 )
-_put("net", userpass("-U", "--user", mark="%"), _net_user)
+_put(
+    "net",
+    userpass("-U", "--user", mark="%"),
+    _net_user,
+    _at(2, "user", "add"),
+    _at(2, "rpc", "password"),
+)
+_put("smbclient", _share)
 _put("net.exe NET", _net_user)
 _put("smbpasswd", userpass("-U", mark="%"), _smbpasswd)
 _put("wp", _named_options("config", "set"))
@@ -270,7 +284,7 @@ _put("powershell pwsh PowerShell powershell.exe pwsh.exe", _encoded_command)
 
 # Names that are common words count only where one of these stands as well.
 NEEDLES: dict[str, tuple[str, ...]] = {
-    "net": (" -U", "--user", "net user", "net use"),
+    "net": (" -U", "--user", "net user", "net use", "net rpc"),
     "NET": ("NET USER", "NET USE"),
     "console": ("password", "fos:user"),
     "artisan": ("password", "fos:user"),

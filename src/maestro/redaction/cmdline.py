@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from . import admin, keys, values
-from .patterns import HEAD
 from .rules import (
     Rule,
     after,
@@ -140,7 +139,19 @@ _READERS = (
     "passphrase-fd 0",
     "cryptsetup",
     "smbpasswd",
+    "| passwd ",
+    "| sudo passwd ",
+    "kinit ",
+    "secret create",
+    "create secret",
 )
+_TWICE = re.compile(
+    r"\(echo[ \t]+([^\s;()]{1,200});[ \t]*echo[ \t]+([^\s;()]{1,200})\)[ \t]*\|[^|\n]{0,80}\Z"
+)
+_HERE_LINES = re.compile(
+    r"[^|\n;]{0,200}?<<-?[ \t]*[\"']?(\w{1,40})[\"']?[^\n]*\n((?:[^\n]{1,300}\n){1,100}?)[ \t]*\1\b"
+)
+_ACCOUNT = re.compile(r"(?m)^[ \t]*[a-z_][\w.-]{0,32}:(\S+)$")
 
 
 def flag_value(text: str, end: int, name: str, before: str) -> Span | None:
@@ -169,6 +180,8 @@ def flag_value(text: str, end: int, name: str, before: str) -> Span | None:
         return None
     if gap.group("space") and value.endswith((".", ",", ":", ")")) and value[:-1].isalpha():
         return None
+    if text.startswith("  ", stop) and value.islower() and values.is_metavariable(value.upper()):
+        return None  # a column of a usage text
     if (
         gap.group("space")
         and value.isalpha()
@@ -222,15 +235,16 @@ def _arguments(text: str, at: int) -> list[tuple[str, int, int]]:
     return found
 
 
-def _by_head() -> dict[str, list[str]]:
+def _by_word() -> dict[str, list[str]]:
+    """Return the programs by the first word of their names."""
     table: dict[str, list[str]] = {}
     for program in _PROGRAMS:
         match = re.match(r"[A-Za-z0-9]+", program)
-        table.setdefault(match.group()[:HEAD].lower() if match else "", []).append(program)
+        table.setdefault(match.group().lower() if match else "", []).append(program)
     return table
 
 
-_BY_HEAD = _by_head()
+_BY_WORD = _by_word()
 # Names that are common words count only where one of their flags is.
 _NEEDLES = {
     **admin.NEEDLES,
@@ -249,18 +263,18 @@ _NEEDLES = {
 }
 
 
-def find_commands(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
-    """Add the spans of secrets on command lines; ``heads`` are the beginnings of the words."""
-    for each in heads & _BY_HEAD.keys():
-        for program in _BY_HEAD[each]:
+def find_commands(text: str, low: str, words: set[str], spans: list[Span]) -> None:
+    """Add the spans of secrets on command lines; ``words`` are those of ``low``."""
+    for each in words & _BY_WORD.keys():
+        for program in _BY_WORD[each]:
             needles = _NEEDLES.get(program)
             if not needles or any(needle in text for needle in needles):
                 _find_program(text, program, spans)
-    if "|" in text or "<<<" in text:
+    if "|" in text or "<<" in text:
         for reader in _READERS:
             at = low.find(reader)
             while at >= 0:
-                _fed(text, at, reader, spans)
+                _fed(text, at + reader.find("|") + 1, reader, spans)
                 at = low.find(reader, at + len(reader))
 
 
@@ -271,6 +285,8 @@ def _find_program(text: str, program: str, spans: list[Span]) -> None:
         args = _arguments(text, end) if _is_program(text, at, end) else []
         if args:
             plain = [arg[0] for arg in args]
+            if any(arg.startswith("[-") for arg in plain):
+                return  # how it is used
             for rule in _PROGRAMS[program]:
                 for number, first, last in rule(plain):
                     start = args[number][1]
@@ -291,6 +307,14 @@ def _is_program(text: str, at: int, end: int) -> bool:
 def _fed(text: str, at: int, reader: str, spans: list[Span]) -> None:
     """What ``echo`` feeds to a program that reads a password."""
     begin = max(text.rfind("\n", 0, at) + 1, at - 1500)
+    if twice := _TWICE.search(text[begin:at]):
+        spans += [(begin + first, begin + last) for first, last in (twice.span(1), twice.span(2))]
+        return
+    if reader == "chpasswd" and (lines := _HERE_LINES.match(text, at + len(reader))):
+        spans += [
+            match.span(1) for match in _ACCOUNT.finditer(text, *lines.span(2)) if ok(match.group(1))
+        ]
+        return
     match = _FED.search(text[begin:at])
     where = None
     if match:

@@ -65,17 +65,30 @@ class _Row:
     beside: Span
 
 
-def find_dumps(text: str, search: Search) -> Iterator[Span]:
-    """Yield the spans of secrets in dumps; ``search`` gives those of a text that was read back."""
-    yield from _find(text, search)
-    if "\\" in text and _begins(text.replace("\\n", "\n")):
+def may_begin(heads: set[str]) -> bool:
+    """Tell from the beginnings of a text's words whether it may hold the first offset of a dump."""
+    return "000" in heads or "0x0" in heads
+
+
+def find_dumps(text: str, search: Search, *, offsets: bool) -> Iterator[Span]:
+    """Yield the spans of secrets in dumps; ``search`` gives those of a text that was read back.
+
+    With ``offsets`` the first row of one is looked for behind anything, else at the beginning of
+    a line alone.
+    """
+    begins = _begins(text, offsets=offsets)
+    if begins:
+        yield from _find(text, begins, search)
+    escaped = "\\" in text and (offsets or "\\n" in text)
+    if escaped and _begins(text.replace("\\n", "\n"), offsets=offsets):
         view = unescaped(text)
-        yield from (view.back(span) for span in _find(view.text, search))
+        begins = _begins(view.text, offsets=offsets)
+        yield from (view.back(span) for span in _find(view.text, begins, search))
 
 
-def _find(text: str, search: Search) -> Iterator[Span]:
+def _find(text: str, begins: list[int], search: Search) -> Iterator[Span]:
     done = -1
-    for begin in _begins(text):
+    for begin in begins:
         if begin <= done:
             continue
         run, end = _run(text, begin)
@@ -84,11 +97,11 @@ def _find(text: str, search: Search) -> Iterator[Span]:
             yield from _search(text, run, search)
 
 
-def _begins(text: str) -> list[int]:
+def _begins(text: str, *, offsets: bool) -> list[int]:
     """Return where a row of a dump may begin."""
     found = [0] if _ROW.match(text) else []
     found += [match.start() + 1 for match in _LINE.finditer(text)]
-    for first in _FIRST:
+    for first in _FIRST if offsets else ():
         at = text.find(first)
         while at >= 0:
             # What stands before it on the line does not matter.

@@ -100,6 +100,8 @@ def find_fields(
     stems = [stem for stem in STEMS if stem in vocabulary]
     if "\npat\n" in f"\n{vocabulary}\n":
         stems.append("_pat")
+    if "login" in vocabulary or "users" in vocabulary:
+        stems += ["_login", "_users"]
     for stem in stems:
         at = low.find(stem)
         while at >= 0:
@@ -114,6 +116,9 @@ def find_fields(
         name = text[start:end]
         if name.lower().endswith("authorization") or text.startswith("${", start - 2):
             continue  # a header, which `places` reads, and a reference with a default
+        if name.lower() == "key" and _KEY_OF.search(text[max(0, start - 16) : start]):
+            spans.extend(prose.find(text, start, end, name))
+            continue
         if not keys.is_secret(name) and not _is_signed(text, start, name):
             if keys.is_pair(name) and (pair := _value(text, start, end, name)):
                 spans.extend(_passwords(text, pair, name))
@@ -126,6 +131,11 @@ def find_fields(
             done = max(done, found[-1][1])
 
 
+_KEY_OF = re.compile(
+    r"(?i)\b(?:api|access|secret|encryption|master|licen[sc]e|admin|account|signing) \Z"
+)
+
+
 def _passwords(text: str, found: list[Span], name: str) -> Iterator[Span]:
     """Yield the passwords in values that are a user and a password."""
     for first, last in found:
@@ -135,7 +145,7 @@ def _passwords(text: str, found: list[Span], name: str) -> Iterator[Span]:
 
 _ASKED = re.compile(r"(?i)\b(?:missing|no such|undefined|undeclared|unused) (?:\w+ )?\Z")
 _NAMES = re.compile(
-    r"[\"'`]?[ \t]?[:=][ \t]{0,2}[\"'`]?([A-Za-z][\w.-]*(?:, [A-Za-z][\w.-]*)*)(?=[\"'`]?(?:[).,;]?(?:\s|\\|\Z)))"
+    r"[\"'`]?[ \t]?[:=][ \t]{0,2}[\"'`]?([A-Za-z][\w.-]*(?:, [A-Za-z][\w.-]*)*)(?=[\"'`]?(?:[).,;:]?(?:\s|\\|\Z)))"
 )
 _NAME_OF_ONE = re.compile(
     r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*[_-](?:password|passwd|token|key|pwd|credentials?|dsn|certificate)\.?\Z"
@@ -150,6 +160,7 @@ def _names_one(text: str, start: int, end: int, names: Collection[str]) -> bool:
     name = match.group(1)
     return (
         name.rstrip(".") in names
+        or name == "NAME"
         or bool(_NAME_OF_ONE.match(name))
         or bool(_ASKED.search(text[max(0, start - 40) : start]))
     )
@@ -283,6 +294,8 @@ def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> 
         return []  # f(password=password)
     if separator == ":" and text.startswith("//", at):
         return []  # an address
+    if separator == ":" and values.is_architecture(text, at):
+        return []  # a package: python3-jwt:amd64
     if name.startswith("-") and separator == "=":
         word = re.match(r"[\w -]{1,60}?(?=[\s\])|,]|\Z)", text[at : at + 62])
         if word:
@@ -430,12 +443,12 @@ def _line_value(whole: str, separator: str) -> str:
     inline = _INLINE.search(whole)
     if inline and inline.start():
         return whole[: inline.start()]
-    if noted := _NOTE.search(whole):
-        return whole[: noted.start()]
     if separator == "=" and values.is_sentence(whole):
         return whole.split(None, 1)[0]
     if values.is_sentence(whole) and whole.split(None, 1)[0].strip("\"',.:").isalpha():
         return ""
+    if noted := _NOTE.search(whole):
+        return whole[: noted.start()]
     rest = whole.split(None, 1)[1]
     if re.search(r"(?:\A|\s)(?:[\w.-]+=\S|[-./|&>])", rest) or _PROGRAM.match(rest):
         # More assignments on the same line, or an environment in front of a command.

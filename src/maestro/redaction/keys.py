@@ -66,11 +66,13 @@ _ASKS = frozenset(
     """
     is has needs need requires require required use uses using enable enabled disable disabled show
     allow allowed verify validate check ask prompt update change reset forgot no missing invalid
-    wrong with without should must can skip force ignore hide generate rotate
+    wrong with without should must can skip force ignore hide generate rotate list export import
+    delete fetch search
     """.split()
 )
 # Of these programs `..._AUTH` is a password and nothing else.
 _AUTH = frozenset(("redis", "rediscli", "valkey", "valkeycli", "keydb"))
+_HOLD_LOGINS = frozenset("auth sftp ftp http webdav dav smb samba vpn traefik proxy basic".split())
 # Before `auth` or `login` these say that the value is a user and a password.
 _PAIRS = frozenset("basic http proxy user default".split())
 _HASHES = frozenset(("hash", "digest", "hashed"))
@@ -86,7 +88,7 @@ def words(name: str) -> list[str]:
 
 def _decide(name: str) -> bool:
     parts = words(name[-120:])
-    if not parts:
+    if not parts or "secret_owners." in name:
         return False
     if (
         parts[0] in _ASKS
@@ -154,6 +156,8 @@ def is_pair(name: str) -> bool:
     if not parts:
         return False
     last, before = parts[-1], parts[-2] if len(parts) > 1 else ""
+    if last in ("login", "users"):
+        return name.isupper() and not _HOLD_LOGINS.isdisjoint(parts)
     return last in ("basicauth", "userpwd") or (
         last == "auth" and (name.isupper() or before in _PAIRS)
     )

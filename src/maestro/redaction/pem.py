@@ -15,6 +15,7 @@ _RUN = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
 _TOKEN = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}={0,2}(?![A-Za-z0-9+/])")
 _MOST_LINES = 400
 _MOST_OTHERS = 4
+_LONGEST_LEAD = 200
 
 
 def find_encoded(text: str, spans: list[Span]) -> None:
@@ -62,17 +63,18 @@ def lines_behind(text: str, begin: int, end: int) -> Iterator[Span]:
     ``begin`` and ``end`` are those of the BEGIN line; what stands before it on its line tells where
     to look on the next ones.
     """
-    start = text.rfind("\n", max(0, begin - 400), begin) + 1
+    start = text.rfind("\n", max(0, begin - _LONGEST_LEAD), begin) + 1
     column = begin - start
-    lead = re.compile(
-        "".join(r"\d" if char.isdigit() else re.escape(char) for char in text[start:begin])
-    )
+    at = text.find("\n", end, end + _LONGEST_LEAD) + 1
+    before = text[start:begin]
+    if not at or column > _LONGEST_LEAD or "-----" in before:
+        return
+    lead = re.compile("".join(r"\d" if char.isdigit() else re.escape(char) for char in before))
     others = 0
-    at = text.find("\n", end) + 1
     for _ in range(_MOST_LINES):
         stop = text.find("\n", at)
         stop = len(text) if stop < 0 else stop
-        if not at or at >= len(text) or others > _MOST_OTHERS or "-----END" in text[at:stop]:
+        if at >= len(text) or others > _MOST_OTHERS or "-----" in text[at:stop]:
             return
         found = _on_line(text, at, stop, lead, column)
         others = 0 if found else others + 1

@@ -10,6 +10,7 @@ from .spans import Span
 _PROSE = re.compile(
     r"(?P<about> {1,2}(?:for|of|on|to)(?: [\w.@'\"`/-]{1,40}){1,7}?|,? \([\w .@-]{1,40}\))?"
     r"(?: {1,2}(?:(?:(?:has been|was|is|were) )?(?:re)?(?:set|changed|updated|generated) (?:to|as)|will be|becomes"
+    r"|(?:is|was|has been) (?:generated|created|set) for [^\s:]{1,80}(?=:)"
     r"|is|was|now|are)(?: now)?:?|(?(about)(?: ?(?::|=>?|->|→))|(?: ->| →))) {1,2}"
     r"([\"'`]?)([^\s\"'`]{4,200})"
 )
@@ -32,7 +33,7 @@ def find(text: str, start: int, end: int, name: str) -> list[Span]:
         quote, first, last = match.group(1), *match.span(2)
         if not (quote or _looks_made(text[first:last].rstrip(".,;:)"))):
             return []
-    value = text[first:last].rstrip(".,;:") if match else ""
+    value = re.split(r"\\+[nrt\"']", text[first:last])[0].rstrip(".,;:") if match else ""
     if value.endswith(")") and "(" not in value:
         value = value.rstrip(").,;:")
     if (

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from . import views
-from .dumps import find_dumps
+from .dumps import find_dumps, may_begin
 from .registry import Registry
 from .spans import Masked, Span, View, merge
 from .stream import AHEAD, Stream, Windows, redact_text, run
@@ -175,18 +175,21 @@ class Redactor:
             if "\0" in text:  # UTF-16, read as bytes
                 wide = View(text, _NUL, "")
                 spans.extend(wide.back(span) for span in index.find(wide.text)[0])
-        if dumps and (index or self.unknown):
-            spans.extend(find_dumps(text, self._find_dumped))
-        spans = merge(spans)
         if not self.unknown:
-            return spans
+            if index and dumps:
+                spans.extend(find_dumps(text, self._find_dumped, offsets=False))
+            return merge(spans)
+        spans = merge(spans)
         # What a known secret holds (quotes, line breaks) must not mislead the rules for others; and
         # what they find may show them more, so that a second redaction would change the text.
         for number in range(_ROUNDS if len(text) <= _SMALL else 1):
             masked = Masked(text, spans, self.mask)
             # A short secret beside something masked stands alone now.
             others = index.find(masked.text)[0] if number and index else []
-            find_unknown(masked.text, others, self._registry.names)
+            heads = find_unknown(masked.text, others, self._registry.names)
+            if dumps and not number:
+                offsets = may_begin(heads)
+                others += find_dumps(masked.text, self._find_dumped, offsets=offsets)
             found = merge([*spans, *(masked.back(span) for span in others)])
             if found == spans:
                 break

@@ -19,7 +19,7 @@ Rule = Callable[[list[str]], Iterator[Hit]]
 _PROSE = frozenset(
     """
     to is or and the a an for flag option argument parameter instead via with without in on of from as be
-    must should may can will was has if when that which requires required takes expects sets reads
+    must should may can will was has if when that which requires required takes expects sets reads val arg string str
     """.split()
 )
 

@@ -24,6 +24,7 @@ _STATEMENTS = [
     ("pragma", rf"pragma\s+(?:re)?key\s*=\s*{_QUOTED}"),
     ("attach", rf"attach\s+(?:database\s+)?\S{{1,200}}\s+as\s+\w+\s+key\s+{_QUOTED}"),
     ("auth", rf"\bauth\(\s*['\"][^'\"\n]{{1,80}}['\"]\s*,\s*{_QUOTED}\s*[,)]"),
+    ("auth", r"(?:\d|\])> ?auth (?:\S{1,80} )?(\S+)"),
     ("changeuserpassword", rf"changeuserpassword\(\s*['\"][^'\"\n]{{1,80}}['\"]\s*,\s*{_QUOTED}"),
 ]
 _compiled: dict[str, re.Pattern[str]] = {}
@@ -47,4 +48,4 @@ def find_statements(text: str, low: str, vocabulary: str, spans: list[Span]) -> 
 def _may_be(low: str, word: str) -> bool:
     if word == "password":
         return "set password" in low
-    return word != "auth" or "auth(" in low
+    return word != "auth" or "auth(" in low or "> auth" in low

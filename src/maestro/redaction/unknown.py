@@ -24,9 +24,9 @@ class Vocabulary:
     def __init__(self, low: str) -> None:
         if "\\" in low or "%" in low:
             low = _ESCAPED.sub(" ", low)
-        words = set(low.translate(_WORDS).split())
-        self.text = "\n".join(words)
-        self.heads = {word[: patterns.HEAD] for word in words}
+        self.words = set(low.translate(_WORDS).split())
+        self.text = "\n".join(self.words)
+        self.heads = {word[: patterns.HEAD] for word in self.words}
 
 
 _WORDS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
@@ -34,15 +34,19 @@ _WORDS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128
 _ESCAPED = re.compile(r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt0]|[^a-z])|%[0-9a-fA-F]{2}")
 
 
-def find_unknown(text: str, spans: list[Span], names: Collection[str] = ()) -> None:
-    """Add the spans of what looks like a secret; ``names`` are the names of the known ones."""
+def find_unknown(text: str, spans: list[Span], names: Collection[str] = ()) -> set[str]:
+    """Add the spans of what looks like a secret; ``names`` are the names of the known ones.
+
+    Returns the beginnings of the text's words, in lower case.
+    """
     low = lower(text)
     vocabulary = Vocabulary(low)
     heads = vocabulary.heads
     patterns.find_tokens(text, low, heads, spans)
-    webhooks.find_webhooks(text, heads, spans)
+    webhooks.find_webhooks(text, vocabulary.words, spans)
     places.find_places(text, low, heads, spans)
     fields.find_fields(text, low, vocabulary.text, spans, names)
     statements.find_statements(text, low, vocabulary.text, spans)
     files.find_files(text, low, heads, spans)
-    cmdline.find_commands(text, low, heads, spans)
+    cmdline.find_commands(text, low, vocabulary.words, spans)
+    return heads

@@ -7,7 +7,7 @@ import re
 # The whole value is one of these.
 _NOTHING = re.compile(
     r"""(?xis)
-    \s* | data\+omitted
+    \s* | data\+omitted | (?-i:NAME|VALUE|UID|TEXT|STRING|FILE|PASSWORD|PASSPHRASE|TOKEN|SECRET|KEY)
     | \*{2,} | [x•●]{4,} | \.{3,} | -+ | _+
     | (?: null|none|nil|~|true|false|yes|no|on|off|undefined|n/a|unset|empty|enabled|disabled|optional|required
         | present|absent|missing|hidden|omitted|string|str|bytes|bool|int|any|text|object|secretstr
@@ -35,7 +35,7 @@ _CODE = re.compile(
     | (?:process\.env|os\.environ|os\.getenv|env|environ|config|settings|secrets|vars?|local|data|module|values
         |github|inputs|self|this|props|args|options|params|request|req)
       (?:\.[a-z_][\w.]*|\[\s*['"]?\w+['"]?\s*\])(?:\(.*\)?)?[;,]?
-    | [a-z_][a-z_.]*\([^()]*\)[;,]?
+    | [a-z_][a-z_.]*\([^()]*\)[;,]? | (?-i:[a-z_]+\[\w*\])["']?
     | (?:str|int|bool|string|optional|union|list|dict)\[.*
     | (?:str|int|bool|string|secretstr|bytes|any)(?:\ \|\ none)?\ =.*
     """
@@ -65,8 +65,9 @@ _METAWORDS = frozenset(
 )
 _META = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_ -][A-Za-z0-9]+)*\Z")
 # A version of Debian with its epoch, and an architecture: `passwd` is the name of a package, too.
-_PACKAGE = re.compile(
-    r"\(?\d{1,2}:\d[\w.+~:-]*[,)]?\Z|(?:amd64|arm64|armhf|armel|i386|all|any|native|ppc64el|s390x|riscv64|mips64el)[,)]?\Z"
+_PACKAGE = re.compile(r"\(?\d{1,2}:\d[\w.+~:-]*[,)]?\Z")
+_ARCHITECTURE = re.compile(
+    r"(?:amd64|arm64|armhf|armel|i386|all|any|native|ppc64el|s390x|riscv64|mips64el)(?=[\s,);]|\\|\Z)"
 )
 _ELSE = re.compile(r"[\"`<>{}\[\]|=]")
 # A key of these names with a number is a count.
@@ -167,3 +168,8 @@ def is_choice(cookie: str, value: str) -> bool:
     if _CHOICES.match(cookie):
         return len(plain) <= 64 and not re.search(r"[A-Za-z0-9+/_-]{24,}", plain)
     return not _SESSIONS.search(cookie) and bool(_CHOSEN.fullmatch(plain))
+
+
+def is_architecture(text: str, at: int) -> bool:
+    """Tell whether the name of a package ends before ``at``, and its architecture follows."""
+    return bool(_ARCHITECTURE.match(text, at))

@@ -76,22 +76,23 @@ _PATHS = [
 _PORT = r"(?::\d{1,5}|%3[aA]\d{1,5})?"
 _ADDRESS = re.compile(r"(?:://|:\\{1,4}/\\{1,4}/|%3[aA]%2[fF]%2[fF])[^\s\"'<>]{1,200}\Z")
 
+_FIRST_WORD = re.compile(r"[^A-Za-z0-9]")
 Rules = dict[str, list[tuple[str, str, bool]]]
 
 
 def _table() -> Rules:
-    """Return the rules by the first 3 characters of their mark: mark, shape, behind any address."""
+    """Return the rules by the first word of their mark: mark, shape, behind any address."""
     table: Rules = {}
     for mark, shape in _HOSTS:
-        table.setdefault(mark[:3], []).append((mark, _PORT + shape, False))
+        table.setdefault(_FIRST_WORD.split(mark, maxsplit=1)[0], []).append(
+            (mark, _PORT + shape, False)
+        )
     for mark, shape in _PATHS:
-        table.setdefault(mark[:3], []).append((mark, shape, True))
-    # Of `hc-ping.com` and `wh.jandi.com` the first word is shorter.
-    table["hc"], table["wh"] = table.pop("hc-"), table.pop("wh.")
+        table.setdefault(_FIRST_WORD.split(mark, maxsplit=1)[0], []).append((mark, shape, True))
     return table
 
 
-_BY_HEAD = _table()
+_BY_WORD = _table()
 
 
 # A slash may be escaped, as some programs write it in JSON and in a query.
@@ -106,10 +107,10 @@ def _compiled(shape: str) -> re.Pattern[str]:
     return re.compile(_CLASS.sub(lambda match: rf"(?:{match.group(1)}|{_SLASH})", shape))
 
 
-def find_webhooks(text: str, heads: set[str], spans: list[Span]) -> None:
-    """Add the spans of what is secret in such addresses; ``heads`` are the beginnings of words."""
-    for head in heads & _BY_HEAD.keys():
-        for mark, shape, anywhere in _BY_HEAD[head]:
+def find_webhooks(text: str, words: set[str], spans: list[Span]) -> None:
+    """Add the spans of what is secret in such addresses; ``words`` are those of the text."""
+    for word in words & _BY_WORD.keys():
+        for mark, shape, anywhere in _BY_WORD[word]:
             at = text.find(mark)
             while at >= 0:
                 end = at + len(mark)
