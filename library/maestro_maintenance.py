@@ -28,6 +28,10 @@ options:
     description: Whether the page is shown.
     type: bool
     required: true
+  by:
+    description: Who wants it, for the stack's history; known to the action plugin.
+    type: str
+    default: ""
 attributes:
   check_mode: {support: full, description: Says whether it would be switched.}
 author: The Maestro authors
@@ -51,16 +55,14 @@ def main() -> None:
             "root": {"type": "path", "required": True},
             "stack": {"type": "str", "required": True},
             "on": {"type": "bool", "required": True},
+            "by": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     layout = Layout(Path(module.params["root"]), module.params["stack"])
-    wanted = bool(module.params["on"])
+    given = {"on": bool(module.params["on"]), "by": module.params["by"]}
     try:
-        if module.check_mode:
-            changed = edge.under_maintenance(layout) != wanted
-        else:
-            changed = edge.maintain(layout, on=wanted)
+        changed = edge.maintain(layout, **given, check=module.check_mode)
     except MaestroError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed)

@@ -111,6 +111,8 @@ def test_every_typed_option_is_judged_and_converted(name: str) -> None:
     if option["type"] not in texts or option.get("elements") == "dict":
         return
     text, value = texts[option["type"]]
+    if option.get("choices"):
+        text, value = ",".join(option["choices"][:2]), option["choices"][:2]
     assert entry.converted({name: text}, KNOWN) == {name: value}
     if option["type"] != "list":
         (problem,) = problems({name: "flase"})

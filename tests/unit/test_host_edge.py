@@ -21,7 +21,7 @@ from real_servers import Answer, Asked
 
 from maestro import routes
 from maestro.errors import MaestroError
-from maestro.host import edge, engine
+from maestro.host import edge, engine, journal
 from maestro.host.layout import Layout
 
 HOST = {"redirect_https": False, "https_port": 443, "certificate_resolver": "", "hosts": []}
@@ -528,3 +528,28 @@ def test_an_open_connection_is_seen() -> None:
 def test_addresses_as_the_kernel_writes_them() -> None:
     assert edge._kernel_form("127.0.0.1", 80) == "0100007F:0050"
     assert edge._kernel_form("::1", 443) == "00000000000000000000000001000000:01BB"
+
+
+def test_maintenance_of_a_stack_without_routes(host: Host) -> None:
+    for check in (True, False):
+        with pytest.raises(MaestroError, match="shop has no routes") as problem:
+            edge.maintain(host.layout, on=True, check=check)
+        assert "-e stack=NAME" in str(problem.value)
+    assert not edge.under_maintenance(host.layout)
+    # A mark of before, of routes that have gone meanwhile, can be taken away.
+    edge._maintenance_file(host.layout).write_text("{}")
+    assert edge.maintain(host.layout, on=False)
+
+
+def test_maintenance_is_kept_in_the_history_once_with_who_did_it(host: Host) -> None:
+    host.run("a")
+    edge.assign(host.layout, [route(port=1)], {"web": [group("a")]})
+    assert edge.maintain(host.layout, on=True, by="ann@desk", check=True)
+    assert not edge.under_maintenance(host.layout)
+    for on in (True, True, False):
+        edge.maintain(host.layout, on=on, by="ann@desk")
+    told = [(event["what"], event["by"], event["result"]) for event in journal.read(host.layout, 9)]
+    assert told == [
+        ("maintenance page on", "ann@desk", "done"),
+        ("maintenance page off", "ann@desk", "done"),
+    ]

@@ -9,26 +9,27 @@ Traefik's file provider: https://doc.traefik.io/traefik/reference/install-config
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import ipaddress
 import json
+import re
 import ssl
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import address, claims
+from . import address, claims, forwarded, journal, locks
 from .engine import ONE_OFF, SERVICE, Engine
 from .layout import Layout, write_atomically
 
 DIRECTORY = Path("/etc/maestro/edge")
 PAGE = "http://127.0.0.1:8078"  # where the agent answers for stacks under maintenance
 IN_FORCE = 10.0  # seconds Traefik may take to follow a new file
+PATIENCE = 90.0  # seconds another writer may take: an exchange of the edge is the longest
 POLL = 0.05  # seconds between two looks at Traefik or at the connections
 # Connections without a request are closed after half a second (`idleConnTimeout`), so a
 # connection that is still there carries one. Two looks: one may fall between two requests.
@@ -40,6 +41,7 @@ _WEB, _WEBSECURE = "web", "websecure"
 # names that differ in any part differ as a whole. (No reserved character of a URL, RFC 3986, 2.3.)
 JOIN = "~"
 _HEALTH = "health"
+_PROXY = "proxy"
 
 
 def installed() -> bool:
@@ -128,10 +130,11 @@ def sync(root: Path) -> None:
                 file.unlink()
 
 
-def maintain(layout: Layout, *, on: bool) -> bool:
+def maintain(layout: Layout, *, on: bool, by: str = "", check: bool = False) -> bool:
     """Answer the stack's routes with the maintenance page, or no longer; whether that is new.
 
-    The mark stands beside the stack's releases: it outlives deploys and restarts.
+    The mark stands beside the stack's releases: it outlives deploys and restarts. ``by`` is who
+    wants it, for the stack's history. With ``check`` nothing is done.
     """
     host = settings()
     if not layout.home.is_dir():
@@ -140,8 +143,17 @@ def maintain(layout: Layout, *, on: bool) -> bool:
             where=str(layout.home),
             fix="name a stack of this host by -e stack=NAME",
         )
+    if on and not current(layout).get("routes"):
+        raise MaestroError(
+            f"the stack {layout.stack} has no routes: there are no requests that the maintenance "
+            "page could answer",
+            where=str(layout.home),
+            fix="name a stack with x-maestro.routes by -e stack=NAME",
+        )
     if under_maintenance(layout) == on:
         return False
+    if check:
+        return True
     with locked():
         if on:
             _write(_maintenance_file(layout), {"since": int(time.time())})
@@ -151,6 +163,8 @@ def maintain(layout: Layout, *, on: bool) -> bool:
             _publish(layout, host, Engine())
     if current(layout):
         _wait(layout, host)
+    claim = {"purpose": f"maintenance page {'on' if on else 'off'}", "by": by}
+    journal.note(layout, claim, journal.DONE)
     return True
 
 
@@ -288,15 +302,13 @@ def _middlewares(
 ) -> dict[str, Any]:
     # Traefik tries again only where a server took no connection, never a request it began.
     found: dict[str, Any] = {_part(name, "retry"): {"retry": {"attempts": 2}}}
-    if route.get("rate_limit"):
-        limit = route["rate_limit"]
-        found[_part(name, "rate")] = {
-            "rateLimit": {
-                "average": limit["average"],
-                "period": f"{limit['period']}s",
-                "burst": limit["burst"],
-            }
-        }
+    if limit := route.get("rate_limit"):
+        rate = {key: limit[key] for key in ("average", "burst")}
+        rate["period"] = f"{limit['period']}s"
+        found[_part(name, "rate")] = {"rateLimit": rate}
+        if forwarded.proxies(settings):
+            by_client = {**rate, **forwarded.source(settings)}
+            found[_part(name, "rate", _PROXY)] = {"rateLimit": by_client}
     if settings["redirect_https"]:
         port = int(settings["https_port"])
         found[_part(name, "https")] = {
@@ -312,29 +324,35 @@ def _middlewares(
 def _routers(
     name: str, route: Mapping[str, Any], settings: Mapping[str, Any], *, maintenance: bool
 ) -> dict[str, Any]:
-    """A router for each entry point, and one more for each with the paths of health checks."""
-    common = [_part(name, "rate")] if route.get("rate_limit") and not maintenance else []
-    plain = (
-        [_part(name, "https")] if settings["redirect_https"] else [*common, _part(name, "retry")]
-    )
-    tls = _tls(route, settings)
+    """A router for each entry point, and one more for each with the paths of health checks.
+
+    With trusted proxies also those for what comes through them, see `forwarded`.
+    """
+    limited = bool(route.get("rate_limit")) and not maintenance
+    common = [_part(name, "rate")] if limited else []
+    redirected = bool(settings["redirect_https"])
+    retry = [_part(name, "retry")]
     rule, priority = _rule(route)
-    base = {"rule": rule, "priority": priority, "service": name}
+    base: dict[str, Any] = {"rule": rule, "priority": priority, "service": name}
+    secure = {"entryPoints": [_WEBSECURE], "tls": _tls(route, settings)}
+    plain = {"entryPoints": [_WEB]}
+    first = [_part(name, "https")] if redirected else [*common, *retry]
     found = {
-        _part(name, "http"): {**base, "entryPoints": [_WEB], "middlewares": plain},
-        _part(name, "https"): {
-            **base,
-            "entryPoints": [_WEBSECURE],
-            "middlewares": [*common, _part(name, "retry")],
-            "tls": tls,
-        },
+        _part(name, "http"): {**base, **plain, "middlewares": first},
+        _part(name, "https"): {**base, **secure, "middlewares": [*common, *retry]},
     }
+    if forwarded.proxies(settings):
+        base["middlewares"] = [*([_part(name, "rate", _PROXY)] if limited else []), *retry]
+        through = forwarded.router(base, settings, by_https=redirected)
+        found[_part(name, _PROXY, "http")] = {**through, **plain}
+        if limited:
+            through = forwarded.router(base, settings)
+            found[_part(name, _PROXY, "https")] = {**through, **secure}
     if route["health"]:
         rule, priority = _health_rule(route)
-        base = {"rule": rule, "priority": priority, "service": name}
-        base["middlewares"] = [_part(name, "retry")]
-        found[_part(name, _HEALTH, "http")] = {**base, "entryPoints": [_WEB]}
-        found[_part(name, _HEALTH, "https")] = {**base, "entryPoints": [_WEBSECURE], "tls": tls}
+        base = {"rule": rule, "priority": priority, "service": name, "middlewares": retry}
+        found[_part(name, _HEALTH, "http")] = {**base, **plain}
+        found[_part(name, _HEALTH, "https")] = {**base, **secure}
     return found
 
 
@@ -352,10 +370,16 @@ def _rule(route: Mapping[str, Any]) -> tuple[str, int]:
     path = str(route["path"])
     parts = [_hosts(route)]
     if path != "/":
-        parts.append(f"(Path(`{path}`) || PathPrefix(`{path}/`))")
+        parts.append(f"(Path(`{path}`) || PathPrefix(`{path}/`) || {_with_parameters(path)})")
     else:
         parts.append("PathPrefix(`/`)")
     return " && ".join(filter(None, parts)), claims.priority(route, path)
+
+
+def _with_parameters(path: str) -> str:
+    """The path with parameters (RFC 3986, 3.3): to services that drop them ``/a;x`` is ``/a``."""
+    parts = (re.escape(part) for part in path.strip("/").split("/"))
+    return "PathRegexp(`^" + "".join(f"/{part}(?:;[^/]*)?" for part in parts) + "(?:/|$)`)"
 
 
 def _health_rule(route: Mapping[str, Any]) -> tuple[str, int]:
@@ -396,7 +420,8 @@ def settings() -> dict[str, Any]:
     """What the role wrote for this host; `MaestroError` where there is no edge.
 
     ``api_port``, ``redirect_https``, ``https_port`` (as clients see it),
-    ``certificate_resolver`` and the ``hosts`` it asks for, ``authority`` (a file to trust).
+    ``certificate_resolver`` and the ``hosts`` it asks for, ``authority`` (a file to trust),
+    ``trusted_proxies`` (networks; an edge of before there were has none).
     """
     found = _read(_settings_file())
     if not found:
@@ -424,12 +449,12 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
     write_atomically(path, json.dumps(document, indent=2, sort_keys=True) + "\n", 0o644)
 
 
-@contextlib.contextmanager
-def locked() -> Iterator[None]:
-    """One writer at a time: a deploy, the agent, or an exchange of the edge itself."""
-    with (DIRECTORY / ".lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def locked(seconds: float = PATIENCE) -> contextlib.AbstractContextManager[None]:
+    """One writer at a time: a deploy, the agent, or an exchange of the edge itself.
+
+    `locks.Busy` when another has been at it for so many seconds.
+    """
+    return locks.held(DIRECTORY / ".locks" / "edge", seconds, "the edge")
 
 
 def _publish(layout: Layout, settings: Mapping[str, Any], engine: Engine) -> None:

@@ -33,6 +33,8 @@ _NAMED = re.compile(rf"{NAME}(-[0-9a-f]+)?\Z")  # a new one has a name of its ow
 LABEL = "maestro.edge"  # its value tells what a container was made of
 START = 30.0  # seconds a new one may take until it follows all routes
 POLL = 0.05
+MEMORY = 512 << 20  # bytes
+FILES = 16384  # open files: two for each request
 MODE = 0o644  # of the files, which hold no secret
 HELD = 10.0  # seconds after which connections are let through, whatever became of us
 
@@ -58,6 +60,9 @@ def configure(wish: Wish, *, check: bool = False) -> list[dict[str, str]]:
 
     Traefik reads a certificate when the file that names it changes: its digest stands there.
     """
+    if not check:
+        # Anybody could hold the lock of before.
+        (edge.DIRECTORY / ".lock").unlink(missing_ok=True)
     certificate = edge.DIRECTORY / "certs" / "edge.crt"
     digest = hashlib.sha256(certificate.read_bytes() if certificate.exists() else b"").hexdigest()
     files = {
@@ -137,6 +142,8 @@ def _definition(wish: Wish) -> dict[str, Any]:
         "Image": wish.image,
         "User": f"{wish.uid}:{wish.uid}",
         "Cmd": [f"--configFile={edge.DIRECTORY}/traefik.yml"],
+        # The heap is collected in time, and not the container ended by the kernel.
+        "Env": [f"GOMEMLIMIT={MEMORY * 3 // 4}"],
         "StopTimeout": wish.grace + 10,
         "HostConfig": {
             "NetworkMode": "host",
@@ -149,7 +156,9 @@ def _definition(wish: Wish) -> dict[str, Any]:
             "SecurityOpt": ["no-new-privileges"],
             "RestartPolicy": {"Name": "unless-stopped"},
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
-            "Memory": 512 << 20,
+            "Memory": MEMORY,
+            "MemorySwap": MEMORY,
+            "Ulimits": [{"Name": "nofile", "Soft": FILES, "Hard": FILES}],
             "PidsLimit": 512,
         },
     }

@@ -1,0 +1,16 @@
+"""Filters for the proxies the edge trusts; what they do stands in maestro.proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from maestro import proxies
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"edge_proxies": proxies.networks, "edge_proxy_problems": proxies.problems}
