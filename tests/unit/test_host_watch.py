@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
-import http.server
 import json
-import threading
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,25 +12,6 @@ from real_servers import Answer, Asked
 
 from maestro.errors import MaestroError
 from maestro.host import edge, engine, watch
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_the_page(method: str) -> None:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), watch.Page)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=5)
-        connection.request(method, "/any?x=1", body=b"{}" if method == "POST" else None)
-        answer = connection.getresponse()
-        body = answer.read().decode()
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert answer.status == 503
-    assert int(answer.headers["Retry-After"]) > 0
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert ("Under maintenance" in body) == (method != "HEAD")
-    assert "Python" not in str(answer.headers)
 
 
 def test_each_event_brings_the_routes_up_to_date(
