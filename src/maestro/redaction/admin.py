@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from . import keys
+from .lazy import Lazy
 from .rules import Hit, Rule, flags, ok, pairs, position, userpass
 from .spans import Span
 
@@ -152,7 +153,7 @@ def _digest(args: list[str]) -> Iterator[Hit]:
             yield number + 1, cut + 1, len(args[number + 1])
 
 
-_SFTP_USER = re.compile(r"[a-z][\w.-]{0,32}:([^:\s]{2,}):(?:e|\d*)(?::\d*)?(?::[\w,/-]*)?\Z")
+_SFTP_USER = Lazy(r"[a-z][\w.-]{0,32}:([^:\s]{2,}):(?:e|\d*)(?::\d*)?(?::[\w,/-]*)?\Z")
 
 
 def _users(args: list[str]) -> Iterator[Hit]:

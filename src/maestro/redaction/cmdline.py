@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from . import admin, keys, values
+from .lazy import Lazy
 from .rules import (
     Rule,
     after,
@@ -145,13 +146,13 @@ _READERS = (
     "secret create",
     "create secret",
 )
-_TWICE = re.compile(
+_TWICE = Lazy(
     r"\(echo[ \t]+([^\s;()]{1,200});[ \t]*echo[ \t]+([^\s;()]{1,200})\)[ \t]*\|[^|\n]{0,80}\Z"
 )
-_HERE_LINES = re.compile(
+_HERE_LINES = Lazy(
     r"[^|\n;]{0,200}?<<-?[ \t]*[\"']?(\w{1,40})[\"']?[^\n]*\n((?:[^\n]{1,300}\n){1,100}?)[ \t]*\1\b"
 )
-_ACCOUNT = re.compile(r"(?m)^[ \t]*[a-z_][\w.-]{0,32}:(\S+)$")
+_ACCOUNT = Lazy(r"(?m)^[ \t]*[a-z_][\w.-]{0,32}:(\S+)$")
 
 
 def flag_value(text: str, end: int, name: str, before: str) -> Span | None:

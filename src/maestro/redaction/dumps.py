@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .lazy import Lazy
 from .spans import Span
 from .views import unescaped
 
@@ -30,27 +31,27 @@ _BARE = (
     r"|[ \t]{0,8}\[?(?=(?:(?:0x)?[0-9a-fA-F]{2},? ?){4}|(?:[0-9a-fA-F]{4} ){2}|(?:\d{1,3}, ?){4}"
     r"|(?:[0-7]{3} ){4})|(?=(?: {1,3}\d{1,3}){4}|(?: {1,5}\d{1,5}){2}))"
 )
-_ROW = re.compile(rf"{_LEAD}{_OFFSET}|{_BARE}")
+_ROW = Lazy(rf"{_LEAD}{_OFFSET}|{_BARE}")
 # The cheap first look: how an unprefixed row begins, and the offset of the first row of a dump.
 _LINE = re.compile(r"\n[ \t0-9a-fA-F]{2}[ 0-9a-fA-Fx](?:[ \t0x]|[0-9a-fA-F]{4}|(?<=   )\S)")
-_REPEATED = re.compile(rf"{_LEAD}\*[\"',]{{0,2}}[ \t]*\r?(?:\n|\Z)")
+_REPEATED = Lazy(rf"{_LEAD}\*[\"',]{{0,2}}[ \t]*\r?(?:\n|\Z)")
 _FIRST = ("0000000", "0x0000")
-_CELL = re.compile(r"(?:0x)?([0-9a-fA-F]{1,16})(?=[ \t,|>\"'\])}:\\]|\Z)")
-_GAP = re.compile(r",?[ \t]{0,12}")
-_GUTTER = re.compile(r"[ \t]{1,80}([|>]?)")
+_CELL = Lazy(r"(?:0x)?([0-9a-fA-F]{1,16})(?=[ \t,|>\"'\])}:\\]|\Z)")
+_GAP = Lazy(r",?[ \t]{0,12}")
+_GUTTER = Lazy(r"[ \t]{1,80}([|>]?)")
 _NAMES = (
     "nul soh stx etx eot enq ack bel bs ht nl vt ff cr so si dle dc1 dc2 dc3 dc4 nak syn etb can em sub"
     " esc fs gs rs us sp"
 ).split()
-_CHARACTERS = re.compile(
+_CHARACTERS = Lazy(
     rf"(?:   [!-~]|    |  \\[0abfnrtv]| [0-7]{{3}}|(?: {{2}}|  ?)(?:{'|'.join(_NAMES)}|del))+"
 )
 _CHARACTER = re.compile(r" {0,3}(\S{1,3})|    ")
 _ESCAPED = {"0": 0, "a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _FEWEST = 4
 
-_COLUMNS = re.compile(r"(?: {1,5}\d{1,5})+(?=[ \t\r\"',]*\Z)")
-_NUMBER = re.compile(r"\d+")
+_COLUMNS = Lazy(r"(?: {1,5}\d{1,5})+(?=[ \t\r\"',]*\Z)")
+_NUMBER = Lazy(r"\d+")
 
 Group = tuple[str, int, int]  # digits, and where they stand
 Cell = tuple[int, int, int]  # the byte, and where it stands
@@ -99,7 +100,9 @@ def _find(text: str, begins: list[int], search: Search) -> Iterator[Span]:
 
 def _begins(text: str, *, offsets: bool) -> list[int]:
     """Return where a row of a dump may begin."""
-    found = [0] if _ROW.match(text) else []
+    # Behind a name or a time, the first row may be one too.
+    led = "| " in text[:64] or text[4:5] == "-"
+    found = [0] if _LINE.match("\n" + text[:16]) or (led and _ROW.match(text)) else []
     found += [match.start() + 1 for match in _LINE.finditer(text)]
     for first in _FIRST if offsets else ():
         at = text.find(first)

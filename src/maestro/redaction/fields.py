@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from . import cmdline, keys, prose, values
+from .lazy import Lazy
 from .spans import Span
 
 # One of these stands in every name that `keys` calls a secret.
@@ -27,7 +28,7 @@ _NAMED = re.compile(
     r"\\*[\"']?[ \t]{0,8},?[ \t]{0,40}(?:\r?\n[ \t]{0,200}(?:[\w.-]{1,60} +\| +)?)?\\*[\"']?value\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}",
     re.IGNORECASE,
 )
-_VALUE_FIRST = re.compile(
+_VALUE_FIRST = Lazy(
     r"\\*[\"']?value\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}(\\*[\"']?)([^\n\"'\\]{1,1000})\1?[ \t]{0,8},?\s{0,200}"
     r"\\*[\"']?(?:name|key)\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\*[\"']?\Z",
     re.IGNORECASE,
@@ -41,7 +42,7 @@ _SQL = re.compile(
     re.IGNORECASE,
 )
 _SPACED = re.compile(r"[ \t]{1,8}(\"[^\"\n]+\"|'[^'\n]+'|[^\s#]+)")
-_NETRC = re.compile(
+_NETRC = Lazy(
     r"(?:(?:\bmachine[ \t\r\n]+\S{1,200}|\bdefault)(?:[ \t\r\n]+(?:login|user|account)[ \t\r\n]+\S{1,200}){1,2}"
     r"|(?:\A|\n)[ \t]*(?:login|account)[ \t]+\S{1,200}(?:[ \t]+account[ \t]+\S{1,200})?)[ \t\r\n]+\Z"
 )
@@ -69,7 +70,7 @@ _DIRECTIVES = frozenset(
 )
 
 _INLINE = re.compile(r"[,;]\s+[\"']?[A-Za-z_][\w.-]{0,60}[\"']?\s?[:=]")
-_NOTE = re.compile(r"(?<=\S)\s+\((?:[A-Za-z']+[ ,]+)+[A-Za-z']+[.!]?\)\Z")
+_NOTE = Lazy(r"(?<=\S)\s+\((?:[A-Za-z']+[ ,]+)+[A-Za-z']+[.!]?\)\Z")
 _QUERY = re.compile(r"https?://[^\s\"']*[?&][\w.-]*=\Z")
 _SAME = re.compile(r"[a-z_]+[,)]")
 # A row of a table of two columns: | name | value |
@@ -131,9 +132,7 @@ def find_fields(
             done = max(done, found[-1][1])
 
 
-_KEY_OF = re.compile(
-    r"(?i)\b(?:api|access|secret|encryption|master|licen[sc]e|admin|account|signing) \Z"
-)
+_KEY_OF = Lazy(r"(?i)\b(?:api|access|secret|encryption|master|licen[sc]e|admin|account|signing) \Z")
 
 
 def _passwords(text: str, found: list[Span], name: str) -> Iterator[Span]:
@@ -143,11 +142,11 @@ def _passwords(text: str, found: list[Span], name: str) -> Iterator[Span]:
             yield first + cut, last
 
 
-_ASKED = re.compile(r"(?i)\b(?:missing|no such|undefined|undeclared|unused) (?:\w+ )?\Z")
-_NAMES = re.compile(
+_ASKED = Lazy(r"(?i)\b(?:missing|no such|undefined|undeclared|unused) (?:\w+ )?\Z")
+_NAMES = Lazy(
     r"[\"'`]?[ \t]?[:=][ \t]{0,2}[\"'`]?([A-Za-z][\w.-]*(?:, [A-Za-z][\w.-]*)*)(?=[\"'`]?(?:[).,;:]?(?:\s|\\|\Z)))"
 )
-_NAME_OF_ONE = re.compile(
+_NAME_OF_ONE = Lazy(
     r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*[_-](?:password|passwd|token|key|pwd|credentials?|dsn|certificate)\.?\Z"
 )
 

@@ -7,12 +7,13 @@ import binascii
 import re
 from collections.abc import Iterator
 
+from .lazy import Lazy
 from .spans import Span
 from .views import JOINT
 
 _MARK = "LS0tLS1CRUdJTi"  # -----BEGIN in base64
-_RUN = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
-_TOKEN = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}={0,2}(?![A-Za-z0-9+/])")
+_RUN = Lazy(r"[A-Za-z0-9+/_-]{4,}={0,2}")
+_TOKEN = Lazy(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}={0,2}(?![A-Za-z0-9+/])")
 _MOST_LINES = 400
 _MOST_OTHERS = 4
 _LONGEST_LEAD = 200

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 
 from . import values
+from .lazy import Lazy
 from .spans import Span
 
-_PROSE = re.compile(
+_PROSE = Lazy(
     r"(?P<about> {1,2}(?:for|of|on|to)(?: [\w.@'\"`/-]{1,40}){1,7}?|,? \([\w .@-]{1,40}\))?"
     r"(?: {1,2}(?:(?:(?:has been|was|is|were) )?(?:re)?(?:set|changed|updated|generated) (?:to|as)|will be|becomes"
     r"|(?:is|was|has been) (?:generated|created|set) for [^\s:]{1,80}(?=:)"
     r"|is|was|now|are)(?: now)?:?|(?(about)(?: ?(?::|=>?|->|→))|(?: ->| →))) {1,2}"
     r"([\"'`]?)([^\s\"'`]{4,200})"
 )
-_GIVEN = re.compile(r"(?i)\b(?:with|using|and|use)(?: the| a| this| my| your| new)? \Z")
-_SPOKEN = re.compile(r" {1,2}([\"'`]?)([^\s\"'`]{6,200})")
+_GIVEN = Lazy(r"(?i)\b(?:with|using|and|use)(?: the| a| this| my| your| new)? \Z")
+_SPOKEN = Lazy(r" {1,2}([\"'`]?)([^\s\"'`]{6,200})")
 # What stands in a sentence about a password, or is a time, an amount, a flag.
-_ADVERB = re.compile(
+_ADVERB = Lazy(
     r"(?i:sha|md5|scram|bcrypt|argon2|pbkdf2|aes|v\d)\S*|[a-z]+(?:-[a-z]+)*|\W+|[\d.,:]{1,5}\)?|\d+(?:ms|s|m|h|d|%)|\w*['\u2019](?:t|s|re)|--?[a-z][\w-]*|https?:.*|[A-Z]{2,12}|\d{4}-\d\d-\d\d.*|[a-z]+\([^()]*\)"
 )
 

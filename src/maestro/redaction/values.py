@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .lazy import Lazy
+
 # The whole value is one of these.
 _NOTHING = re.compile(
     r"""(?xis)
@@ -123,7 +125,7 @@ def is_metavariable(value: str, name: str = "", *, bracketed: bool = False) -> b
     return plain.islower() and all(word in _METAWORDS or word in own for word in found)
 
 
-_PAIR = re.compile(r"[A-Za-z0-9_.@+-]{1,64}(?P<mark>[:/])(?!/)(?P<password>\S+)\Z")
+_PAIR = Lazy(r"[A-Za-z0-9_.@+-]{1,64}(?P<mark>[:/])(?!/)(?P<password>\S+)\Z")
 _ROOTS = frozenset(
     "application text image audio video config oauth oauth2 saml ldap etc run".split()
 )
@@ -145,18 +147,18 @@ def password_of_pair(value: str, name: str, *, quoted: bool = False) -> int:
 
 
 # Cookies that remember a choice of the reader.
-_CHOICES = re.compile(
+_CHOICES = Lazy(
     r"(?i)(?:.*[_.-])?(?:theme|colou?r[_-]?scheme|color[_-]?mode|dark[_-]?mode|lang|language|locale|i18n|tz|timezone"
     r"|time[_-]zone|consent|cookie[_-]?consent|cookies?[_-]accepted|gdpr|currency|country|region|sidebar|layout|view"
     r"|page[_-]?size|per[_-]page|sort|order|font|font[_-]size|banner|seen|dismissed|variant|ab[_-]?test|experiment"
     r"|utm[_-]\w+|device|platform|version|debug|visited|tour|width|height|zoom|currency_code|density|display)\Z"
     r"|_g(?:a|id|at|cl_au)(?:_\w+)?\Z|_fbp\Z|__utm[a-z]\Z|_pk_(?:id|ses|ref)\b.*"
 )
-_SESSIONS = re.compile(
+_SESSIONS = Lazy(
     r"(?i)sess|sid|auth|tok|jwt|[cx]srf|key|pass|pwd|secret|login|remember|ticket|sso|saml|access|refresh|cred"
     r"|sig|hash|nonce|state|code|user|account|identity|bearer|(?:\A|[_.-])id\Z|[a-z]Id\Z|connect\."
 )
-_CHOSEN = re.compile(
+_CHOSEN = Lazy(
     r"[a-z]{1,16}(?:[_-][a-z]{1,16}){0,2}|[a-z]{2,3}[_-][A-Za-z]{2,4}|(?i:true|false)|\d{1,4}|[\d.]{1,12}"
     r"|[A-Z]{2,3}|[A-Za-z]+(?:/|%2[Ff])[A-Za-z_]+|\d{4}-\d\d-\d\d"
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from .lazy import Lazy
 from .spans import Span
 
 _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
@@ -74,21 +75,20 @@ _PATHS = [
     ("api/push/", r"(\w{8,})"),
 ]
 _PORT = r"(?::\d{1,5}|%3[aA]\d{1,5})?"
-_ADDRESS = re.compile(r"(?:://|:\\{1,4}/\\{1,4}/|%3[aA]%2[fF]%2[fF])[^\s\"'<>]{1,200}\Z")
+_ADDRESS = Lazy(r"(?:://|:\\{1,4}/\\{1,4}/|%3[aA]%2[fF]%2[fF])[^\s\"'<>]{1,200}\Z")
 
-_FIRST_WORD = re.compile(r"[^A-Za-z0-9]")
-Rules = dict[str, list[tuple[str, str, bool]]]
+_NO_WORD = re.compile(r"[^A-Za-z0-9]")
+# The words of a mark, the mark, the shape behind it, and whether any address may stand before it.
+Rule = tuple[frozenset[str], str, str, bool]
 
 
-def _table() -> Rules:
-    """Return the rules by the first word of their mark: mark, shape, behind any address."""
-    table: Rules = {}
-    for mark, shape in _HOSTS:
-        table.setdefault(_FIRST_WORD.split(mark, maxsplit=1)[0], []).append(
-            (mark, _PORT + shape, False)
-        )
-    for mark, shape in _PATHS:
-        table.setdefault(_FIRST_WORD.split(mark, maxsplit=1)[0], []).append((mark, shape, True))
+def _table() -> dict[str, list[Rule]]:
+    """Return the rules by the first word of their mark."""
+    table: dict[str, list[Rule]] = {}
+    rules = [(mark, _PORT + shape, False) for mark, shape in _HOSTS]
+    for rule in (*rules, *((mark, shape, True) for mark, shape in _PATHS)):
+        found = _NO_WORD.split(rule[0].strip("/"))
+        table.setdefault(found[0], []).append((frozenset(found), *rule))
     return table
 
 
@@ -110,8 +110,8 @@ def _compiled(shape: str) -> re.Pattern[str]:
 def find_webhooks(text: str, words: set[str], spans: list[Span]) -> None:
     """Add the spans of what is secret in such addresses; ``words`` are those of the text."""
     for word in words & _BY_WORD.keys():
-        for mark, shape, anywhere in _BY_WORD[word]:
-            at = text.find(mark)
+        for needed, mark, shape, anywhere in _BY_WORD[word]:
+            at = text.find(mark) if needed <= words else -1
             while at >= 0:
                 end = at + len(mark)
                 match = _compiled(shape).match(text, end)
