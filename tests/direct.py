@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 from e2e import lab
+from stepper import Stepper
 
 from maestro import agent_archive, deploy, plan, removal, rollback, rotation, stack
 from maestro.errors import MaestroError
@@ -54,6 +55,7 @@ class Direct:
     vanishes: str = ""  # the step after which it does, see `vanish`
 
     def __post_init__(self) -> None:
+        self.stepper = Stepper(self.host)
         self.install()
 
     def install(self) -> None:
@@ -90,20 +92,7 @@ class Direct:
         """Take one step on the host; `MaestroError` when it fails."""
         given = STEPS[name].specification()
         defaults = {key: fact["default"] for key, fact in given.items() if "default" in fact}
-        done = subprocess.run(
-            [
-                *("ssh", "-F", ".lab/ssh_config", *lab.SHARED, self.host),
-                f"python3 {AGENT} step {name} {agent_archive.identity()}",
-            ],
-            cwd=lab.PROJECT,
-            input=json.dumps({"root": ROOT, **defaults, **params}),
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert done.returncode == 0, f"{name}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        answer = self.stepper.take(name, {"root": ROOT, **defaults, **params})
         if answer.get("failed"):
             raise MaestroError(str(answer["msg"]))
         if name == self.vanishes:

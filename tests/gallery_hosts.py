@@ -119,4 +119,5 @@ def direct(gallery_host: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Deploys to the host; what it wrote is removed in the end."""
     found = Direct(gallery_host, tmp_path_factory.mktemp("stacks"))
     yield found
+    found.stepper.close()
     found.remove(*sorted(path.name for path in found.directory.iterdir()))

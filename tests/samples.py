@@ -33,7 +33,7 @@ from maestro.host.rules import START_FIRST
 STACKS = lab.PROJECT / "tests/gallery/stacks"
 NAMES = sorted(path.parent.name for path in STACKS.glob("*/case.yml"))
 PLAYED = " by playbooks"
-IN_SHORT = ("guestbook", "queue")  # by the playbooks as well where a run is no long one
+IN_SHORT = ("queue",)  # by the playbooks where a run is no long one
 Answer = TypeVar("Answer")
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
@@ -154,6 +154,7 @@ class Life:
         try:
             self._parts()
         finally:
+            self.direct.stepper.close()
             self.direct.remove(self.sample.name)
             lab.ssh(self.host, self.sample.case.get("clean", "true"))
 

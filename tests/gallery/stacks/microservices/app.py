@@ -20,6 +20,10 @@ def ask(address):
 class Service(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         said = [f"{name} version {version}".strip()]
+        if self.path == "/health":
+            self.send_response(200)
+            self.end_headers()
+            return
         if name != "gateway" and self.headers["X-Token"] != token:
             self.send_response(403)
             self.end_headers()
