@@ -121,7 +121,7 @@ class Roll:
     def level(self, services: Iterable[str]) -> None:
         """Exchange services that do not need each other; `MaestroError` names one that fails."""
         # A job that is done stays done, also when it was needed for a migration before.
-        names = [name for name in services if not (self._job(name) and self._stands(name))]
+        names = [name for name in services if not self._done(name)]
         repair.ready(self.engine, self.layout.stack, names)
         if self._before is None:
             self._before = ids(self.engine, self.layout.stack)
@@ -184,6 +184,11 @@ class Roll:
             and (item["State"] == "running" or (self._job(name) and listed_as_done(item)))
             for item in there
         )
+
+    def _done(self, name: str) -> bool:
+        """Whether a service is a job whose every container has ended well."""
+        there = of_service(self.engine, self.layout.stack, name)
+        return bool(self._job(name)) and self._stands(name) and all(map(listed_as_done, there))
 
     def _restart(self, services: Iterable[str]) -> None:
         """Restart what depends on exchanged services and asks to be restarted with them."""
