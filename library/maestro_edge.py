@@ -40,6 +40,10 @@ options:
     description: What the code on the host needs to know of its edge.
     type: dict
     required: true
+  memory:
+    description: MiB of memory it may take; its connections are bounded to what fits.
+    type: int
+    default: 1024
   root:
     description: Directory that holds the stacks on the host.
     type: path
@@ -75,6 +79,7 @@ def main() -> None:
             "static": {"type": "str", "required": True},
             "dynamic": {"type": "str", "required": True},
             "settings": {"type": "dict", "required": True},
+            "memory": {"type": "int", "default": 1024},
             "root": {"type": "path", "required": True},
         },
         supports_check_mode=True,

@@ -89,6 +89,9 @@ def test_a_host_without_an_edge_gets_one(fake: Fake) -> None:
     rights = edge_proxy._definition(WISH)["HostConfig"]
     assert rights["ReadonlyRootfs"]
     assert rights["CapDrop"] == ["ALL"]
+    assert rights["Memory"] == rights["MemorySwap"] == 1 << 30
+    assert rights["Ulimits"] == [{"Name": "nofile", "Soft": 5461, "Hard": 5461}]
+    assert edge_proxy._definition(WISH)["Env"] == [f"GOMEMLIMIT={3 << 28}"]
     assert "docker.sock" not in json.dumps(rights)
 
 
