@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from maestro.host import holds
-from maestro.host.holds import ADDRESS, NAME, PATH, PORT, SHARE, VOLUME, Hold, Holder, Need
+from maestro.host.holds import (
+    ADDRESS,
+    NAME,
+    PATH,
+    PORT,
+    SHARE,
+    VOLUME,
+    Clash,
+    Hold,
+    Holder,
+    Need,
+)
 
 DATA, READ = Hold(VOLUME, "shop_data"), Hold(VOLUME, "shop_data", writes=False)
 VOLUMES = {
@@ -108,6 +119,25 @@ def test_what_a_container_holds(tmp_path: Path) -> None:
         ["0" * 64, "shop_data"],
     )
     assert holds.load(holds.dump(holds.now(item))) == tuple(holds.now(item))
+
+
+def test_what_lies_behind_a_volume_is_held_as_well() -> None:
+    mounts = [{"Type": "volume", "Name": f"shop_{name}", "RW": True} for name in ("data", "plain")]
+    item = {"Id": "1", "Names": ["/one"], "State": "running", "Mounts": mounts, "Labels": {}}
+    options = {"type": "none", "o": "bind", "device": "/srv/no-such-path"}
+    volumes = [{"Name": "shop_data", "Options": options}, {"Name": "shop_plain", "Options": None}]
+    (seen,) = holds.behind([item], volumes)
+    path = Hold(PATH, "/srv/no-such-path")
+    assert holds.writes_data(holds.now(seen)) == [
+        path,
+        Hold(VOLUME, "shop_data"),
+        Hold(VOLUME, "shop_plain"),
+    ]
+    compose = {"volumes": {"files": {"name": "shop_files", "driver_opts": options}}}
+    mine = tuple(holds.of_service({"volumes": [volume("files")]}, compose, name="database"))
+    holder = Holder("1", "db", tuple(holds.now(seen)))
+    clashes = holds.in_the_way([Need("database", mine)], [holder], {"database": mine})
+    assert clashes == [Clash(holder, "database", path)]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,9 @@ def _beside(facts: Mapping[str, Any]) -> bool:
 
 
 def _running(roll: Roll) -> list[dict[str, Any]]:
-    return [item for item in of_stack(roll.engine, roll.layout.stack) if holds.alive(item)]
+    there = [item for item in of_stack(roll.engine, roll.layout.stack) if holds.alive(item)]
+    mounted = any(mount.get("Type") == "volume" for i in there for mount in i.get("Mounts") or [])
+    return holds.behind(there, roll.engine.volumes()) if mounted else there
 
 
 def _are_gone(roll: Roll, stopped: Iterable[Clash]) -> None:

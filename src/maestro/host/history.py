@@ -8,6 +8,7 @@ from typing import Any
 from . import edge, lease, neighbours, recovery, resources, secrets
 from .containers import of_stack
 from .engine import Engine
+from .holds import behind
 from .holds import of_others as others
 from .layout import AGENT, Layout
 from .release import committed
@@ -33,7 +34,8 @@ def read(
     kept = committed(layout)
     target = to or str(manifest.get("previous", ""))
     recorded = manifest.get("secrets", {})
-    everyone = engine.containers()
+    volumes = engine.volumes()
+    everyone = behind(engine.containers(), volumes)
     there = of_stack(engine, layout.stack, everyone)
     return {
         "release": {"id": current, **manifest} if current else {},
@@ -46,7 +48,7 @@ def read(
         "releases": {release: _summary(layout, kept[release]) for release in sorted(kept)},
         "containers": [container_facts(engine, item, layout) for item in there],
         "others": others(everyone, layout.stack),
-        "resources": resources.read(engine, everyone).as_dict(),
+        "resources": resources.read(engine, everyone, volumes).as_dict(),
         "images": sorted(engine.repo_digests()),
         "edge": edge.look(layout),
         "neighbours": neighbours.read(layout),

@@ -156,13 +156,34 @@ def _path(source: str, *, writes: bool) -> Iterable[Hold]:
         yield Hold(PATH, path, writes)
 
 
+def behind(
+    listed: Iterable[Mapping[str, Any]], volumes: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The Engine's listing of containers, with what lies behind the volumes they mount.
+
+    Each mount of a volume gets the ``Options`` that the listing of volumes has for it.
+    """
+    options = {str(item["Name"]): item["Options"] for item in volumes if item.get("Options")}
+    return [
+        {
+            **item,
+            "Mounts": [
+                {**mount, "Options": options.get(str(mount.get("Name")), {})}
+                for mount in item.get("Mounts") or []
+            ],
+        }
+        for item in listed
+    ]
+
+
 def of_container(item: Mapping[str, Any]) -> list[Hold]:
-    """What a container of the Engine's listing holds."""
+    """What a container of the Engine's listing holds; see `behind` for volumes with options."""
     found = {Hold(NAME, name.lstrip("/")) for name in (item.get("Names") or [])[:1]}
     for mount in item.get("Mounts") or []:
         writes = bool(mount.get("RW", True))
         if mount.get("Type") == "volume" and mount.get("Name"):
             found.add(Hold(VOLUME, str(mount["Name"]), writes))
+            found.update(of_options(mount.get("Options") or {}, writes=writes))
         elif mount.get("Type") == "bind" and mount.get("Source"):
             found.update(_path(str(mount["Source"]), writes=writes))
     for port in item.get("Ports") or []:

@@ -92,11 +92,20 @@ class Resources:
         )
 
 
-def read(engine: Engine, containers: Iterable[Mapping[str, Any]]) -> Resources:
-    """Two calls to the Engine; ``containers`` is its listing of all containers of the host."""
+def read(
+    engine: Engine,
+    containers: Iterable[Mapping[str, Any]],
+    volumes: Iterable[Mapping[str, Any]] | None = None,
+) -> Resources:
+    """What the Engine's listings say of this host.
+
+    ``containers`` and ``volumes`` are its listings of all containers and volumes; that of the
+    volumes is asked for where it is not given.
+    """
+    listed = engine.volumes() if volumes is None else volumes
     return Resources(
         {str(item["Name"]): network(item) for item in engine.networks()},
-        {str(item["Name"]): volume(item) for item in engine.volumes()},
+        {str(item["Name"]): volume(item) for item in listed},
         tuple(_use(item) for item in containers),
     )
 

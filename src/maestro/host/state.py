@@ -31,7 +31,7 @@ from . import (
 from . import engine as engine_api
 from .containers import of_stack
 from .engine import SERVICE, Engine
-from .holds import dump, nameless, now, of_others
+from .holds import behind, dump, nameless, now, of_others
 from .insecure import Lenient
 from .layout import AGENT, Layout
 from .registry import Login, Reference, Registry
@@ -71,7 +71,8 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
         model = pool.submit(_model, request, version)
         compose_version = pool.submit(compose.version)
         info = engine.info()
-        everyone = engine.containers()
+        volumes = engine.volumes()
+        everyone = behind(engine.containers(), volumes)
         there = of_stack(engine, request.stack, everyone)
         containers = [container_facts(engine, found, layout) for found in there]
         local = engine.repo_digests()
@@ -93,7 +94,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "containers": containers,
             "images": sorted(local),
             "others": of_others(everyone, request.stack),
-            "resources": resources.read(engine, everyone).as_dict(),
+            "resources": resources.read(engine, everyone, volumes).as_dict(),
             "ports": ports.of_others(everyone, request.stack),
             "edge": edge.look(layout),
             "neighbours": neighbours.read(layout),
