@@ -95,6 +95,17 @@ def test_other_crash_loops(direct: Direct, work: str, restart: str) -> None:
 
 
 @pytest.mark.both_composes
+def test_a_crash_loop_gives_its_port_back(direct: Direct) -> None:
+    port = 18431
+    old = service("exec busybox httpd -f -p 8000 -h /tmp", ports=[f"{port}:8000"])
+    assert deployed(direct, "hold", stack(old=old))
+    # In the pauses between its starts the Engine does not list the port.
+    crashing = service("exit 1", ports=[f"127.0.0.1:{port}:8000"])
+    assert "service new: crashes at start" in refused(direct, "hold", stack(new=crashing))
+    assert direct.container("hold", "old")["State"]["Running"]
+    assert not deployed(direct, "hold", stack(old=old))
+
+
 def test_a_job_runs_once(direct: Direct) -> None:
     def jobs(work: str, **keys: Any) -> dict[str, Any]:
         log = {"volumes": ["log:/log"]}

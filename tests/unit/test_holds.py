@@ -240,3 +240,27 @@ def test_who_stops_before_others_start(
 ) -> None:
     found = holds.in_the_way(needs, running, aim)
     assert sorted({clash.holder.service for clash in found}) == stops
+
+
+def test_what_waits_to_be_started_again_takes_its_ports_again() -> None:
+    item = {"Id": "1", "Names": ["/one"], "State": "restarting", "Ports": []}
+    detail = {
+        "HostConfig": {
+            "PortBindings": {
+                "8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18080"}],
+                "53/udp": [{"HostIp": "", "HostPort": "53"}, {"HostIp": "", "HostPort": ""}],
+                "9/tcp": None,
+            }
+        },
+        "NetworkSettings": {
+            "Networks": {"back": {"IPAMConfig": {"IPv4Address": "10.7.0.9"}}, "x": {}}
+        },
+    }
+    assert holds.now(item, detail) == [
+        Hold(ADDRESS, "back 10.7.0.9"),
+        Hold(NAME, "one"),
+        Hold(PORT, "127.0.0.1:18080/tcp"),
+        Hold(PORT, "53/udp"),
+    ]
+    assert holds.now({**item, "State": "running"}, detail) == [Hold(NAME, "one")]
+    assert holds.now({**item, "State": "exited"}, detail) == []

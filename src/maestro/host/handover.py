@@ -118,10 +118,11 @@ def _holder(roll: Roll, item: Mapping[str, Any]) -> Holder:
     service = str(item["Labels"].get(SERVICE, ""))
     facts = roll.aim.services.get(service)
     nameless = set(holds.nameless(item)) - set((facts or {}).get("throw_away") or ())
+    detail = roll.engine.find(str(item["Id"])) if holds.between_starts(item) else None
     return Holder(
         str(item["Id"]),
         service,
-        tuple(holds.now(item)),
+        tuple(holds.now(item, detail)),
         stays=facts is not None and roll.wanted(item),
         nameless=tuple(sorted(nameless)),
     )

@@ -206,9 +206,42 @@ def nameless(item: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def now(item: Mapping[str, Any]) -> list[Hold]:
-    """What a container of the listing holds as it is now, links resolved; nothing when stopped."""
-    return [real(hold) for hold in of_container(item)] if alive(item) else []
+def promised(detail: Mapping[str, Any]) -> list[Hold]:
+    """The ports and fixed addresses that an inspected container takes each time it starts.
+
+    The listing shows them while it runs, and not in the pauses of one that crashes and is
+    started again.
+    """
+    found = set()
+    bindings = (detail.get("HostConfig") or {}).get("PortBindings") or {}
+    for target, ends in bindings.items():
+        protocol = str(target).partition("/")[2] or "tcp"
+        for end in ends or []:
+            if str(end.get("HostPort") or "").isdigit():
+                address = str(end.get("HostIp") or "")
+                found.add(Hold(PORT, _port(address, str(end["HostPort"]), protocol)))
+    for name, end in ((detail.get("NetworkSettings") or {}).get("Networks") or {}).items():
+        fixed = end.get("IPAMConfig") or {}
+        for kind in ("IPv4Address", "IPv6Address"):
+            if fixed.get(kind):
+                found.add(Hold(ADDRESS, f"{name} {str(fixed[kind]).lower()}"))
+    return sorted(found)
+
+
+def between_starts(item: Mapping[str, Any]) -> bool:
+    """Whether a container of the listing waits to be started again, see `promised`."""
+    return item.get("State") == "restarting"
+
+
+def now(item: Mapping[str, Any], detail: Mapping[str, Any] | None = None) -> list[Hold]:
+    """What a container of the listing holds as it is now, links resolved; nothing when stopped.
+
+    ``detail`` is its inspection, needed for one that is `between_starts`.
+    """
+    if not alive(item):
+        return []
+    more = promised(detail) if detail and between_starts(item) else []
+    return sorted({*map(real, of_container(item)), *more})
 
 
 def of_others(containers: Iterable[Mapping[str, Any]], stack: str) -> list[dict[str, Any]]:

@@ -241,7 +241,7 @@ def container_facts(
         "shares": borrowed.shares(detail),
         "exit_code": int(state.get("ExitCode") or 0),
         "restarts": int(detail.get("RestartCount") or 0),
-        "holds": dump(now(summary)),
+        "holds": dump(now(summary, detail)),
         "nameless": nameless(summary),
     }
 
