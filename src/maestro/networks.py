@@ -8,8 +8,9 @@ https://github.com/compose-spec/compose-spec/blob/main/06-networks.md and 07-vol
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from .errors import MaestroError
@@ -213,9 +214,17 @@ def _net(value: Any) -> Any:
 
 
 def _overlap(definition: Mapping[str, Any], live: Network) -> bool:
-    wanted = (definition.get("ipam") or {}).get("config") or []
-    for one in (item.get("subnet") for item in wanted):
-        for other in (item.get("subnet") for item in live.subnets):
+    return _meet(_subnets(definition), live.subnets)
+
+
+def _subnets(definition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return (definition.get("ipam") or {}).get("config") or []
+
+
+def _meet(some: Iterable[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an address is in both."""
+    for one in (item.get("subnet") for item in some):
+        for other in (item.get("subnet") for item in others):
             if not one or not other:
                 continue
             try:
@@ -243,6 +252,7 @@ def preflight(
         *_missing(host, compose, there),
         *_foreign(host, changed, there, project),
         *_collisions(host, compose, there, changed, project),
+        *_double(host, compose),
     ]
 
 
@@ -296,6 +306,17 @@ def _collisions(
                 f"the addresses of the network {item['name']} are those of {live.name}{whose} "
                 "as well",
                 where=f"{host}: networks.{key}.ipam",
+                fix="choose another subnet, or leave `ipam` out: the Engine finds a free one",
+            )
+
+
+def _double(host: str, compose: Mapping[str, Any]) -> Iterable[MaestroError]:
+    """Two networks of one file that cannot both be made."""
+    for (one, first), (other, second) in combinations(own(compose, "networks").items(), 2):
+        if first["name"] != second["name"] and _meet(_subnets(first), _subnets(second)):
+            yield MaestroError(
+                f"the addresses of {one} and of {other} overlap",
+                where=f"{host}: networks.{other}.ipam",
                 fix="choose another subnet, or leave `ipam` out: the Engine finds a free one",
             )
 

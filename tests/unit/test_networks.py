@@ -105,6 +105,19 @@ def test_a_network_that_goes_makes_room_for_one_with_its_addresses() -> None:
     )
 
 
+def test_two_networks_of_one_file_do_not_overlap() -> None:
+    def file(first: str, second: str) -> dict[str, Any]:
+        ends = {"back": first, "front": second}
+        found = {key: {"ipam": {"config": [{"subnet": subnet}]}} for key, subnet in ends.items()}
+        return {"name": "shop", "services": {}, "networks": {**found, "any": {}}}
+
+    (problem,) = networks.preflight(
+        "h", file("10.9.0.0/16", "10.9.7.0/24"), Resources(), [], "shop"
+    )
+    assert problem.what == "the addresses of back and of front overlap"
+    assert not networks.preflight("h", file("10.9.0.0/24", "10.9.1.0/24"), Resources(), [], "shop")
+
+
 def test_strangers_on_a_network_that_is_to_be_made_anew() -> None:
     there = Resources({BACK: live()}, {}, (use("web"), use("app", "mail")))
     wanted = compose({"internal": True})
