@@ -146,10 +146,12 @@ def _pauses(view: View) -> Iterator[str]:
         if step.action != planning.REPLACE or step.service not in view.routed or found.order:
             continue
         if found.alone and step.order == STOP_FIRST:
+            # Beside what runs there would be none of the data, see `_refused_order`.
+            first = f"{_name_it(step.service, found.nameless[0])}, and " if found.nameless else ""
             yield (
                 f"{step.service} stops before its new container starts, because it {found.alone}: "
-                f"its requests fail meanwhile; if two can run at once, set services.{step.service}."
-                f"deploy.update_config.order: {START_FIRST}"
+                f"its requests fail meanwhile; if two can run at once, {first}set services."
+                f"{step.service}.deploy.update_config.order: {START_FIRST}"
             )
 
 
@@ -257,7 +259,8 @@ def _lost(view: View) -> Iterator[MaestroError]:
     created = view.plan.services(planning.CREATE)
     for name, path in _gone(view):
         for other in created:
-            if path in view.kept(other).nameless:
+            mount = _by_target(view.rendered.compose["services"][other]).get(path) or {}
+            if path in view.kept(other).nameless or mount.get("type") in ("volume", "bind"):
                 yield MaestroError(
                     f"{name} leaves and {other} comes: what {name} keeps in {path}, a volume "
                     "without a name, would not go along",
@@ -325,16 +328,22 @@ def _is_path(shown: str) -> bool:
 
 
 def _by_target(service: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    mounts = {str(mount.get("target")): mount for mount in service.get("volumes") or []}
+    mounts = {_target(mount): mount for mount in service.get("volumes") or []}
     tmpfs = service.get("tmpfs") or []
     paths = [tmpfs] if isinstance(tmpfs, str) else tmpfs
-    return {**{str(p).partition(":")[0]: {"type": "tmpfs"} for p in paths}, **mounts}
+    in_memory = {posixpath.normpath(str(path).partition(":")[0]) for path in paths}
+    return {**{path: {"type": "tmpfs"} for path in in_memory}, **mounts}
+
+
+def _target(mount: Mapping[str, Any]) -> str:
+    """Where it is mounted; ``/data/`` is ``/data``."""
+    return posixpath.normpath(str(mount.get("target")))
 
 
 def _data(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, str]:
     """The named volumes and the paths that a service writes, by where they are mounted."""
     return {
-        str(mount.get("target")): _volume(mount, compose)
+        _target(mount): _volume(mount, compose)
         for mount in service.get("volumes") or []
         if mount.get("source")
         and (mount.get("type") == "volume" or (mount.get("type") == "bind" and _written(mount)))

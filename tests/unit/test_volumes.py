@@ -213,8 +213,22 @@ def test_start_first_with_a_volume_without_a_name_is_refused() -> None:
     assert reviewed(model, models.bare(), images=images)[1] == []
 
 
-def _mounted(model: dict[str, Any]) -> None:
-    model["services"]["web"]["volumes"] = MOUNTED["named"]["volumes"]
+def test_what_is_said_of_start_first_is_what_the_plan_takes() -> None:
+    model = models.shop("v2")
+    model["services"]["web"]["ports"] = []
+    model["x-maestro"]["routes"] = [{"service": "web", "port": 8000}]
+    images, old = with_volume(model), copy.deepcopy(model)
+    old["services"]["web"]["environment"] = {"OLD": "1"}
+    (said,) = (
+        warning
+        for warning in reviewed(model, running(old, images=images), images=images)[0].warnings
+        if warning.startswith("web stops before its new container starts")
+    )
+    assert 'if two can run at once, mount a named volume there (volumes: ["NAME:/cache"])' in said
+
+
+def _mounted(model: dict[str, Any], service: str = "web") -> None:
+    model["services"][service]["volumes"] = MOUNTED["named"]["volumes"]
 
 
 def _without(model: dict[str, Any]) -> None:
@@ -229,6 +243,10 @@ def _without(model: dict[str, Any]) -> None:
         (_without, "/cache of web was a volume without a name and would become nothing"),
         (
             lambda model: renamed(model, "web", "site"),
+            "web leaves and site comes: what web keeps in /cache",
+        ),
+        (
+            lambda model: _mounted(renamed(model, "web", "site"), "site"),
             "web leaves and site comes: what web keeps in /cache",
         ),
     ],
@@ -317,6 +335,19 @@ def test_what_leaves_the_data_where_it_is(change: Any) -> None:
     change(model)
     assert volumes.moved("a", recorded, {"services": model["services"], **model}) == []
     assert volumes.moved("a", "", models.rendered(models.shop()).compose) == []
+
+
+def test_a_path_is_the_same_with_a_slash_at_its_end() -> None:
+    model = models.shop()
+    recorded = models.rendered(model).text
+    # Another service still mounts the volume, so that it is not one that nobody has any more.
+    model["services"]["web"]["volumes"] = copy.deepcopy(model["services"]["db"]["volumes"])
+    (mount,) = model["services"]["db"]["volumes"]
+    mount["target"] += "/"
+    assert volumes.moved("a", recorded, models.rendered(model).compose) == []
+    mount["source"] = "unused"
+    (problem,) = volumes.moved("a", recorded, models.rendered(model).compose)
+    assert problem.what.startswith("/data was the volume shop_data and would become")
 
 
 def test_going_back_does_not_ask_for_a_volume_that_the_older_release_never_had() -> None:
