@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import MaestroError
 from .host import holds
 from .host.holds import Hold
 from .host.rules import START_FIRST
@@ -113,3 +114,17 @@ def _covered(name: str, reading: Reading, seen: frozenset[str]) -> Iterable[str]
         yield from _covered(other, reading, seen | {name})
         if other in reading.model["services"] and other not in seen:
             yield from _nameless(other, reading, seen | {name})
+
+
+def problems(services: Mapping[str, Mapping[str, Any]], stack: str) -> Iterable[MaestroError]:
+    """Mounts that the Engine refuses, which it says after what ran has been stopped."""
+    for name, service in sorted(services.items()):
+        for mount in service.get("volumes") or []:
+            target = str(mount.get("target") or "")
+            if target and not target.startswith("/"):
+                yield MaestroError(
+                    f"{target} is no path in a container: it does not begin with /",
+                    where=f"{stack}/compose.yaml: services.{name}.volumes",
+                    fix="write VOLUME:/PATH; the name of a volume has two letters or more, "
+                    "because Compose takes one letter for a drive",
+                )

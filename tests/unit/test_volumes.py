@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import deploy, volumes
+from maestro import data, deploy, volumes
 from maestro import plan as planning
+from maestro.errors import MaestroError
 from maestro.host import holds
 from maestro.render import Rendered
 
@@ -428,3 +429,14 @@ def test_what_an_older_manifest_does_not_say_is_read_from_its_file() -> None:
     assert release.services["db"]["exchange"]["update"]["order"] == "stop-first"
     assert release.services["web"]["exchange"]["update"]["order"] == "start-first"
     assert deploy.config_hash(release) == deploy.config_hash(models.rendered(model))
+
+
+def test_a_volume_of_one_letter_is_no_volume() -> None:
+    def found(target: str) -> list[MaestroError]:
+        service = {"volumes": [{"type": "volume", "target": target}]}
+        return list(data.problems({"web": service}, "shop"))
+
+    (problem,) = found("d:/data")
+    assert problem.what == "d:/data is no path in a container: it does not begin with /"
+    assert problem.where == "shop/compose.yaml: services.web.volumes"
+    assert found("/data") == []
