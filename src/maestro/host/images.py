@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from .engine import Engine
+from .layout import Layout, write_atomically
 from .registry import Login, Reference
 
 AT_ONCE = 3  # the Engine's own default for concurrent downloads
@@ -33,3 +36,27 @@ def pull(images: Iterable[str], login: Login | None) -> list[str]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(one, missing))
     return missing
+
+
+def note(layout: Layout, names: Iterable[str]) -> None:
+    """Remember what a first deploy brought to the host; see `pulled`."""
+    found = sorted({*pulled(layout), *names})
+    if found and not layout.current_id() and layout.home.is_dir():
+        write_atomically(_file(layout), json.dumps(found) + "\n", 0o600)
+
+
+def pulled(layout: Layout) -> set[str]:
+    """``NAME@DIGEST`` of the images that were pulled for a stack which nothing served yet."""
+    try:
+        return set(json.loads(_file(layout).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return set()
+
+
+def settle(layout: Layout) -> None:
+    """The stack serves: what was pulled for it belongs to a release now."""
+    _file(layout).unlink(missing_ok=True)
+
+
+def _file(layout: Layout) -> Path:
+    return layout.home / "pulled.json"

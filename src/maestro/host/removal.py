@@ -17,6 +17,7 @@ from . import adoption, edge, journal, lease, resources
 from .containers import of_stack
 from .engine import PROJECT, SERVICE, Engine
 from .holds import nameless
+from .images import pulled
 from .layout import AGENT, Layout
 from .release import committed, references
 from .roll import Aim, Roll
@@ -121,7 +122,8 @@ def undo_first(layout: Layout, staged: str, engine: Engine) -> None:
     A volume that was there before the deploy began stays, and so does a container that no
     release made.
     """
-    images = set(references(layout, staged)) - _needed_by_others(layout)
+    # An image that was on the host before the deploy stays as well.
+    brought = pulled(layout) & set(references(layout, staged)) - _needed_by_others(layout)
     found = lease.read(layout)
     began = found.acquired if found else time.time()
     edge.withdraw(layout)
@@ -137,7 +139,7 @@ def undo_first(layout: Layout, staged: str, engine: Engine) -> None:
         if mine and _seconds(str(volume.get("CreatedAt", ""))) + 1 > began:
             engine.request("DELETE", f"/volumes/{volume['Name']}")
     adoption.restore(layout, staged, engine)
-    _images(engine, images)
+    _images(engine, brought)
 
 
 def _containers(layout: Layout, engine: Engine, timeout: float) -> list[str]:

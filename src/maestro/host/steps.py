@@ -203,12 +203,13 @@ def _recover(layout: Layout, _params: dict[str, Any]) -> Answer:
 # Bringing a release in
 
 
-def _pull(_layout: Layout, params: dict[str, Any]) -> Answer:
+def _pull(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import images
     from .registry import Login
 
     login = json.loads(params["payload"])["login"]
     pulled = images.pull(params["images"], Login(**login) if login else None)
+    images.note(layout, pulled)
     return {"changed": bool(pulled), "pulled": pulled}
 
 
@@ -268,7 +269,7 @@ def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import adoption, journal, recovery, release, roll, settle
+    from . import adoption, images, journal, recovery, release, roll, settle
     from .engine import Engine
     from .nameless import note, sweep
 
@@ -276,6 +277,7 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
     settle.last_look(layout, Engine(), params["manifest"]["services"], taken.acquired)
     release.commit(layout, params["release"], params["manifest"])
     recovery.clear(layout)
+    images.settle(layout)
     mine = lease.disarm(layout, params["lease"])
     journal.note(layout, {**asdict(mine), "release": params["release"]}, journal.DONE)
     aim = roll.Aim(params["release"], params["manifest"]["services"])
