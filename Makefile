@@ -66,7 +66,7 @@ provision: venv ## Make the hosts of LIMIT ready for a deploy: Docker Engine, re
 	@$(BIN)/ansible-playbook playbooks/provision.yml -l $(LIMIT)
 
 images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy]
-	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e version=$(VERSION) \
+	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e images_version=$(VERSION) \
 	  -e maestro_stacks_dir=$(STACKS_DIR) $(if $(OVERWRITE),-e images_overwrite=$(OVERWRITE)) $(if $(REBUILD),-e images_rebuild=$(REBUILD))
 
 ## Checks

@@ -42,7 +42,8 @@ NAMES: dict[str, Callable[[str], Any]] = {
 }
 NAMES |= {
     **{f"{role}_stack": NAMES["stack"] for role in ("deploy", "images", "edge_maintenance")},
-    **{f"{role}_version": NAMES["version"] for role in ("deploy", "images")},
+    # The role images says by itself what a version is, and how one is built.
+    "deploy_version": NAMES["version"],
     "deploy_back_to": NAMES["to"],
 }
 SEVERAL = ("secret", "service", "volumes")

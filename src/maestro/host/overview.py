@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import edge, history, reach
 from .drift import facts
 from .edge_proxy import NAME as EDGE
-from .engine import PROJECT, Engine
+from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 from .files import File, digests
 from .layout import Layout
+from .state import container_facts
 
 
 def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
     """
     engine = engine or Engine()
     found = history.read(layout, engine=engine)
+    found["containers"] += _strays(layout, engine, {item["id"] for item in found["containers"]})
     for container in found["containers"]:
         container["facts"] = facts(engine, container["id"])
     return {
@@ -50,6 +52,26 @@ def everything(root: Path, engine: Engine | None = None) -> dict[str, Any]:
         "strangers": strangers,
         "unreachable": reach.problems(engine),
     }
+
+
+def _strays(layout: Layout, engine: Engine, known: Collection[str]) -> list[dict[str, Any]]:
+    """Containers that somebody gave the labels of a service, though Compose did not make them.
+
+    What merely runs an image that Compose built has that image's labels, and is none.
+    """
+    return [
+        container_facts(engine, item)
+        for item in engine.containers(f"{PROJECT}={layout.stack}")
+        if item["Id"] not in known
+        and item["Labels"].get(ONE_OFF, "False") != "True"
+        and _built(engine, item).get(SERVICE) != item["Labels"].get(SERVICE, "")
+    ]
+
+
+def _built(engine: Engine, item: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels of a container's image."""
+    config = engine.image(str(item["ImageID"])).get("Config") or {}
+    return config.get("Labels") or {}
 
 
 def _edited_configs(layout: Layout, manifest: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import json
 import platform
 import re
 import ssl
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -24,6 +25,7 @@ from ..errors import MaestroError
 
 CERTIFICATES = Path("/etc/docker/certs.d")
 DOCKER_HUB = "docker.io"
+PAUSES = (0.3, 1.0)  # seconds before a registry that answered with 5xx is asked again
 # How a registry is asked: by a certificate that is trusted, by any, or without TLS.
 VERIFIED, UNVERIFIED, PLAIN = "verified", "unverified", "plain"
 _INDEXES = (
@@ -258,6 +260,17 @@ class Registry:
         return self._way == PLAIN and urllib.parse.urlsplit(realm).netloc == self.host
 
     def _fetch(self, url: str, accept: str, authorization: str) -> tuple[bytes, dict[str, str]]:
+        """One answer; a registry that is in trouble for a moment is asked again."""
+        for pause in PAUSES:
+            try:
+                return self._once(url, accept, authorization)
+            except _Refused as refused:
+                if refused.status < 500:
+                    raise
+                time.sleep(pause)
+        return self._once(url, accept, authorization)
+
+    def _once(self, url: str, accept: str, authorization: str) -> tuple[bytes, dict[str, str]]:
         request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310 -- https
         if authorization:
             # Unredirected: a blob may live elsewhere, and the login must not follow it there.
