@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from maestro import controller, status
-from maestro.errors import MaestroError
+from maestro import status
+from maestro.action import StatesAction
 from maestro.host import reach
 
 PORTS = {"http": 80, "https": 443}
@@ -31,29 +30,19 @@ def reached(urls: dict[str, str]) -> dict[str, str]:
         return dict(zip(urls, pool.map(ask, urls.values()), strict=True))
 
 
-class ActionModule(ActionBase):
+class ActionModule(StatesAction):
     """Print one table for all hosts; changes nothing."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    def answer(
+        self, states: Mapping[str, Any], lost: Sequence[str], hostvars: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Answer the task."""
-        result = super().run(tmp, task_vars)
-        hostvars = (task_vars or {})["hostvars"]
-        args = self._task.args
-        found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
-        try:
-            states = controller.reached(found)
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
+        """Nothing but what is shown."""
+        stack = str(self._task.args["stack"])
         urls = reached({host: str(hostvars[host].get("maestro_url", "")) for host in states})
-        lost = [host for host in found if host not in states]
         shown = (
-            status.table(str(args["stack"]), states, urls, lost)
-            if args["stack"]
+            status.table(stack, states, urls, lost)
+            if stack
             else status.everything(states, urls, lost)
         )
         Display().display(shown)
-        return result
+        return {}

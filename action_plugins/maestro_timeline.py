@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from maestro import controller, timeline
-from maestro.errors import MaestroError
+from maestro import timeline
+from maestro.action import StatesAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(StatesAction):
     """Print one table for all hosts; changes nothing."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    def answer(
+        self,
+        states: Mapping[str, Any],
+        lost: Sequence[str],
+        hostvars: Mapping[str, Any],  # noqa: ARG002 -- what every answer may use
     ) -> dict[str, Any]:
-        """Answer the task."""
-        result = super().run(tmp, task_vars)
-        hostvars = (task_vars or {})["hostvars"]
-        args = self._task.args
-        found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
-        try:
-            states = controller.reached(found)
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
-        lost = [host for host in found if host not in states]
+        """Nothing but what is shown."""
         events = {host: state["events"] for host, state in states.items()}
         Display().display(timeline.table(events, lost))
-        return result
+        return {}

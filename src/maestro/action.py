@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
@@ -145,16 +145,18 @@ class GuardedAction(StepAction):
         return super().step(args, task_vars)
 
 
-class DecisionAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
-    """Decide what happens on every host, from their ``states``, and show it.
+class StatesAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+    """Answer from what a step registered as ``states`` on all ``hosts``.
 
-    Runs once, on the controller. All answers have one shape: the same steps carry them out.
+    Runs once, on the controller; what it shows is for all hosts together.
     """
 
     _requires_connection = False
 
-    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> Decision:
-        """The decision, from the states of the hosts that were reached."""
+    def answer(
+        self, states: Mapping[str, Any], lost: Sequence[str], hostvars: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The task's result, from the states of the hosts that were reached; ``lost`` were not."""
         raise NotImplementedError
 
     def run(
@@ -167,11 +169,32 @@ class DecisionAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         try:
             found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
             states = controller.reached(found)
-            decision = self.decide(args, states)
-            controller.check_approval(str(args["approved_plan"]), decision.digest)
+            lost = [host for host in found if host not in states]
+            result.update(self.answer(states, lost, hostvars))
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from None
-        lost = [host for host in found if host not in states]
-        Display().display(plan.describe(decision.plans, decision.digest, lost, decision.notes))
-        result.update(decision.answer())
         return result
+
+
+class DecisionAction(StatesAction):
+    """Decide what happens on every host, from their ``states``, and show it.
+
+    All answers have one shape: the same steps carry them out.
+    """
+
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> Decision:
+        """The decision, from the states of the hosts that were reached."""
+        raise NotImplementedError
+
+    def answer(
+        self,
+        states: Mapping[str, Any],
+        lost: Sequence[str],
+        hostvars: Mapping[str, Any],  # noqa: ARG002 -- what every answer may use
+    ) -> dict[str, Any]:
+        """The decision as the following steps read it; `MaestroError` where it is not approved."""
+        args = self._task.args
+        decision = self.decide(args, states)
+        controller.check_approval(str(args["approved_plan"]), decision.digest)
+        Display().display(plan.describe(decision.plans, decision.digest, lost, decision.notes))
+        return decision.answer()
