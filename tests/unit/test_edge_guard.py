@@ -308,6 +308,8 @@ def greedy(shop: Edge) -> None:
         plain = socket.create_connection(("127.0.0.1", shop.ports["websecure"]), 10)
         with contextlib.suppress(OSError), lax().wrap_socket(plain) as item:
             item.sendall(b"GET / HTTP/1.1\r\nHost: shop.test\r\nX-Large: " + b"x" * 900_000)
+        # The others live in this process too, and want to come to word.
+        time.sleep(0.05)
 
 
 def rude(shop: Edge) -> None:
@@ -316,6 +318,7 @@ def rude(shop: Edge) -> None:
         with socket.create_connection(("127.0.0.1", shop.ports["web"])) as item:
             item.sendall(b"GET /health HTTP/1.1\r\nHost: shop.test\r\n\r\n")
             item.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        time.sleep(0.01)
 
 
 @contextlib.contextmanager
@@ -347,7 +350,7 @@ def test_slow_greedy_and_rude_clients_cost_the_others_nothing(shop: Edge) -> Non
             thread.join()
         over.set()
         asker.join()
-    assert len(statuses) > 3
+    assert len(statuses) > 20
     assert set(statuses) == {200}
     status = Path(f"/proc/{shop.process.pid}/status").read_text()
     peak = int(next(line for line in status.splitlines() if "VmHWM" in line).split()[1]) << 10
