@@ -356,6 +356,7 @@ def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[
             plan.host,
             {name: rendered.compose["services"][name] for name in rendered.services},
             Taken.all_of(state),
+            state.get("absent") or (),
         ),
     ]
     needed = sum(int(pull["size"]) for pull in plan.pulls) * UNPACKED + DISK_RESERVE

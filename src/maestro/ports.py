@@ -97,11 +97,27 @@ def clashes(services: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
             )
 
 
-def preflight(host: str, services: Mapping[str, Any], taken: list[Taken]) -> list[MaestroError]:
-    """Ports of the services (of a release's file) that somebody else has on this host."""
+def preflight(
+    host: str, services: Mapping[str, Any], taken: list[Taken], absent: Iterable[str] = ()
+) -> list[MaestroError]:
+    """Ports of the services (of a release's file) that this host cannot publish.
+
+    Somebody else has them, or the host has not the address: ``absent`` are those it has not.
+    """
     problems = []
+    missing = set(map(_canonical, absent))
     for name, service in sorted(services.items()):
         for port in published(name, service):
+            if lacks := missing.intersection(port.addresses):
+                problems.append(
+                    MaestroError(
+                        f"port {port.name} of service {name}: this host has no address "
+                        f"{_shown(lacks.pop())}",
+                        where=f"{host}: services.{name}.ports",
+                        fix="name an address of the host (ip address shows them), or none for all",
+                    )
+                )
+                continue
             holders = [_holder(port, number, taken) for number in range(port.low, port.high + 1)]
             if holders.count(None) < replicas(service):
                 holder = next(item for item in holders if item)

@@ -113,10 +113,8 @@ def preflight(
                 fix=f"run playbooks/provision.yml -l {host}; nothing was changed",
             )
         ]
-    serving = {_identity(claim) for claim in claims.of_routes(in_force)}
     found = []
     for other, theirs in sorted(edge["routes_of_others"].items()):
-        met = _taken(claims.of_routes(routes), claims.of_routes(theirs))
         found += [
             MaestroError(
                 f"the route {ours.shown} of {stack} takes requests of the stack {other}: "
@@ -125,9 +123,9 @@ def preflight(
                 fix=f"give {stack} or {other} a host of its own or another path, in "
                 "x-maestro.routes",
             )
-            for ours, taken in met
-            # What has served so far takes nothing new away.
-            if _identity(ours) not in serving or _identity(ours) == _identity(taken)
+            for ours, taken in claims.taken(
+                claims.of_routes(routes), claims.of_routes(theirs), claims.of_routes(in_force)
+            )
         ]
     return found
 
@@ -152,31 +150,10 @@ def warnings(stack: str, routes: Sequence[Mapping[str, Any]], edge: Mapping[str,
     return found
 
 
-def _taken(
-    ours: Sequence[claims.Claim], theirs: Sequence[claims.Claim]
-) -> list[tuple[claims.Claim, claims.Claim]]:
-    """Claims of ours, each with one of another stack whose requests it takes.
-
-    A route without a host has what no other route names: a stack that names a host may have it.
-    A health path belongs to its route: only the first of both is told.
-    """
-    found: dict[tuple[str, str], tuple[claims.Claim, claims.Claim]] = {}
-    for mine in ours:
-        for claim in theirs:
-            named_it = mine.host and not claim.host
-            if mine.takes(claim) and not named_it:
-                found.setdefault((mine.host, mine.path), (mine, claim))
-    return list(found.values())
-
-
 def _both(one: claims.Claim, other: claims.Claim) -> str:
     """The requests of both, in words."""
     deeper = max((one, other), key=lambda claim: len(claim.path))
     return f"{one.host or other.host or 'any host'}, {deeper.as_written}"
-
-
-def _identity(claim: claims.Claim) -> tuple[str, str, bool]:
-    return claim.host, claim.path, claim.exact
 
 
 def _hosts(route: Mapping[str, Any]) -> list[str]:

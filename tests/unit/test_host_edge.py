@@ -487,6 +487,21 @@ def test_what_a_plan_sees(host: Host) -> None:
     }
 
 
+def test_of_two_stacks_that_want_the_same_requests_the_second_gets_none(host: Host) -> None:
+    """Both were planned before either had them."""
+    host.run("a")
+    edge.assign(host.layout, [route(host="a.test")], {"web": [group("a")]}, strict=True)
+    blog = Layout(host.layout.root, "blog")
+    blog.home.mkdir()
+    mine = [route(host="A.test", path="/")]
+    with pytest.raises(MaestroError, match="takes requests of the stack shop"):
+        edge.assign(blog, mine, {"web": [group("a")]}, strict=True)
+    assert edge.current(blog) == {}
+    # What goes back gets what it had.
+    edge.assign(blog, mine, {"web": [group("a")]})
+    edge.withdraw(blog)
+
+
 def test_an_edge_that_does_not_follow(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge, "IN_FORCE", 0.3)
     settings = {**HOST, "api_port": free_port()}

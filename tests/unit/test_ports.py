@@ -153,3 +153,19 @@ def test_who_has_it_and_what_to_do(kind: str, what: str, fix: str) -> None:
     assert what in problem.what
     assert fix in problem.fix
     assert problem.where == "h: services.web.ports"
+
+
+@pytest.mark.parametrize(
+    ("address", "lacks"),
+    [("203.0.113.9", True), ("2001:db8::9", True), ("127.0.0.1", False), ("", False)],
+)
+def test_an_address_the_host_does_not_have(address: str, lacks: bool) -> None:
+    """Asked of this machine itself; the addresses are those of documentation (RFC 5737, 3849)."""
+    web = {"ports": [entry("8080", address)]}
+    absent = listeners.absent({"services": {"web": web}})
+    assert absent == ([address] if lacks else [])
+    found = ports.preflight("h", {"web": web}, [], absent)
+    shown = f"[{address}]" if ":" in address else address
+    assert [problem.what for problem in found] == (
+        [f"port {shown}:8080/tcp of service web: this host has no address {shown}"] if lacks else []
+    )

@@ -32,6 +32,11 @@ class Claim:
         """The claim in words."""
         return f"{self.host or 'any host'}, {self.as_written}"
 
+    @property
+    def identity(self) -> tuple[str, str, bool]:
+        """What two claims have in common that are one and the same, whatever their rank."""
+        return self.host, self.path, self.exact
+
     def meets(self, other: Claim) -> bool:
         """Whether a request exists that both claim."""
         hosts = ANY_HOST in (self.host, other.host) or self.host == other.host
@@ -46,8 +51,9 @@ class Claim:
 
         Of two that claim the same, each may.
         """
-        same = (self.host, self.path, self.exact) == (other.host, other.path, other.exact)
-        return same or (self.meets(other) and self.priority >= other.priority)
+        return self.identity == other.identity or (
+            self.meets(other) and self.priority >= other.priority
+        )
 
 
 def of_route(route: Mapping[str, Any]) -> list[Claim]:
@@ -67,6 +73,30 @@ def of_route(route: Mapping[str, Any]) -> list[Claim]:
 def of_routes(routes: Iterable[Mapping[str, Any]]) -> list[Claim]:
     """What all of them claim."""
     return [claim for route in routes for claim in of_route(route)]
+
+
+def taken(
+    ours: Iterable[Claim], theirs: Iterable[Claim], in_force: Iterable[Claim] = ()
+) -> list[tuple[Claim, Claim]]:
+    """Claims of ours, each with one of another stack whose requests it takes.
+
+    A route without a host has what no other route names: a stack that names a host may have it.
+    A health path belongs to its route: only the first of both is told. What is ``in_force`` so far
+    takes nothing new away.
+    """
+    serving = {claim.identity for claim in in_force}
+    others = list(theirs)
+    found: dict[tuple[str, str], tuple[Claim, Claim]] = {}
+    for mine in ours:
+        for claim in others:
+            named_it = mine.host and not claim.host
+            if mine.takes(claim) and not named_it:
+                found.setdefault((mine.host, mine.path), (mine, claim))
+    return [
+        (mine, claim)
+        for mine, claim in found.values()
+        if mine.identity not in serving or mine.identity == claim.identity
+    ]
 
 
 def host(name: str) -> str:

@@ -54,17 +54,22 @@ def assign(
     routes: Sequence[Mapping[str, Any]],
     groups: Mapping[str, Sequence[Mapping[str, Any]]],
     via: Mapping[str, str] | None = None,
+    *,
+    strict: bool = False,
 ) -> None:
     """Give the requests of the routes to these containers; return when Traefik does so.
 
     ``routes`` are those of the release's manifest; ``groups`` is
     ``{service: [{"weight": int, "containers": [container id, ...]}, ...]}``; ``via`` the network
     on which each container was proved to answer.
-    Raises `MaestroError` when there is no edge, or it does not follow within ten seconds.
+    Raises `MaestroError` when there is no edge, or it does not follow within ten seconds; when
+    it is ``strict`` also where another stack got their requests since the plan was made.
     """
     host = settings()
     traffic = {"routes": list(routes), "groups": dict(groups), "via": dict(via or {})}
     with locked():
+        if strict:
+            _refuse_taken(layout, routes)
         _write(_traffic_file(layout), traffic)
         _publish(layout, host, Engine())
     _wait(layout, host)
@@ -190,6 +195,20 @@ def look(layout: Layout) -> dict[str, Any]:
         "names": _certificate_names(),
         "uid": _uid(),
     }
+
+
+def _refuse_taken(layout: Layout, routes: Sequence[Mapping[str, Any]]) -> None:
+    in_force = claims.of_routes(current(layout).get("routes") or ())
+    for other, theirs in sorted(look(layout)["routes_of_others"].items()):
+        for ours, taken in claims.taken(
+            claims.of_routes(routes), claims.of_routes(theirs), in_force
+        ):
+            raise MaestroError(
+                f"the route {ours.shown} takes requests of the stack {other}, which was deployed "
+                f"at the same time: its route {taken.shown} has them",
+                where=layout.stack,
+                fix="give one of the two a host of its own or another path, in x-maestro.routes",
+            )
 
 
 def _certificate_names() -> list[str]:

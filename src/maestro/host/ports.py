@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import socket
 import sys
@@ -88,6 +89,29 @@ def listening(
         if address == ANY6 and (ANY4, port, protocol) not in found and not apart(port, protocol):
             found.add((ANY4, port, protocol))
     return found
+
+
+def absent(model: Mapping[str, Any]) -> list[str]:
+    """The addresses at which services of Compose's reading publish ports and this host has not."""
+    named = {
+        str(port.get("host_ip") or "").strip("[]")
+        for service in (model.get("services") or {}).values()
+        for port in service.get("ports") or []
+    }
+    return sorted(address for address in named if address and not _has(address))
+
+
+def _has(address: str) -> bool:
+    """Whether a socket can be bound to an address; one that is no address is Compose's matter."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except socket.gaierror:
+        return True
+    except OSError as error:
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return True
 
 
 def _address(kernel: str) -> str:

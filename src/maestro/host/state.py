@@ -96,6 +96,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "others": of_others(everyone, request.stack),
             "resources": resources.read(engine, everyone, volumes).as_dict(),
             "ports": ports.of_others(everyone, request.stack),
+            "absent": ports.absent(canonical),
             "edge": edge.look(layout),
             "neighbours": neighbours.read(layout),
             "accounts": accounts.read(),

@@ -104,7 +104,7 @@ class Traffic:
         groups = {name: found for name, found in self._groups.items() if name in served}
         if wanted:
             self._prove(wanted, groups)
-            edge.assign(self._layout, wanted, groups, self._via)
+            edge.assign(self._layout, wanted, groups, self._via, strict=self._strict)
 
     def addresses(self, containers: Iterable[str]) -> dict[str, str]:
         """Where the edge reaches these containers."""
