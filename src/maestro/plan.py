@@ -127,7 +127,13 @@ def decide(
         containers.setdefault(container["service"], []).append(container)
     tags = _tags(manifest, images)
     for name in [name for level in rendered.order for name in level]:
-        plan.steps.append(_step(name, rendered, containers.get(name, []), old, tags))
+        there = containers.get(name, [])
+        facts = rendered.services[name]
+        # A job's container may go when it has ended; what it did stays done.
+        if not there and was_done(name, facts, state):
+            plan.steps.append(Step(KEEP, name, (DONE,)))
+        else:
+            plan.steps.append(_step(name, rendered, there, old, tags))
     plan.networks = networks.anew(
         rendered.compose, str(state["compose"]), Resources.of(state), plan.stack
     )
@@ -203,6 +209,11 @@ def _as_it_is(name: str, facts: Mapping[str, Any], there: list[Mapping[str, Any]
     return Step(KEEP, name)
 
 
+def was_done(name: str, facts: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+    """Whether a host remembers that a job of this definition was done."""
+    return "job" in facts and (state.get("done") or {}).get(name) == facts["hash"]
+
+
 def has_ended_well(container: Mapping[str, Any]) -> bool:
     """Whether a container of a host's state ended with 0."""
     return container["status"] == "exited" and container.get("exit_code") == 0
@@ -242,7 +253,8 @@ def _with_others(
     stops = bool(why or facts.get("borrows"))
     why += borrowing.reasons(facts, there.get(name, ()), there, moves)
     renewed = [owner for owner in facts.get("restarts_with", ()) if owner in moves]
-    if why and step.action != CREATE:
+    absent = step.reasons == (DONE,) and not there.get(name)
+    if why and step.action != CREATE and not absent:
         known = step.reasons if step.action == REPLACE else ()
         order = rendered.services[name]["exchange"]["update"]["order"]
         return Step(REPLACE, name, (*known, *why), STOP_FIRST if stops else order)

@@ -133,15 +133,18 @@ def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 f"no: {'; '.join(different)}" if different else "yes",
             )
         )
-    return [*rows, *_missing(host, manifest, count)]
+    return [*rows, *_missing(host, state, count)]
 
 
 def _missing(
-    host: str, manifest: Mapping[str, Any], count: Mapping[str, int]
+    host: str, state: Mapping[str, Any], count: Mapping[str, int]
 ) -> list[tuple[str, ...]]:
-    """A line for each container that should be there and is not."""
+    """A line for each container that is not there, and should be if it is no job that is done."""
+    gone = ("missing", "", "", "", "no: missing")
     return [
-        (host, name, "missing", "", "", "", "no: missing")
-        for name, facts in sorted(manifest.get("services", {}).items())
+        (host, name, plan.DONE, "", "", "", "yes")
+        if plan.was_done(name, facts, state)
+        else (host, name, *gone)
+        for name, facts in sorted(state["release"].get("services", {}).items())
         for _ in range(facts["replicas"] - count.get(name, 0))
     ]

@@ -123,13 +123,19 @@ def test_a_job_runs_once(direct: Direct) -> None:
     assert "job (done)" in direct.plan("jobs")
     assert "job      done" in shown(direct, "jobs")
     assert lab.ssh(direct.host, runs).strip() == "1"
-    # One that fails is no release; the job it replaced runs again.
+    # One that fails is no release; the job it replaced was done, and is not done again.
     said = refused(direct, "jobs", jobs("sleep 3; echo no room; exit 3"))
     assert "service job: exited with code 3" in said
     assert "    no room" in said
-    assert lab.ssh(direct.host, runs).strip() == "3"
+    assert lab.ssh(direct.host, runs).strip() == "2"
+    assert not deployed(direct, "jobs", jobs("sleep 3"))
     assert deployed(direct, "jobs", jobs("true", environment={"NEW": "1"}), "v3")
-    assert lab.ssh(direct.host, runs).strip() == "4"
+    assert lab.ssh(direct.host, runs).strip() == "3"
+    # Nor is it when its container goes, as with `docker container prune`.
+    lab.ssh(direct.host, "docker rm jobs-job-1")
+    assert "job      done" in shown(direct, "jobs")
+    assert not deployed(direct, "jobs", jobs("true", environment={"NEW": "1"}), "v3")
+    assert lab.ssh(direct.host, runs).strip() == "3"
 
 
 def test_stopping_and_starting_have_their_own_time(direct: Direct) -> None:

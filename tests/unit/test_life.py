@@ -14,9 +14,10 @@ from fake_engine import Fake, detail, summary
 from real_servers import Answer
 
 from maestro import checks, jobs
+from maestro import plan as planning
 from maestro.host import compose, health, life, recovery, repair, settle
-from maestro.host.engine import Engine
-from maestro.host.jobs import Job
+from maestro.host.engine import HASH_LABEL, Engine
+from maestro.host.jobs import Job, remember, remembered
 from maestro.host.layout import Layout
 
 SECOND = 10**9
@@ -297,3 +298,29 @@ def test_tries_get_rarer(tmp_path: Path) -> None:
     assert recovery.note(layout, "r2", 60, {}).attempts == 1
     recovery.clear(layout)
     assert recovery.describe(layout) == {}
+
+
+def test_a_job_that_was_done_is_remembered_until_its_definition_changes(
+    client: Engine, fake: Fake, tmp_path: Path
+) -> None:
+    layout = Layout(tmp_path, "shop")
+    layout.make_home()
+    services: dict[str, Any] = {"job": {"hash": "h1", "job": {"waited": True}}}
+    services["web"] = {"hash": "h2"}
+    ended = summary("job", State="exited", Status="Exited (0) 2 seconds ago")
+    ended["Labels"][HASH_LABEL] = "h1"
+    for listed, known in (
+        ([{**ended, "Status": "Exited (3) 2 seconds ago"}], {}),
+        ([ended], {"job": "h1"}),
+        ([], {"job": "h1"}),
+    ):
+        fake.say("GET /containers/json", listed)
+        remember(layout, client, services)
+        assert remembered(layout) == known
+    state = {"done": remembered(layout)}
+    assert planning.was_done("job", services["job"], state)
+    assert not planning.was_done("job", {**services["job"], "hash": "h9"}, state)
+    assert not planning.was_done("web", services["web"], {"done": {"web": "h2"}}), "no job"
+    services["job"]["hash"] = "h9"
+    remember(layout, client, services)
+    assert remembered(layout) == {}

@@ -1,12 +1,21 @@
-"""Services that do something once and end: with 0 they are done."""
+"""Services that do something once and end: with 0 they are done.
+
+Which are done is written down beside the stack's releases: a container that ended may go (with
+``docker system prune``, or when a release that failed is put back), and its work stays done.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from .engine import SERVICE
+from .containers import of_stack
+from .engine import HASH_LABEL, SERVICE, Engine
+from .layout import Layout, write_atomically
 
 
 @dataclass(frozen=True)
@@ -34,19 +43,41 @@ def ended_well(state: Mapping[str, Any]) -> bool:
     return state["Status"] == "exited" and int(state.get("ExitCode", 1)) == 0
 
 
-def done(
-    listed: Iterable[Mapping[str, Any]], services: Mapping[str, Mapping[str, Any]], label: str
-) -> set[str]:
-    """Names of the jobs among ``services`` whose listed containers all ended well.
+def remembered(layout: Layout) -> dict[str, str]:
+    """The definition's hash of each job that was done, by its service."""
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(_file(layout).read_text(encoding="utf-8"))
+        return {str(name): str(value) for name, value in found.items()}
+    return {}
 
-    ``label`` is the one that holds a definition's hash.
-    """
+
+def remember(layout: Layout, engine: Engine, services: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write down which jobs of the release that serves are done, and forget all others."""
+    before = remembered(layout)
+    ended = done(of_stack(engine, layout.stack), services)
+    after = {
+        name: str(facts["hash"])
+        for name, facts in services.items()
+        if Job.of(facts) and (name in ended or before.get(name) == facts["hash"])
+    }
+    if after != before:
+        write_atomically(_file(layout), json.dumps(after, indent=2, sort_keys=True) + "\n", 0o644)
+
+
+def _file(layout: Layout) -> Path:
+    return layout.home / "jobs.json"
+
+
+def done(
+    listed: Iterable[Mapping[str, Any]], services: Mapping[str, Mapping[str, Any]]
+) -> set[str]:
+    """Names of the jobs among ``services`` whose listed containers all ended well."""
     found: dict[str, list[bool]] = {}
     for item in listed:
         name = str(item["Labels"].get(SERVICE, ""))
         facts = services.get(name)
         if facts is not None and Job.of(facts):
-            right = item["Labels"].get(label) == facts["hash"]
+            right = item["Labels"].get(HASH_LABEL) == facts["hash"]
             found.setdefault(name, []).append(right and listed_as_done(item))
     return {name for name, ended in found.items() if all(ended)}
 

@@ -18,6 +18,7 @@ from . import (
     compose,
     handover,
     health,
+    jobs,
     life,
     nameless,
     probe,
@@ -116,6 +117,7 @@ class Roll:
         self._settling = settle.Settling(self.engine)
         self._before: dict[str, set[str]] | None = None  # container ids by service, at first
         self._owner: dict[str, str] = {}  # their containers
+        self._ran = jobs.remembered(self.layout)
         self.traffic = Traffic(self.layout, self.engine, self.aim.routes, strict=self.strict)
 
     def level(self, services: Iterable[str]) -> None:
@@ -179,14 +181,21 @@ class Roll:
     def _stands(self, name: str) -> bool:
         """Whether a service has all its containers, as they shall be and running."""
         there = of_service(self.engine, self.layout.stack, name)
+        if not there and self.ran(name):
+            return True
         return len(there) == self._replicas(name) and all(
             self._wanted(item)
             and (item["State"] == "running" or (self._job(name) and listed_as_done(item)))
             for item in there
         )
 
+    def ran(self, name: str) -> bool:
+        """Whether a service is a job that was done with just this definition."""
+        facts = self.aim.services[name]
+        return bool(self._job(name)) and self._ran.get(name) == facts["hash"]
+
     def _done(self, name: str) -> bool:
-        """Whether a service is a job whose every container has ended well."""
+        """Whether a service is a job whose every container has ended well, or did before."""
         there = of_service(self.engine, self.layout.stack, name)
         return bool(self._job(name)) and self._stands(name) and all(map(listed_as_done, there))
 
@@ -592,6 +601,9 @@ def up(
     stack = roll.layout.stack
     before = ids(roll.engine, stack)
     nameless.note(roll.layout, roll.engine)
+    serving = roll.layout.current_id()
+    if serving:
+        jobs.remember(roll.layout, roll.engine, roll.layout.manifest(serving)["services"])
     removed = handover.send_away(roll, remove_first)
     anew.clear(roll.layout, roll.engine, networks, lambda names: roll.stop(names, levels))
     for level in together(roll, levels) if joined else levels:
@@ -661,6 +673,11 @@ def put_back(
     anew.undo(layout, engine, lambda names: roll.stop(names, manifest["order"]))
     # What somebody ran by hand served beside the release, or in its place.
     aside = adoption.services(layout, staged) | services_of_strangers(engine, layout)
+    # What was done is not done again: only what the failed release made of it goes.
+    roll.remove(
+        [name for name in services if name not in aside and roll.ran(name) and roll.due(name)],
+        strangers=False,
+    )
     restored: list[str] = []
     problems: dict[str, str] = {}
     for level in together(roll, manifest["order"]):

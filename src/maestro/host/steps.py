@@ -269,7 +269,7 @@ def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import adoption, images, journal, recovery, release, roll, settle
+    from . import adoption, images, jobs, journal, recovery, release, roll, settle
     from .engine import Engine
     from .nameless import note, sweep
 
@@ -283,6 +283,7 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
     aim = roll.Aim(params["release"], params["manifest"]["services"])
     way = roll.Roll(layout, aim, params["timeout"])
     note(layout, way.engine)
+    jobs.remember(layout, way.engine, params["manifest"]["services"])
     removed = way.remove(params["remove"])
     adoption.forget(layout, way.engine)
     sweep(layout, way.engine)
