@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import MaestroError
-from .host.borrowed import MODES, NETWORK, VOLUMES, moment
+from .host.borrowed import MODES, NETWORK, VOLUMES
+from .host.life import moment
 
 _SERVICE, _CONTAINER = "service:", "container:"
 _WORDS = {NETWORK: "network", "pid": "processes", "ipc": "shared memory", VOLUMES: "mounts"}

@@ -8,20 +8,24 @@ A service's facts in a manifest say from whom: ``borrows`` namespaces, ``volumes
 
 from __future__ import annotations
 
-import calendar
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ..errors import MaestroError
+from . import lease
 from .containers import of_service
 from .engine import Engine
+from .layout import Layout
+from .life import moment
 
 NETWORK = "network_mode"
 # A key of a Compose file to the key of the Engine's HostConfig.
 MODES = {NETWORK: "NetworkMode", "pid": "PidMode", "ipc": "IpcMode"}
 VOLUMES = "volumes_from"
 _CONTAINER = "container:"
+_NO_OWNER = "non running container"  # the Engine's words in the state of such a container
 
 
 def shares(detail: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -34,13 +38,6 @@ def shares(detail: Mapping[str, Any]) -> dict[str, list[str]]:
     }
     volumes = [str(item).partition(":")[0] for item in host.get("VolumesFrom") or []]
     return {**found, **({VOLUMES: volumes} if volumes else {})}
-
-
-def moment(text: str) -> float:
-    """A time of the Engine's (``2026-01-01T12:00:00.5Z``) as Unix time."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    seconds = calendar.timegm(time.strptime(whole[:19], "%Y-%m-%dT%H:%M:%S"))
-    return seconds + float(f"0.{fraction or 0}")
 
 
 @dataclass(frozen=True)
@@ -92,3 +89,56 @@ class Borrowed:
 
     def _began(self, container: str) -> float:
         return moment(str(self.engine.inspect(container)["State"]["StartedAt"]))
+
+    def outlived(self) -> Iterator[str]:
+        """Containers that borrow of one which was started again after them, owners first.
+
+        One that the Engine could not start because its owner did not run yet is among them.
+        """
+        owners = [name for name, facts in self.services.items() if not facts.get("borrows")]
+        for name in self.borrowers(owners):
+            for item in of_service(self.engine, self.stack, name):
+                detail = self.engine.inspect(str(item["Id"]))
+                lenders = [
+                    self.engine.inspect(owner)["State"]
+                    for key, ids in shares(detail).items()
+                    if key in MODES
+                    for owner in ids
+                    if self._there(owner)
+                ]
+                if lenders and all(state["Status"] == "running" for state in lenders):
+                    began = max(moment(str(state["StartedAt"])) for state in lenders)
+                    if _left_behind(detail["State"], began):
+                        yield str(item["Id"])
+
+    def _there(self, container: str) -> bool:
+        return self.engine.request("GET", f"/containers/{container}/json")[0] == 200
+
+
+def _left_behind(state: Mapping[str, Any], began: float) -> bool:
+    if state["Status"] == "running":
+        return moment(str(state["StartedAt"])) < began
+    return state["Status"] == "exited" and _NO_OWNER in str(state.get("Error") or "")
+
+
+def repair(root: Path, engine: Engine) -> list[str]:
+    """Start again what the Engine left in namespaces that are gone; the containers' ids.
+
+    The Engine starts a container that crashed again without those that live in it. A stack that
+    is being changed is left to that change.
+    """
+    again = []
+    for link in sorted(root.glob("*/current")):
+        layout = Layout(root, link.parent.name)
+        try:
+            services = layout.manifest(layout.current_id()).get("services") or {}
+        except MaestroError:
+            continue
+        if not any(facts.get("borrows") for facts in services.values()):
+            continue
+        for container in Borrowed(engine, layout.stack, services).outlived():
+            if lease.read(layout) is not None:
+                break
+            engine.restart(container)
+            again.append(container)
+    return again

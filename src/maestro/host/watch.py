@@ -1,4 +1,4 @@
-"""What the agent does all the time: routes follow containers, and the maintenance page is there."""
+"""What the agent does all the time: routes and borrowers follow containers, the page is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import MaestroError
-from . import edge, edge_health, page
+from . import borrowed, edge, edge_health, page
 from .engine import PROJECT, Engine
 
 QUIET = 30.0  # seconds without an event after which the routes are looked at anyway
@@ -37,9 +37,14 @@ def main(root: Path = Path("/opt/maestro")) -> None:
 def follow(root: Path, engine: Engine) -> None:
     """Bring the routes up to date, now and after each event, until the Engine is quiet."""
     began = time.time()
-    edge.sync(root)
+    _look(root, engine)
     for _ in engine.events(FILTERS, since=began, quiet=QUIET):
-        edge.sync(root)
+        _look(root, engine)
+
+
+def _look(root: Path, engine: Engine) -> None:
+    edge.sync(root)
+    borrowed.repair(root, engine)
 
 
 def _page_address() -> tuple[str, int]:
