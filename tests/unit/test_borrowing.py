@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import real_servers
 import stack_models as models
+from fake_engine import Fake, detail, summary
 
 from maestro import borrowing, policy
 from maestro import plan as planning
-from maestro.host import borrowed
+from maestro.host import borrowed, lease, release
 from maestro.host.borrowed import Borrowed
+from maestro.host.engine import Engine
+from maestro.host.layout import Layout
+
+
+CLAIM = {
+    **dict.fromkeys(("token", "by", "purpose", "release", "serves"), "a"),
+    "limit": 60,
+    "timeout": 60,
+    "armed": False,
+}
 
 
 def tunnel() -> dict[str, Any]:
@@ -223,3 +236,42 @@ def test_the_borrowers_of_borrowers() -> None:
     found = Borrowed(None, "shop", services)  # type: ignore[arg-type]
     assert found.borrowers(["vpn"]) == ["app", "debug"]
     assert found.borrowers(["debug"]) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "borrower", "left"),
+    [
+        ("2026-01-01T00:00:00Z", {"StartedAt": "2026-01-01T00:00:01Z"}, False),
+        ("2026-01-01T00:00:09Z", {"StartedAt": "2026-01-01T00:00:01Z"}, True),
+        # Stopped by hand, and one that found no owner.
+        ("2026-01-01T00:00:09Z", {"Status": "exited"}, False),
+        (
+            "2026-01-01T00:00:09Z",
+            {"Status": "exited", "Error": "cannot join network of a non running container: vpn"},
+            True,
+        ),
+        ("gone", {"StartedAt": "2026-01-01T00:00:01Z"}, False),
+    ],
+)
+def test_a_borrower_that_was_left_behind_is_started_again(
+    tmp_path: Path, owner: str, borrower: dict[str, Any], left: bool
+) -> None:
+    fake = Fake()
+    layout = Layout(tmp_path, "shop")
+    services = {"vpn": {"hash": "h"}, "app": {"hash": "h", "borrows": ["vpn"]}}
+    layout.make_home()
+    layout.release("r1").mkdir(parents=True)
+    release.commit(layout, "r1", {"services": services})
+    fake.say("GET /containers/json", [summary("vpn"), summary("app")])
+    app = detail("app", **borrower)
+    app["HostConfig"] = {"NetworkMode": "container:vpn"}
+    fake.say("GET /containers/app/json", app)
+    if owner != "gone":
+        fake.say("GET /containers/vpn/json", detail("vpn", StartedAt=owner))
+    fake.say("POST /containers/app/restart", {}, 204)
+    with real_servers.unix_server(tmp_path / "e.sock", fake) as server:
+        assert borrowed.repair(tmp_path, Engine(server.address)) == (["app"] if left else [])
+        # A change of the stack cares for itself.
+        lease.acquire(layout, CLAIM)
+        assert borrowed.repair(tmp_path, Engine(server.address)) == []
+    assert sum(item.startswith("POST") for item in fake.requests) == left
