@@ -38,6 +38,12 @@ def test_no_account_has_a_password() -> None:
     assert "passwordauthentication no" in lab.ssh("staging-1", "sshd -T")
 
 
+def test_mounts_are_shared_as_on_a_machine() -> None:
+    """Else a service with a view of its own keeps networks of containers that are gone."""
+    for host in HOSTS:
+        assert lab.ssh(host, "findmnt -no PROPAGATION /run").strip() == "shared"
+
+
 def test_hosts_resolve_each_other_and_the_registry() -> None:
     names = "registry.test registry staging-2 production-1"
     assert len(lab.ssh("staging-1", f"for n in {names}; do getent hosts $n; done").split("\n")) >= 4

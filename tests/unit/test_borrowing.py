@@ -17,7 +17,6 @@ from maestro.host.borrowed import Borrowed
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout
 
-
 CLAIM = {
     **dict.fromkeys(("token", "by", "purpose", "release", "serves"), "a"),
     "limit": 60,
