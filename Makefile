@@ -99,11 +99,11 @@ molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=do
 
 .PHONY: test unit requirements bench-noop ci hooks
 # One session, so that its last line is the verdict on everything; its processes share the tests
-# by lanes (tests/lanes.py). One more than cores: much of what they do is waiting.
+# by lanes (tests/lanes.py). More than cores: much of what they do is waiting.
 TESTS = $(wildcard tests/lint) $(wildcard tests/unit) $(wildcard tests/molecule) $(wildcard tests/e2e) \
   $(wildcard tests/load) $(wildcard tests/faults)
 PYTEST_OPTIONS ?=
-WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
+WORKERS ?= $(shell echo $$(( $$(nproc) + 3 )))
 test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, coverage
 	@rm -rf .cache/coverage; mkdir -p .cache/coverage
 	@$(BIN)/pytest --full -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)

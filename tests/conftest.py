@@ -64,3 +64,9 @@ def long(pytestconfig: pytest.Config) -> bool:
 def show(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
     """Keep a title and a text, such as a table, for the end of the run."""
     return lambda title, text: pytestconfig.stash[SHOWN].append((title, text))
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what this test starts count for the coverage: code that only a run of Ansible reaches."""
+    monkeypatch.setattr("e2e.lab.measured", True)

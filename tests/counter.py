@@ -132,8 +132,7 @@ def counter_images(
 
 def prepared(environment: str, request: pytest.FixtureRequest) -> Counter:
     """The stack's images in the lab's registry, secrets of its own, hosts that never had it."""
-    if environment == lanes.PRODUCTION:
-        request.getfixturevalue("production_hosts")
+    request.getfixturevalue("production_hosts" if environment == lanes.PRODUCTION else "demo")
     request.getfixturevalue("compose_release")
     home = request.getfixturevalue("tmp_path_factory").mktemp("secrets")
     found = Counter(home, f"sentinel-{secrets.token_hex(16)}", environment)

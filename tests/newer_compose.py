@@ -42,8 +42,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def compose_release(demo: lab.Run, pytestconfig: pytest.Config) -> Iterator[str]:
-    """The release on the hosts that have an Engine."""
+def compose_release(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[str]:
+    """The release on the hosts that have an Engine; no demo is waited for by the usual one."""
+    if pytestconfig.getoption("--compose") != "distro":
+        request.getfixturevalue("demo")
     hosts = [
         host
         for host in (*lab.STAGING, *lab.PRODUCTION)

@@ -130,7 +130,9 @@ def build(versions: tuple[str, ...] = VERSIONS[1:]) -> None:
 
 @pytest.fixture(scope="session")
 def relay_images(
-    compose_release: str, once: Callable[[str], contextlib.AbstractContextManager[bool]]
+    demo: lab.Run,
+    compose_release: str,
+    once: Callable[[str], contextlib.AbstractContextManager[bool]],
 ) -> None:
     """The stack's images in the lab's registry, built once for all processes."""
     with once("relay-images") as first:

@@ -7,7 +7,7 @@ from counter import Counter
 from e2e import lab
 
 
-@pytest.mark.usefixtures("production")
+@pytest.mark.usefixtures("production", "measured")
 def test_a_first_deploy_that_fails_leaves_nothing_behind(counter: Counter) -> None:
     host = counter.hosts[0]
     run = counter.deploy("-e", "version=unhealthy-1", limit=host)

@@ -50,6 +50,7 @@ def releases(host: str) -> list[str]:
     return lab.ssh(host, "ls /opt/maestro/counter/releases").split()
 
 
+@pytest.mark.usefixtures("measured")
 def test_the_release_before_comes_back(second: Counter) -> None:
     before = {host: lab.containers(host, "counter") for host in second.hosts}
     serving = {host: lab.manifest(host, "counter") for host in second.hosts}
@@ -168,6 +169,7 @@ def test_the_status_tells_what_was_changed_by_hand(deployed: Counter) -> None:
         lab.ssh(two, f"docker rm -f stray; docker start {redis}")
 
 
+@pytest.mark.usefixtures("measured")
 def test_history_and_removal_of_a_stack(deployed: Counter) -> None:
     one = deployed.on(deployed.hosts[0])
     host = one.only
