@@ -106,9 +106,9 @@ def lent(number: str = "1", **app: Any) -> dict[str, Any]:
 def holds(direct: Direct, name: str, owner: str, service: str, mode: str) -> bool:
     """Whether a service lives in the running container of its owner."""
     mine, theirs = (direct.container(name, item) for item in (service, owner))
-    assert mine["State"]["Running"]
     return bool(
-        mine["HostConfig"][mode] == f"container:{theirs['Id']}"
+        mine["State"]["Running"]
+        and mine["HostConfig"][mode] == f"container:{theirs['Id']}"
         and mine["State"]["StartedAt"] > theirs["State"]["StartedAt"]
     )
 

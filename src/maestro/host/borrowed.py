@@ -8,6 +8,7 @@ A service's facts in a manifest say from whom: ``borrows`` namespaces, ``volumes
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,32 +94,44 @@ class Borrowed:
     def outlived(self) -> Iterator[str]:
         """Containers that borrow of one which was started again after them, owners first.
 
-        One that the Engine could not start because its owner did not run yet is among them.
+        One that the Engine could not start because its owner did not run yet is among them, and
+        after each of them those that live in it and run now.
         """
         owners = [name for name, facts in self.services.items() if not facts.get("borrows")]
+        due: set[str] = set()
         for name in self.borrowers(owners):
-            for item in of_service(self.engine, self.stack, name):
-                detail = self.engine.inspect(str(item["Id"]))
-                lenders = [
-                    self.engine.inspect(owner)["State"]
-                    for key, ids in shares(detail).items()
-                    if key in MODES
-                    for owner in ids
-                    if self._there(owner)
-                ]
-                if lenders and all(state["Status"] == "running" for state in lenders):
-                    began = max(moment(str(state["StartedAt"])) for state in lenders)
-                    if _left_behind(detail["State"], began):
-                        yield str(item["Id"])
+            for container in self._of([name]):
+                if container in due or self._left_behind(container):
+                    due.update(self._of(self.borrowers([name]), "running"))
+                    yield container
+
+    def _of(self, services: Iterable[str], state: str = "") -> list[str]:
+        return [
+            str(item["Id"])
+            for name in services
+            for item in of_service(self.engine, self.stack, name)
+            if state in ("", item["State"])
+        ]
+
+    def _left_behind(self, container: str) -> bool:
+        detail = self.engine.inspect(container)
+        lenders = [
+            self.engine.inspect(owner)["State"]
+            for key, ids in shares(detail).items()
+            if key in MODES
+            for owner in ids
+            if self._there(owner)
+        ]
+        if not lenders or any(state["Status"] != "running" for state in lenders):
+            return False
+        state = detail["State"]
+        if state["Status"] == "running":
+            began = max(moment(str(lender["StartedAt"])) for lender in lenders)
+            return moment(str(state["StartedAt"])) < began
+        return state["Status"] == "exited" and _NO_OWNER in str(state.get("Error") or "")
 
     def _there(self, container: str) -> bool:
         return self.engine.request("GET", f"/containers/{container}/json")[0] == 200
-
-
-def _left_behind(state: Mapping[str, Any], began: float) -> bool:
-    if state["Status"] == "running":
-        return moment(str(state["StartedAt"])) < began
-    return state["Status"] == "exited" and _NO_OWNER in str(state.get("Error") or "")
 
 
 def repair(root: Path, engine: Engine) -> list[str]:
@@ -130,15 +143,14 @@ def repair(root: Path, engine: Engine) -> list[str]:
     again = []
     for link in sorted(root.glob("*/current")):
         layout = Layout(root, link.parent.name)
-        try:
+        # What goes away while it is looked at is nobody's borrower any more.
+        with contextlib.suppress(MaestroError):
             services = layout.manifest(layout.current_id()).get("services") or {}
-        except MaestroError:
-            continue
-        if not any(facts.get("borrows") for facts in services.values()):
-            continue
-        for container in Borrowed(engine, layout.stack, services).outlived():
-            if lease.read(layout) is not None:
-                break
-            engine.restart(container)
-            again.append(container)
+            lent = any(facts.get("borrows") for facts in services.values())
+            if not lent or lease.read(layout) is not None:
+                continue
+            for container in Borrowed(engine, layout.stack, services).outlived():
+                if lease.read(layout) is None:
+                    engine.restart(container)
+                    again.append(container)
     return again
