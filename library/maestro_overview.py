@@ -19,6 +19,10 @@ options:
     description: Name of the stack; all stacks of the host when empty.
     type: str
     default: ""
+  security:
+    description: Whether it is read how each container is closed off.
+    type: bool
+    default: false
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
 author: The Maestro authors
@@ -33,6 +37,7 @@ RETURN = r"""
 release: {description: The manifest of the release that serves., returned: success, type: dict}
 containers: {description: The stack's containers and how each is., returned: success, type: list}
 stacks: {description: All of it by stack., returned: without a stack, type: dict}
+edge: {description: The container of the edge., returned: when asked for security, type: dict}
 unreachable: {description: Ports that do not answer., returned: without a stack, type: list}
 """
 

@@ -17,6 +17,7 @@ from . import (
     agent_archive,
     checks,
     edge_names,
+    hardening,
     names,
     ownership,
     reached,
@@ -109,6 +110,8 @@ def decide(inputs: Inputs) -> Decision:
         plan.warnings += checks.of_plan(
             plan, found, rendered.services, wanted[host], images_of(known, wanted[host])
         )
+        fresh = plan.services(planning.CREATE, planning.REPLACE, planning.SCALE)
+        plan.warnings += hardening.missing(rendered.compose["services"], fresh, found["engine"])
         far = reached.problems(
             plan.stack, wanted[host].model, wanted[host].extension, Resources.of(found)
         )
@@ -144,6 +147,7 @@ def _rendered(
 ) -> Rendered:
     """The release of one host, with ``release`` as the version of secrets that are new."""
     found = inputs.states[host]["secrets"]
+    files = inputs.states[host].get("own", {}).get("files", inputs.request["files"])
     return render(
         Wish(
             stack=str(inputs.request["stack"]),
@@ -151,9 +155,12 @@ def _rendered(
             extension=wanted.extension,
             images=known,
             secrets={name: version or release for name, version in found.items()},
-            files=inputs.states[host].get("own", {}).get("files", inputs.request["files"]),
+            files=files,
             layout=Layout(Path(wanted.root), str(inputs.request["stack"])),
             profiles=wanted.profiles,
+            writable=hardening.writable(files, inputs.request["compose_files"])
+            if wanted.extension.get(hardening.KEY)
+            else frozenset(),
         )
     )
 

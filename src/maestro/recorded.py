@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from . import borrowing
+from . import borrowing, hardening
 from .errors import MaestroError
 from .host.files import digests
 from .host.secret_files import SecretFile
@@ -38,7 +38,11 @@ def read(manifest: Mapping[str, Any], text: str) -> Rendered:
         compose=compose,
         services={
             # What an older manifest does not say, its file does.
-            name: {**facts, **borrowing.facts(compose["services"][name])}
+            name: {
+                **facts,
+                **borrowing.facts(compose["services"][name]),
+                **hardening.facts(compose["services"][name]),
+            }
             for name, facts in manifest["services"].items()
         },
         migrations={

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from . import access, borrowing, checks, jobs, quirks, updates
+from . import access, borrowing, checks, hardening, jobs, quirks, updates
 from .data import Reading, kept
 from .errors import MaestroError, raise_all
 from .host import secret_files
@@ -52,6 +52,8 @@ class Wish:
     files: Mapping[str, Mapping[str, Any]]
     layout: Layout
     profiles: frozenset[str] = frozenset()
+    # Services whose file says `read_only: false`, which Compose's reading leaves out.
+    writable: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -155,6 +157,7 @@ def render(wish: Wish) -> Rendered:
             ),
             **borrowing.facts(service),
             **jobs.facts(done, name),
+            **hardening.facts(service),
             **({"ask": True} if name in asked else {}),
             **keeps.as_facts(),
         }
@@ -207,6 +210,8 @@ def _service(
         (service.get("deploy") or {}).pop(key, None)
     _leave_open(service)
     quirks.mend(service)
+    if hardening.chosen(wish.extension, name):
+        hardening.harden(service, writable=name in wish.writable)
     service["image"] = f"{Reference.parse(reference).name}@{image['digest']}"
     needs = {
         other: condition

@@ -496,6 +496,9 @@ def _unknown_services(
         by_service = extension.get(key)
         if isinstance(by_service, dict):
             found += [(f"{key}.{name}", name) for name in by_service]
+    hardened = extension.get("hardened")
+    if isinstance(hardened, list):
+        found += [(f"hardened[{number}]", name) for number, name in enumerate(hardened)]
     for path, name in found:
         if isinstance(name, str) and name not in services:
             yield MaestroError(

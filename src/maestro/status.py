@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import borrowing, checks, drift, networks, plan, recorded
+from . import borrowing, checks, drift, networks, plan, recorded, score
 from .host.resources import Resources
 from .tables import ago, columns
 
@@ -28,6 +28,8 @@ def table(
     rows = [row for host, state in states.items() for row in _rows(host, state)]
     if rows:
         parts += ["", *columns([HEADINGS, *rows])]
+    scored = score.shown(states, stack)
+    parts += ["", scored] if scored else []
     return "\n".join(parts)
 
 
@@ -49,7 +51,8 @@ def everything(
         ]
     stacks = sorted({name for state in states.values() for name in state["stacks"]})
     if not stacks:
-        return "\n".join([*parts, "no stack has been deployed here"])
+        none = "\n".join([*parts, "no stack has been deployed here"])
+        return "\n\n".join(filter(None, [none, _edges(states)]))
     tables = [
         table(
             name,
@@ -58,7 +61,13 @@ def everything(
         )
         for name in stacks
     ]
-    return "\n\n".join(filter(None, ["\n".join(parts), *tables]))
+    return "\n\n".join(filter(None, ["\n".join(parts), *tables, _edges(states)]))
+
+
+def _edges(states: Mapping[str, Mapping[str, Any]]) -> str:
+    """The score of the edges, whose containers Maestro makes: docs/security.md has the reasons."""
+    edges = {host: state["edge"] for host, state in states.items() if state.get("edge")}
+    return score.shown(edges, "edge", advice=False)
 
 
 def _head(

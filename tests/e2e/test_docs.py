@@ -36,7 +36,14 @@ def as_here(command: str, plan: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/quick-start.md", "docs/troubleshooting.md", "docs/edge.md"]
+    "page",
+    [
+        "README.md",
+        "docs/quick-start.md",
+        "docs/troubleshooting.md",
+        "docs/edge.md",
+        "docs/security.md",
+    ],
 )
 def test_the_commands_of_a_page_work_in_their_order(demo: lab.Run, page: str) -> None:
     plan = ""

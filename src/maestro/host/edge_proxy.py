@@ -143,6 +143,7 @@ def _definition(wish: Wish) -> dict[str, Any]:
     """The container as the Engine's API wants it: no rights but to read its directory."""
     memory = wish.memory << 20
     files = memory // _CONNECTION
+    acme = f"{edge.DIRECTORY}/acme"
     return {
         "Image": wish.image,
         "User": f"{wish.uid}:{wish.uid}",
@@ -154,7 +155,8 @@ def _definition(wish: Wish) -> dict[str, Any]:
             "NetworkMode": "host",
             "Binds": [
                 f"{edge.DIRECTORY}:{edge.DIRECTORY}:ro",
-                f"{edge.DIRECTORY}/acme:{edge.DIRECTORY}/acme",
+                # What a service for certificates gives is all that the edge may write.
+                *([f"{acme}:{acme}"] if f"{acme}/" in wish.static else []),
             ],
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
@@ -165,6 +167,8 @@ def _definition(wish: Wish) -> dict[str, Any]:
             "MemorySwap": memory,
             "Ulimits": [{"Name": "nofile", "Soft": files, "Hard": files}],
             "PidsLimit": 512,
+            # All stacks are behind it: where processors are short, it comes first.
+            "CpuShares": 2048,
         },
     }
 

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import edge, history, reach
 from .drift import facts
 from .edge_proxy import NAME as EDGE
+from .edge_proxy import of_host
 from .engine import ONE_OFF, PROJECT, SERVICE, Engine
 from .files import File, digests
 from .layout import Layout
+from .runtime import Looker
 from .state import container_facts
 
 
-def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
+def read(
+    layout: Layout, engine: Engine | None = None, looker: Looker | None = None
+) -> dict[str, Any]:
     """The answer of `history.read`, and how every container and file is now.
 
-    Each container has ``facts`` (see `drift.facts`). ``edited_configs`` are names of changed
-    configuration files.
+    Each container has ``facts`` (see `drift.facts`), and with a ``looker`` its ``runtime``.
+    ``edited_configs`` are names of changed configuration files.
     """
     engine = engine or Engine()
     found = history.read(layout, engine=engine)
     found["containers"] += _strays(layout, engine, {item["id"] for item in found["containers"]})
     for container in found["containers"]:
         container["facts"] = facts(engine, container["id"])
+        if looker:
+            container["runtime"] = looker.facts(container["id"])
     return {
         **found,
         "edited_configs": _edited_configs(layout, found["release"]),
@@ -33,11 +39,14 @@ def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
     }
 
 
-def everything(root: Path, engine: Engine | None = None) -> dict[str, Any]:
+def everything(
+    root: Path, engine: Engine | None = None, looker: Looker | None = None
+) -> dict[str, Any]:
     """All stacks of the host, and whether what it offers can be reached.
 
     ``stacks`` maps names to what `read` answers, ``strangers`` projects of Compose that no release
-    made to their number of containers, ``unreachable`` lists what does not answer.
+    made to their number of containers, ``unreachable`` lists what does not answer. With a
+    ``looker`` there is ``edge`` too: the container of the edge, as in `read`.
     """
     engine = engine or Engine()
     names = sorted(path.parent.name for path in root.glob("*/current"))
@@ -48,10 +57,16 @@ def everything(root: Path, engine: Engine | None = None) -> dict[str, Any]:
         if project not in names and not item["Names"][0].startswith(f"/{EDGE}"):
             strangers[project] = strangers.get(project, 0) + 1
     return {
-        "stacks": {name: read(Layout(root, name), engine) for name in names},
+        "stacks": {name: read(Layout(root, name), engine, looker) for name in names},
         "strangers": strangers,
         "unreachable": reach.problems(engine),
+        **({"edge": {"containers": list(_edges(engine, looker))}} if looker else {}),
     }
+
+
+def _edges(engine: Engine, looker: Looker) -> Iterable[dict[str, Any]]:
+    for item in of_host(engine):
+        yield {"service": "edge", "runtime": looker.facts(str(item["Id"]))}
 
 
 def _strays(layout: Layout, engine: Engine, known: Collection[str]) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from . import (
     health,
     jobs,
     life,
+    limits,
     nameless,
     probe,
     recovery,
@@ -532,6 +533,7 @@ class Roll:
         )
         result = self._run(argv, services)
         if result.returncode == 0:
+            limits.apply(self.engine, self.layout.stack, self.aim.services, services)
             return
         there = [
             str(item["Id"])
@@ -611,6 +613,8 @@ def up(
     roll.traffic.settle()
     for name, (containers, why) in roll.verify().items():
         raise health.failure(roll.layout, roll.engine, name, containers, why)
+    # What stays as it is gets its limits too, and is not replaced for it.
+    limits.apply(roll.engine, stack, roll.aim.services)
     after = ids(roll.engine, stack)
     touched = sorted({service for level in levels for service in level})
     return {

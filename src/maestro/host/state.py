@@ -21,6 +21,7 @@ from . import (
     files,
     jobs,
     lease,
+    limits,
     links,
     neighbours,
     ports,
@@ -119,6 +120,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
                 "data": str(data),
                 "free": _free(data),
                 "root_free": _free(Path(request.root)),
+                **limits.of_engine(info),
             },
         }
 

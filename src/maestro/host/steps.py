@@ -121,11 +121,13 @@ def _history(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _overview(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import overview
+    from . import engine, overview, runtime
 
+    here = engine.Engine()
+    looker = runtime.Looker(here) if params["security"] else None
     if not params["stack"]:
-        return {"changed": False, **overview.everything(layout.root)}
-    return {"changed": False, **overview.read(layout)}
+        return {"changed": False, **overview.everything(layout.root, here, looker)}
+    return {"changed": False, **overview.read(layout, here, looker)}
 
 
 def _journal(layout: Layout, params: dict[str, Any]) -> Answer:
@@ -368,7 +370,11 @@ STEPS: dict[str, Step] = {
         reads=True,
     ),
     # Without a stack: all of them.
-    "maestro_overview": Step(_overview, {"stack": _ANY_TEXT}, reads=True),
+    "maestro_overview": Step(
+        _overview,
+        {"stack": _ANY_TEXT, "security": {"type": "bool", "default": False}},
+        reads=True,
+    ),
     "maestro_journal": Step(
         _journal, {"stack": _ANY_TEXT, "last": {"type": "int", "default": 50}}, reads=True
     ),
