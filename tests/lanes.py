@@ -1,9 +1,10 @@
 """What runs beside what: the lab's tests in lanes, each done by one process, in its order.
 
 A test of the lab changes hosts; the tests of one lane share theirs and come one after the other,
-those of two lanes have nothing in common. What needs no host comes wherever a process is free,
-most of it before the other lanes, while the first process makes the lab, and the longest at the
-end. Without more processes (`pytest` as it is) all of it runs in one, in the same order.
+those of two lanes have nothing in common. A lane waits for its hosts more than it computes, so
+each begins as early as it can. What needs no host comes wherever a process is free, most of it
+while the first one makes the lab and the demo, the longest at the end. Without more processes
+(`pytest` as it is) all of it runs in one, in the same order.
 
 A test with the marker ``alone`` measures time: nothing runs beside it, and it comes last.
 """
@@ -40,7 +41,6 @@ LANES: dict[str, tuple[str, ...]] = {
     # Every file of the directories below that is not named here; the table's long waits come while
     # the other lanes have work for both cores.
     STAGING: ("test_deploy.py", "test_table.py"),
-    NONE: (),  # tests/lint, tests/unit
     PRODUCTION: (
         "test_first_deploy.py",
         "test_docker_engine.py",
@@ -55,6 +55,7 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_edge_tls.py",
     ),
     **dict.fromkeys(GALLERY, ("test_gallery.py",)),  # tests with a Direct
+    NONE: (),  # tests/lint, tests/unit
     "molecule deploys": (),  # scenarios that take turns on one host
     "molecule": (),
     "build host": ("test_jessy_images.py", "test_images.py", "test_lab.py"),
@@ -177,9 +178,13 @@ def production_hosts(lab_made: None) -> None:
 
 
 class Demo:
-    """`make demo`, run once for all processes of the tests; ``notes`` is a directory of all."""
+    """`make demo`, run once for all processes of the tests; ``notes`` is a directory of all.
 
-    def __init__(self, notes: Path) -> None:
+    ``patience`` is how many seconds another process may take to begin with it.
+    """
+
+    def __init__(self, notes: Path, patience: float = 0) -> None:
+        self.patience = patience
         self.said, self.ended = notes / "demo.txt", notes / "demo.rc"
 
     def run(self) -> lab.Run:
@@ -202,6 +207,10 @@ class Demo:
 
     def until(self, step: str) -> None:
         """Wait until it comes to a step, while another process runs it; else run it."""
+        # Who is to run it may come a little later.
+        deadline = time.monotonic() + self.patience
+        while not self.said.exists() and time.monotonic() < deadline:
+            time.sleep(0.5)
         while self.said.exists() and not self.ended.exists():
             if f"\n== {step}" in self.said.read_text():
                 return
@@ -213,7 +222,7 @@ class Demo:
 def the_demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
     """The demo, begun or not."""
     base = tmp_path_factory.getbasetemp()
-    return Demo(base if worker_id == "master" else base.parent)
+    return Demo(base) if worker_id == "master" else Demo(base.parent, patience=30)
 
 
 @pytest.fixture(scope="session")
