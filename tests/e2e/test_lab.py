@@ -30,7 +30,7 @@ def a_lab(demo: lab.Run) -> None:
 
 def test_what_is_secret_is_closed_to_others() -> None:
     assert DIRECTORY.stat().st_mode & 0o777 == 0o700
-    for name in ("id_ed25519", "ca.key", "registry_password"):
+    for name in ("id_ed25519", "ca.key", "registry_password", "registry_push_password"):
         assert (DIRECTORY / name).stat().st_mode & 0o077 == 0, name
 
 
