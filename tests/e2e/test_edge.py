@@ -225,6 +225,11 @@ def test_a_new_edge_takes_over_under_requests(demo: lab.Run) -> None:
     assert seen[200] > 5 * (time.monotonic() - began), "they asked all the time"
 
 
+def test_the_hosts_of_a_run_have_the_same_edge_by_its_digest(demo: lab.Run) -> None:
+    (image,) = {lab.inspect(host, "maestro-edge")["Config"]["Image"] for host in lab.STAGING}
+    assert re.fullmatch(r"registry\.test:5000/edge:[0-9.]+@sha256:[0-9a-f]{64}", image)
+
+
 def test_an_edge_that_cannot_start_leaves_the_old_one_alone(demo: lab.Run) -> None:
     before = lab.inspect(HOST, "maestro-edge")["Id"]
     lab.playbook(*PROVISION, "-e", "edge_image=registry.test:5000/none:1").failed(

@@ -94,7 +94,7 @@ def ensure(wish: Wish, *, check: bool = False) -> bool:
     """
     engine = Engine()
     if not check and not _image(engine, wish.image):
-        _pull(wish.image)
+        pull(wish.image)
     definition = _definition(wish)
     content = f"{_image(engine, wish.image)}{json.dumps(definition)}{wish.static}"
     label = {LABEL: hashlib.sha256(content.encode()).hexdigest()[:16]}
@@ -179,8 +179,8 @@ def _image(engine: Engine, image: str) -> str:
     return str(json.loads(body)["Id"]) if status == 200 else ""
 
 
-def _pull(image: str) -> None:
-    """Pull with the login this host has."""
+def pull(image: str) -> None:
+    """Pull with the login this host has. Raises `MaestroError`."""
     done = subprocess.run(  # noqa: S603 -- an argument list, no shell
         ["docker", "pull", "--quiet", image],  # noqa: S607 -- where docker stands differs by host
         stdin=subprocess.DEVNULL,
