@@ -44,6 +44,10 @@ options:
     description: MiB of memory it may take; its connections are bounded to what fits.
     type: int
     default: 1024
+  metrics_password:
+    description: Password of the account C(metrics), which may read the metrics; none without one.
+    type: str
+    default: ""
   root:
     description: Directory that holds the stacks on the host.
     type: path
@@ -80,6 +84,7 @@ def main() -> None:
             "dynamic": {"type": "str", "required": True},
             "settings": {"type": "dict", "required": True},
             "memory": {"type": "int", "default": 1024},
+            "metrics_password": {"type": "str", "default": "", "no_log": True},
             "root": {"type": "path", "required": True},
         },
         supports_check_mode=True,

@@ -27,7 +27,14 @@ URL = "http://127.0.0.1:9090"
 SCRAPES = {
     "global": {"scrape_interval": "1s"},
     "scrape_configs": [
-        {"job_name": "edge", "static_configs": [{"targets": ["127.0.0.1:8079"]}]},
+        {
+            "job_name": "edge",
+            "static_configs": [{"targets": ["127.0.0.1:8079"]}],
+            "basic_auth": {
+                "username": "maestro",
+                "password_file": "/etc/maestro/edge/api-token",
+            },
+        },
         {"job_name": "itself", "static_configs": [{"targets": ["127.0.0.1:9090"]}]},
     ],
 }

@@ -90,7 +90,8 @@ def test_the_edge_has_no_rights(demo: lab.Run) -> None:
     assert found["HostConfig"]["CapDrop"] == ["ALL"]
     assert found["HostConfig"]["ReadonlyRootfs"]
     assert "docker.sock" not in json.dumps(found)
-    inside = lab.ssh(HOST, "curl -fsS http://127.0.0.1:8079/metrics")
+    login = "maestro:$(cat /etc/maestro/edge/api-token)"
+    inside = lab.ssh(HOST, f'curl -fsS -u "{login}" http://127.0.0.1:8079/metrics')
     assert "traefik_entrypoint_requests_total" in inside
 
 

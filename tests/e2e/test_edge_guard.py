@@ -46,6 +46,19 @@ def test_a_local_user_holds_no_lock(direct: Direct) -> None:
         assert "ermission denied" in done, done
 
 
+def test_a_local_user_reads_nothing_of_the_edge(direct: Direct) -> None:
+    """Neither its API and metrics, nor the files that say what is behind it; root does."""
+    nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    for path in ("api/rawdata", "api/http/routers", "api/version", "metrics"):
+        asked = f"curl -sS -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8079/{path}"
+        login = '-u "maestro:$(cat /etc/maestro/edge/api-token)"'
+        assert lab.ssh(direct.host, f"{nobody} {asked}") == "401", path
+        assert lab.ssh(direct.host, f"{asked} {login}") == "200", path
+    for path in ("api-token", "traefik.yml", "dynamic/edge.yml", "certs/api-users", "edge.json"):
+        said = lab.ssh(direct.host, f"{nobody} cat /etc/maestro/edge/{path} 2>&1 || true")
+        assert "Permission denied" in said, path
+
+
 def test_a_frozen_edge_is_started_again(direct: Direct) -> None:
     lab.ssh(direct.host, "docker kill -s STOP maestro-edge")
     needed = edge_health.FAILURES * (edge_health.EVERY + edge_health.TIMEOUT)

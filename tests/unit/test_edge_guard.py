@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import http.server
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,9 +26,10 @@ import pytest
 from unit.test_edge_role import text_of
 
 from maestro import proxies, routes
-from maestro.host import edge, forwarded
+from maestro.host import edge, edge_api, forwarded
 
 PROXY, STRANGER = "127.0.0.2", "127.0.0.1"  # whom the edge trusts, and whom it does not
+METRICS = "a long random password"
 GIVEN = [
     {"service": "web", "port": 0, "host": "shop.test", "health": ["/health"]},
     {
@@ -136,6 +140,13 @@ def free_ports(count: int) -> list[int]:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     home = tmp_path_factory.mktemp("guarded")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edge, "DIRECTORY", home)
+        yield from run(home)
+
+
+def run(home: Path) -> Iterator[Edge]:
+    """Traefik with the role's files below ``home``, until the tests are done."""
     for name in ("dynamic", "certs"):
         (home / name).mkdir()
     with contextlib.chdir(home):
@@ -153,6 +164,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         static = static.replace(f'":{number}"', f'"127.0.0.1:{ports[name]}"')
     (home / "traefik.yml").write_text(static)
     (home / "dynamic/edge.yml").write_text(text_of("dynamic/edge.yml.j2", **said))
+    edge_api.configure(home, METRICS)
     program = Path(sys.executable).with_name("traefik")
     backend = Backend(("127.0.0.1", 0), Echo)
     threading.Thread(target=backend.serve_forever, args=(0.01,), daemon=True).start()
@@ -177,6 +189,42 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
 def shop(guarded: Edge) -> Edge:
     guarded.publish(*GIVEN, redirect_https=True, trusted_proxies=proxies.networks([PROXY]))
     return guarded
+
+
+@pytest.mark.parametrize(
+    ("path", "user", "wanted"),
+    [
+        ("/ping", "", 200),
+        *((path, "", 401) for path in ("/metrics", "/api/version", "/api/rawdata")),
+        *((path, edge_api.USER, 200) for path in ("/metrics", "/api/version", "/api/rawdata")),
+        ("/metrics", edge_api.METRICS_USER, 200),
+        ("/api/rawdata", edge_api.METRICS_USER, 401),
+        ("/api/rawdata", "wrong", 401),
+        ("/metrics", "wrong", 401),
+    ],
+)
+def test_whoever_asks_the_api_shows_a_password(
+    guarded: Edge, path: str, user: str, wanted: int
+) -> None:
+    """Every local user reaches the loopback address."""
+    logins = {
+        "": {},
+        edge_api.USER: edge_api.headers(guarded.home),
+        edge_api.METRICS_USER: login(edge_api.METRICS_USER, METRICS),
+        "wrong": login(edge_api.USER, METRICS),
+    }
+    address = f"http://127.0.0.1:{guarded.ports['internal']}{path}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=logins[user])) as found:
+            status = found.status
+    except urllib.error.HTTPError as error:
+        status = error.code
+    assert status == wanted
+
+
+def login(user: str, password: str) -> dict[str, str]:
+    shown = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {shown}"}
 
 
 CLAIMS = {

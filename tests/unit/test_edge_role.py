@@ -47,7 +47,13 @@ def test_what_only_the_host_reaches() -> None:
     found = render("traefik.yml.j2", edge_api_port=9000)
     assert found["entryPoints"]["internal"]["address"] == "127.0.0.1:9000"
     assert found["ping"] == {"entryPoint": "internal"}
-    assert found["metrics"]["prometheus"]["entryPoint"] == "internal"
+    assert found["metrics"]["prometheus"]["manualRouting"], "its route asks for a password"
+    routers = render("dynamic/edge.yml.j2")["http"]["routers"]
+    assert {name: item["middlewares"] for name, item in routers.items()} == {
+        "api": ["maestro-api"],
+        "metrics": ["maestro-metrics"],
+    }
+    assert all(item["entryPoints"] == ["internal"] for item in routers.values())
     assert {name: item["address"] for name, item in found["entryPoints"].items()} == {
         "web": ":80",
         "websecure": ":443",

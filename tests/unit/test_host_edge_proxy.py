@@ -201,12 +201,17 @@ def test_its_files_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(edge, "DIRECTORY", tmp_path / "edge")
     planned = edge_proxy.configure(WISH, check=True)
     assert not (tmp_path / "edge").exists()
-    assert edge_proxy.configure(WISH) == planned
+    done = edge_proxy.configure(WISH)
+    assert [item["after_header"] for item in done] == [item["after_header"] for item in planned]
     assert [item["after_header"].removeprefix(f"{tmp_path}/edge/") for item in planned] == [
+        "api-token",
+        "certs/api-users",
+        "certs/metrics-users",
         "traefik.yml",
         "dynamic/edge.yml",
         "edge.json",
     ]
+    assert (tmp_path / "edge/api-token").read_text().strip() not in str(done), "shown by --diff"
     assert (tmp_path / "edge/traefik.yml").read_text() == WISH.static
     assert edge.settings() == WISH.settings
     assert edge_proxy.configure(WISH) == []
@@ -222,10 +227,13 @@ def test_another_certificate_is_another_file_for_the_edge_to_read(
 ) -> None:
     monkeypatch.setattr(edge, "DIRECTORY", tmp_path)
     edge_proxy.configure(WISH)
-    (tmp_path / "certs").mkdir()
     (tmp_path / "certs/edge.crt").write_text("new")
     (changed,) = edge_proxy.configure(WISH)
     assert changed["after_header"] == f"{tmp_path}/dynamic/edge.yml"
+    # Of passwords too, which stand in files of their own.
+    passwords, read = edge_proxy.configure(dataclasses.replace(WISH, metrics_password="x"))
+    assert passwords["after_header"] == f"{tmp_path}/certs/metrics-users"
+    assert read["after_header"] == f"{tmp_path}/dynamic/edge.yml"
 
 
 def test_an_image_that_cannot_be_pulled(fake: Fake, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import address, claims, forwarded, journal, locks
+from . import address, claims, edge_api, forwarded, journal, locks
 from .engine import ONE_OFF, SERVICE, Engine
 from .layout import Layout, write_atomically
 
@@ -544,7 +544,7 @@ def _ask(port: int, path: str) -> str:
     """Empty when Traefik's API knows what is asked for, else its status or what went wrong."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=edge_api.headers(DIRECTORY))
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return f"its API does not answer: {error}"

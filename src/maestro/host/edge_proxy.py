@@ -18,11 +18,12 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import edge
+from . import edge, edge_api
 from .engine import Engine
 from .layout import write_atomically
 
@@ -46,7 +47,8 @@ class Wish:
 
     ``grace`` is how many seconds an old one gets to finish what it began, ``memory`` how many MiB
     it may take. ``static`` and ``dynamic`` are Traefik's, as YAML; ``settings`` are what
-    `edge.settings` answers.
+    `edge.settings` answers. ``metrics_password`` is for programs that read the metrics; without
+    one the host's own programs alone may.
     """
 
     image: str
@@ -56,24 +58,28 @@ class Wish:
     dynamic: str
     settings: Mapping[str, Any]
     memory: int = 1024
+    metrics_password: str = field(default="", repr=False)
 
 
 def configure(wish: Wish, *, check: bool = False) -> list[dict[str, str]]:
     """Write what Traefik and the code on the host read; a diff of each file that changed.
 
-    Traefik reads a certificate when the file that names it changes: its digest stands there.
+    Traefik reads certificates and passwords when the file that names them changes: their digest
+    stands there. What changes in a file of passwords is not shown.
     """
     if not check:
         # Anybody could hold the lock of before.
         (edge.DIRECTORY / ".lock").unlink(missing_ok=True)
-    certificate = edge.DIRECTORY / "certs" / "edge.crt"
-    digest = hashlib.sha256(certificate.read_bytes() if certificate.exists() else b"").hexdigest()
+    users = edge_api.configure(edge.DIRECTORY, wish.metrics_password, check=check)
+    read = [edge.DIRECTORY / "certs/edge.crt", *edge_api.users_files(edge.DIRECTORY)]
+    content = b"".join(path.read_bytes() for path in read if path.exists())
+    digest = hashlib.sha256(content).hexdigest()
     files = {
         "traefik.yml": wish.static,
         "dynamic/edge.yml": f"{wish.dynamic}# {digest}\n",
         "edge.json": f"{json.dumps(wish.settings, indent=2, sort_keys=True)}\n",
     }
-    changed = []
+    changed = [{**_header(path), "before": "", "after": "(not shown)\n"} for path in users]
     for name, wanted in files.items():
         path = edge.DIRECTORY / name
         there = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -81,9 +87,12 @@ def configure(wish: Wish, *, check: bool = False) -> list[dict[str, str]]:
             continue
         if not check:
             write_atomically(path, wanted, MODE)
-        header = {"before_header": str(path), "after_header": str(path)}
-        changed.append({**header, "before": there, "after": wanted})
+        changed.append({**_header(path), "before": there, "after": wanted})
     return changed
+
+
+def _header(path: Path) -> dict[str, str]:
+    return {"before_header": str(path), "after_header": str(path)}
 
 
 def ensure(wish: Wish, *, check: bool = False) -> bool:
@@ -263,13 +272,14 @@ def _follows(since: float) -> bool:
     settings = edge.settings()
     connection = http.client.HTTPConnection("127.0.0.1", int(settings["api_port"]), timeout=2)
     try:
-        connection.request("GET", "/api/version")
+        shown = edge_api.headers(edge.DIRECTORY)
+        connection.request("GET", "/api/version", headers=shown)
         answer = connection.getresponse()
         document = json.loads(answer.read()) if answer.status == 200 else {}
         if _seconds(str(document.get("startDate", ""))) < since - 1:
             return False
         for marker in edge.markers():
-            connection.request("GET", f"/api/http/middlewares/{marker}@file")
+            connection.request("GET", f"/api/http/middlewares/{marker}@file", headers=shown)
             answer = connection.getresponse()
             answer.read()
             if answer.status != 200:
