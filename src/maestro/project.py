@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .compose_tree import Part, Tree
 from .errors import MaestroError
+from .host import naming
 
 
 def problems(tree: Tree, stack: str) -> list[MaestroError]:
@@ -28,14 +29,25 @@ def _problems(part: Part, stack: str) -> list[MaestroError]:
                 fix=f"write `name: {stack}`, or remove it",
             )
         ]
-    if name == stack:
+    if name in (stack, ""):
+        # An empty one says nothing, to Compose as well.
         return []
     return [
         MaestroError(
             f"the file calls the project {name}, and the stack is {stack} by its directory",
             where=where,
-            fix=f"to go on with what {name} has (containers, volumes {name}_*): rename the "
-            f"directory to {name} and deploy with -e stack={name}. To have it apart, with volumes "
-            f"of its own: write `name: {stack}`, or remove it",
+            fix=_fix(name, stack),
         )
     ]
+
+
+def _fix(name: str, stack: str) -> str:
+    own = f"write `name: {stack}`, or remove it"
+    if not naming.STACK.match(name):
+        # Compose makes no project of this name: nothing has it.
+        return f"{own}: lower-case letters, digits, '_' and '-' name a project"
+    return (
+        f"to go on with what {name} has (containers, volumes {name}_*): rename the "
+        f"directory to {name} and deploy with -e stack={name}. To have it apart, with volumes "
+        f"of its own: {own}"
+    )

@@ -16,6 +16,7 @@ from .data import Kept, Reading, kept
 from .errors import MaestroError
 from .host import holds
 from .host.holds import PATH, VOLUME, Clash, Hold, Holder, Need
+from .host.resources import Resources
 from .host.rules import START_FIRST, STOP_FIRST
 from .recorded import document
 from .render import Rendered, unescaped
@@ -73,7 +74,7 @@ def review(view: View, *, accept: bool = False) -> list[MaestroError]:
     ]
     problems = [*_refused_order(view)]
     changed = moved(plan.host, str(view.state["compose"]), compose, dropped=not view.back)
-    lost = [*changed, *_lost(view), *_foreign(view)]
+    lost = [*changed, *_lost(view), *_begins_empty(view), *_foreign(view)]
     if accept:
         plan.warnings += [f"accepted: {problem.what}" for problem in lost]
         return problems
@@ -337,6 +338,54 @@ def _left_alone(view: View) -> Iterator[str]:
     for name in view.plan.services(planning.REMOVE):
         for volume in sorted(set(_data(services.get(name) or {}, old).values()) - still):
             yield f"the {volume} stays on the host, and no service of the release mounts it"
+
+
+def _begins_empty(view: View) -> Iterator[MaestroError]:
+    """A service renamed together with its volume: it would begin with a new one beside the old.
+
+    One of another image that comes as one leaves is no rename: what it would find is not its own.
+    """
+    old = document(str(view.state["compose"]))
+    before = (view.state.get("release") or {}).get("services") or {}
+    services = view.rendered.compose["services"]
+    for name in view.plan.services(planning.REMOVE):
+        image = _repository(str((before.get(name) or {}).get("image")))
+        had = _data((old.get("services") or {}).get(name) or {}, old)
+        for other in view.plan.services(planning.CREATE):
+            if _repository(str(view.rendered.services[other]["image"])) != image:
+                continue
+            for target, was in sorted(had.items()):
+                now = _new_volume(view, services[other], target)
+                if now and not _mounted_still(view, was):
+                    yield MaestroError(
+                        f"{name} leaves and {other} comes: {target} was the {was} and would become "
+                        f"{now}, which is empty: {other} would not find the data",
+                        where=view.where(other),
+                        fix=f"give the volume its old name (volumes.KEY.name), or copy the data "
+                        f"first and say {ACCEPT}",
+                    )
+
+
+def _new_volume(view: View, service: Mapping[str, Any], target: str) -> str:
+    """The volume a service mounts there when the host has none of this name yet."""
+    mount = _by_target(service).get(target) or {}
+    if mount.get("type") != "volume":
+        return ""
+    name = _volume(mount, view.rendered.compose).removeprefix("volume ")
+    return "" if name in Resources.of(view.state).volumes else name
+
+
+def _mounted_still(view: View, volume: str) -> bool:
+    compose = view.rendered.compose
+    return any(
+        volume in _data(service, compose).values() for service in compose["services"].values()
+    )
+
+
+def _repository(image: str) -> str:
+    """An image's name without tag and digest."""
+    head, slash, last = image.partition("@")[0].rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def _is_path(shown: str) -> bool:

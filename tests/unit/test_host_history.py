@@ -14,7 +14,7 @@ import real_servers
 from fake_engine import NAME, Fake, detail, summary
 
 from maestro.errors import MaestroError
-from maestro.host import drift, history, overview, secrets
+from maestro.host import drift, history, holds, overview, secrets
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout, point, write_atomically
 
@@ -73,6 +73,20 @@ def test_what_serves_and_what_came_before(layout: Layout, engine: Engine) -> Non
     assert found["versions"] == {"token": {"r1": [str(UID)], "r2": [str(UID)]}}
     assert found["secrets"] == {"token": "r2"}
     assert found["images"] == [NAME]
+
+
+def test_links_of_what_releases_mount_are_followed(
+    tmp_path: Path, layout: Layout, engine: Engine
+) -> None:
+    """Another stack's container shows the path behind a link, see `volumes.View.kept`."""
+    link = tmp_path / "link"
+    link.symlink_to("data")
+    file = layout.release("r1") / "release.json"
+    manifest = json.loads(file.read_text())
+    held = [holds.Hold(holds.PATH, str(link)), holds.Hold(holds.VOLUME, "link")]
+    manifest["services"]["web"]["holds"] = holds.dump(held)
+    file.write_text(json.dumps(manifest))
+    assert history.read(layout, engine=engine)["paths"] == {str(link): str(tmp_path / "data")}
 
 
 @pytest.mark.parametrize(("to", "target"), [("r2", "r2"), ("r0", "")])

@@ -17,6 +17,8 @@ SERVICES = "services: {web: {image: 'r.test/web:1'}}\n"
     [
         ({"compose.yaml": ""}, ""),
         ({"compose.yaml": "name: shop\n"}, ""),
+        ({"compose.yaml": "name: ''\n"}, ""),
+        ({"compose.yaml": "name: ${PROJECT:-}\n"}, ""),
         ({"compose.yaml": "name: ${PROJECT:-shop}\n"}, ""),
         ({"compose.yaml": "name: ${COMPOSE_PROJECT_NAME}\n"}, ""),
         ({"compose.yaml": "name: ${GIVEN}\n"}, "given"),
@@ -55,3 +57,12 @@ def test_a_name_that_cannot_be_known(tmp_path: Path) -> None:
     (tmp_path / "shop/compose.yaml").write_text("name: shop-$VERSION\n" + SERVICES)
     with pytest.raises(MaestroError, match="has no value here"):
         stack.load(tmp_path, "shop", "staging", {})
+
+
+def test_a_name_no_project_can_have_is_none_to_go_on_with(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/compose.yaml").write_text("name: Shop\n" + SERVICES)
+    with pytest.raises(MaestroError, match="calls the project Shop") as refused:
+        stack.load(tmp_path, "shop", "staging", {})
+    assert refused.value.fix.startswith("write `name: shop`, or remove it")
+    assert "-e stack" not in refused.value.fix

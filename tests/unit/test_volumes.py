@@ -375,6 +375,48 @@ def test_a_volume_that_nothing_mounts_any_more_is_named() -> None:
     ]
 
 
+def _renamed_with(volume: dict[str, Any] | None) -> Change:
+    """The database under another name, with another key of its volume."""
+
+    def change(model: dict[str, Any]) -> None:
+        (mount,) = renamed(model)["services"]["database"]["volumes"]
+        mount["source"] = "rows" if volume else ""
+        model["volumes"] = {"rows": volume} if volume else {}
+
+    return change
+
+
+def _of_another_image(model: dict[str, Any]) -> None:
+    _renamed_with({"name": "shop_rows"})(model)
+    model["services"]["database"]["image"] = "registry.test:5000/minio:1"
+
+
+@pytest.mark.parametrize(
+    ("change", "there", "becomes"),
+    [
+        (_renamed_with({"name": "shop_rows"}), "", "shop_rows"),
+        (_renamed_with(None), "", "a new volume without a name"),
+        (_renamed_with({"name": "shop_data"}), "", ""),
+        (_renamed_with({"name": "shop_rows"}), "shop_rows", ""),  # copied there before
+        (_of_another_image, "", ""),
+    ],
+)
+def test_a_renamed_service_does_not_begin_with_an_empty_volume(
+    change: Change, there: str, becomes: str
+) -> None:
+    model = models.shop()
+    state = running(model)
+    state["resources"] = {"volumes": {there: {"name": there}}} if there else {}
+    change(model)
+    refused = reviewed(model, state)[1]
+    said = f"/data was the volume shop_data and would become {becomes}, which is empty"
+    assert [said in problem for problem in refused] == [True] * bool(becomes)
+    if becomes:
+        plan, refused = reviewed(model, state, accept=True)
+        assert refused == []
+        assert any(said in warning for warning in plan.warnings)
+
+
 # Other owners
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import edge, jobs, lease, neighbours, recovery, resources, secrets
+from . import edge, jobs, lease, links, neighbours, recovery, resources, secrets
 from .containers import of_stack
 from .engine import Engine
 from .holds import behind
@@ -49,6 +49,7 @@ def read(
         "containers": [container_facts(engine, item, layout) for item in there],
         "done": jobs.remembered(layout),
         "others": others(everyone, layout.stack),
+        "paths": links.recorded(manifest) | links.recorded(kept.get(target, {})),
         "resources": resources.read(engine, everyone, volumes).as_dict(),
         "images": sorted(engine.repo_digests()),
         "edge": edge.look(layout),

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from .holds import PATH
 
 
 def real(model: Mapping[str, Any]) -> dict[str, str]:
     """Absolute paths the model mounts, with what they are, where that is another path."""
+    return _real(_mounted(model))
+
+
+def recorded(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The same of a release by its manifest; an older one does not tell what it mounts."""
+    return _real(
+        str(hold["name"])
+        for facts in (manifest.get("services") or {}).values()
+        for hold in facts.get("holds") or ()
+        if hold["kind"] == PATH
+    )
+
+
+def _real(paths: Iterable[str]) -> dict[str, str]:
     found = {}
-    for path in _mounted(model):
+    for path in paths:
         target = os.path.realpath(path)
         if target != os.path.normpath(path):
             found[path] = target
