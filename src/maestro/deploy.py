@@ -20,6 +20,7 @@ from . import (
     hardening,
     names,
     ownership,
+    profiles,
     reached,
     variables,
     volumes,
@@ -106,6 +107,7 @@ def decide(inputs: Inputs) -> Decision:
         problems += planning.preflight(plan, rendered, found)
         problems += ownership.judge(plan, wanted[host], rendered, found, asked)
         plan.warnings += variables.left_open(wanted[host].model)
+        plan.warnings += profiles.unknown(wanted[host].model, wanted[host].profiles)
         problems += edge_names.problems(host, plan.stack, wanted[host].extension, found["edge"])
         plan.warnings += checks.of_plan(
             plan, found, rendered.services, wanted[host], images_of(known, wanted[host])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import stack, written
+from . import profiles, stack, written
 from .errors import MaestroError
 from .host import naming
 
@@ -25,8 +25,8 @@ def settled(
 
     ``own`` has ``stack``, ``environment``, ``directory``, ``version``, ``variables``, ``profiles``,
     ``registry``, ``registry_username`` and ``secrets`` as the host's variables give them.
-    Raises `MaestroError` on a version or a variable that is no text; ``project`` shortens the
-    place it names.
+    Raises `MaestroError` on a version, profile or variable that is no text; ``project`` shortens
+    the place it names.
     """
     registry = str(own["registry"])
     return {
@@ -36,7 +36,7 @@ def settled(
             **written.texts(own["variables"], str(request["stack"]), project),
             "REGISTRY": registry,
         },
-        "profiles_said": sorted(map(str, own["profiles"] or [])),
+        "profiles_said": profiles.said(own["profiles"], str(request["stack"])),
         "registry": registry,
         "registry_username": str(own["registry_username"]),
         "secrets_settings": dict(own["secrets"] or {}),

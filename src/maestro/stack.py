@@ -20,6 +20,7 @@ from .compose_tree import Part, Tree
 from .errors import MaestroError, raise_all
 from .host import naming
 from .interpolation import dotenv
+from .profiles import meant
 from .sources import Sources
 
 EXTENSION = "x-maestro"
@@ -164,7 +165,7 @@ def read(
     wanted = frozenset(profiles) or frozenset(
         filter(None, dotenv.get("COMPOSE_PROFILES", "").replace(" ", "").split(","))
     )
-    return Stack(name, sources.directory, list(documents), tree, wanted)
+    return Stack(name, sources.directory, list(documents), tree, meant(wanted, tree))
 
 
 def _own_files(home: Path, environment: str) -> list[str]:

@@ -32,6 +32,7 @@ _KINDS: dict[type, str] = {
     datetime.date: "a date",
     dict: "a mapping",
     list: "a list",
+    str: "text",
     tuple: "a list",
 }
 
@@ -87,8 +88,9 @@ def texts(variables: Any, stack: str, project: Path | None = None) -> dict[str, 
     if not isinstance(variables, Mapping):
         raise MaestroError(
             f"found {_kind(variables)}, not a mapping",
-            where=_where(name, Place.of(variables), project),
-            fix='write NAME: "value" for each, indented below the stack',
+            where=_where(VARIABLES, Place.of(variables), project),
+            fix=f'write {stack}: {{NAME: "value"}} in it; on a command line: '
+            f"""-e '{{"{VARIABLES}": {{"{stack}": {{"NAME": "value"}}}}}}'""",
         )
     found: dict[str, str] = {}
     problems: list[MaestroError] = []
@@ -127,11 +129,12 @@ def text(value: Any, name: str, beside: Place | None = None, project: Path | Non
         if place.written() is not None:
             kind = "a number that is written otherwise than it is read"
     leaf = name.rpartition(".")[2]
-    raise MaestroError(
-        f"found {kind}, not text",
-        where=_where(name, place if place.path or place.description else beside, project),
-        fix=f'put the value into quotes: {leaf}: "..."',
-    )
+    # Nothing, and true or false, keep no place of their own.
+    shown = place if place.path or place.description else beside
+    fix = f'put the value into quotes: {leaf}: "..."'
+    if shown and "{{" in (shown.written() or ""):
+        fix = f'make text of it: {leaf}: "{{{{ (...) | string }}}}"'
+    raise MaestroError(f"found {kind}, not text", where=_where(name, shown, project), fix=fix)
 
 
 def _exact(value: int, place: Place) -> bool:

@@ -91,7 +91,7 @@ def test_all_are_named_at_once_and_no_value_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("found", [["a"], "text", 5, False])
 def test_variables_are_a_mapping(found: Any) -> None:
-    with pytest.raises(MaestroError, match=r"maestro_stack_variables.shop: found .* not a mapping"):
+    with pytest.raises(MaestroError, match=r"^maestro_stack_variables: found .* not a mapping"):
         written.texts(found, "shop")
     assert written.texts(None, "shop") == {}
 
@@ -135,6 +135,8 @@ class ActionModule(ActionBase):
         ('{"shop": {"A": 1.10}}', "found a number with a fraction"),
         ('{"shop": {"A": "{{ base + 1 }}"}}', "('A', '6')"),
         ("@vars.yml", "('A', '8080'), ('B', '6')"),
+        ("@template.yml", r'make text of it: A: "{{ (...) | string }}"'),
+        ("@template.yml", r'make text of it: B: "{{ (...) | string }}"'),
         ("@octal.yml", "octal.yml:2: maestro_stack_variables.shop.B: found a number that is"),
     ],
 )
@@ -144,6 +146,7 @@ def test_as_a_play_hands_them_over(tmp_path: Path, extra: str, said: str) -> Non
     (tmp_path / "action_plugins/probe.py").write_text(PROBE)
     (tmp_path / "play.yml").write_text(PLAY)
     (tmp_path / "vars.yml").write_text('shop:\n  A: 8080\n  B: "{{ base + 1 }}"\n')
+    (tmp_path / "template.yml").write_text('shop:\n  A: "{{ 1.10 }}"\n  B: "{{ base == 5 }}"\n')
     (tmp_path / "octal.yml").write_text("shop:\n  B: 0777\n")
     done = subprocess.run(
         [
