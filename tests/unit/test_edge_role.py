@@ -125,3 +125,25 @@ def test_a_certificate_that_is_there(kind: str) -> None:
         "certFile": "/etc/maestro/edge/certs/edge.crt",
         "keyFile": "/etc/maestro/edge/certs/edge.key",
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "clear", "meant"),
+    [
+        *((word, True, True) for word in ("on", "On", "yes", "true", "1", 1, True)),
+        *((word, True, False) for word in ("off", "OFF", "no", "false", "0", 0, False)),
+        *((word, False, None) for word in ("", "perhaps", "offf", 2, None)),
+    ],
+)
+def test_the_maintenance_page_is_switched_by_any_word_for_it(
+    said: Any, clear: bool, meant: bool | None
+) -> None:
+    refusal, switch = yaml.safe_load((ROLE / "tasks/maintenance.yml").read_text())
+    variables = known(maintenance=said, ansible_limit="staging")
+    templar = Templar(loader=DataLoader(), variables=variables)
+    conditions = refusal["ansible.builtin.assert"]["that"]
+    passed = [templar.evaluate_conditional(trust_as_template(text)) for text in conditions]
+    assert all(passed) is clear
+    if clear:
+        expression = trust_as_template(switch["maestro_maintenance"]["on"])
+        assert templar.template(expression) is meant

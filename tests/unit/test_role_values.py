@@ -17,7 +17,14 @@ from maestro.errors import MaestroError
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {
-    "bool": [("false", False), ("no", False), ("0", False), ("true", True), ("True", True)],
+    "bool": [
+        ("false", False),
+        ("no", False),
+        ("off", False),
+        ("0", False),
+        ("true", True),
+        ("True", True),
+    ],
     "int": [("7", 7)],
     "float": [("7", 7.0), ("0.5", 0.5)],
 }
