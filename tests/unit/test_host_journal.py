@@ -116,7 +116,7 @@ def test_a_failed_step_and_what_was_put_back_are_two_events(
     monkeypatch.setattr("maestro.host.smoke.check", fail)
     assert take(layout, "maestro_smoke", release="r2", checks=[])["failed"]
     back = {"serves": "r1", "restored": ["web"]}
-    monkeypatch.setattr(roll, "put_back", lambda *_, **__: back)
+    monkeypatch.setattr("maestro.host.put_back.put_back", lambda *_, **__: back)
     take(layout, "maestro_put_back", release="r2", serves="r1", timeout=1, settle=1)
     assert results(layout) == [("failed", "service web: it crashed"), ("put back", "")]
 
@@ -136,7 +136,7 @@ def test_what_the_hosts_own_switch_does_is_kept(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lease.acquire(layout, {**CLAIM, "limit": 0})
-    monkeypatch.setattr(roll, "put_back", lambda *_, **__: {})
+    monkeypatch.setattr("maestro.host.put_back.put_back", lambda *_, **__: {})
     assert switch.recover(layout, switch.HOST) == "r1"
     (event,) = journal.read(layout, 10)
     assert (event["result"], event["by"], event["what"]) == (

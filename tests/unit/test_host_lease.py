@@ -17,7 +17,7 @@ import pytest
 
 from maestro import agent_archive
 from maestro.errors import MaestroError
-from maestro.host import lease, recovery, roll, room, switch
+from maestro.host import lease, recovery, room, switch
 from maestro.host.layout import Layout
 
 CLAIM: dict[str, Any] = {
@@ -345,7 +345,7 @@ def test_a_release_that_cannot_be_put_back_yet_is_tried_again(
             raise MaestroError("the Engine does not answer")
         return {"serves": serves, "restored": []}
 
-    monkeypatch.setattr(roll, "put_back", put_back)
+    monkeypatch.setattr("maestro.host.put_back.put_back", put_back)
     monkeypatch.setattr(switch, "_systemctl", lambda *_: None)
     monkeypatch.setattr(recovery, "PAUSE", 0)
     lease.acquire(layout, {**CLAIM, "limit": 0.3})

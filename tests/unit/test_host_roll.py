@@ -20,6 +20,7 @@ from maestro.errors import MaestroError
 from maestro.host import engine, health, release, roll, secrets, state
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout, write_atomically
+from maestro.host.put_back import put_back
 from maestro.host.rules import START_FIRST, Rules
 
 LATE = (
@@ -37,8 +38,9 @@ def fake() -> Fake:
 @pytest.fixture
 def client(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     with real_servers.unix_server(tmp_path / "engine.sock", fake) as server:
-        for module in (release, roll):
-            monkeypatch.setattr(module, "Engine", lambda: Engine(server.address))
+        for module in ("release", "roll", "put_back"):
+            name = f"maestro.host.{module}.Engine"
+            monkeypatch.setattr(name, lambda: Engine(server.address))
         yield Engine(server.address)
 
 
@@ -159,7 +161,7 @@ def test_putting_back_touches_nothing_that_still_serves(
 ) -> None:
     serving(layout)
     fake.say("GET /containers/json", [summary(), summary("newcomer")])
-    assert roll.put_back(layout, "r2", 5) == {"serves": "r1", "restored": []}
+    assert put_back(layout, "r2", 5) == {"serves": "r1", "restored": []}
     changed = [request for request in fake.requests if not request.startswith("GET")]
     assert changed == ["POST /containers/newcomer/stop", "DELETE /containers/newcomer?v=0&force=1"]
     assert not layout.release("r2").exists()
@@ -172,7 +174,7 @@ def test_putting_back_where_nothing_served_removes_what_came(
     fake.say("GET /containers/json", [summary(), summary("db")])
     fake.say("GET /networks", [])
     fake.say("GET /volumes", {"Volumes": []})
-    assert roll.put_back(layout, "r2", 5) == {"serves": "", "restored": []}
+    assert put_back(layout, "r2", 5) == {"serves": "", "restored": []}
     gone = [request for request in fake.requests if request.startswith("DELETE")]
     assert sorted(gone) == [
         "DELETE /containers/db?v=0&force=1",

@@ -318,11 +318,12 @@ def _remove(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _put_back(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import journal, recovery, roll
+    from . import journal, recovery
+    from .put_back import put_back
 
     found, result, why = lease.read(layout), journal.PUT_BACK, ""
     try:
-        done = roll.put_back(
+        done = put_back(
             layout,
             params["release"],
             params["timeout"],

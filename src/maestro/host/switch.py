@@ -89,11 +89,12 @@ def retry(layout: Layout) -> str:
 
 def _put_back(layout: Layout, held: lease.Lease, serves: str) -> None:
     """Put a release back under a lease; a try that fails is noted."""
-    from . import release, roll  # noqa: PLC0415
+    from . import release  # noqa: PLC0415
+    from .put_back import put_back  # noqa: PLC0415
 
     try:
         with lease.kept(layout, held.token) as check:
-            roll.put_back(layout, held.release, held.timeout, serves, check)
+            put_back(layout, held.release, held.timeout, serves, check)
             release.sweep(layout)
     except lease.Lost:
         raise

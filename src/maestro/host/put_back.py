@@ -1,0 +1,91 @@
+"""Put the release that served back, with all that a failed one replaced or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import adoption, anew, health, nameless, recovery, release, removal, room, settle
+from .engine import Engine
+from .layout import Layout, point
+from .roll import Aim, Roll, together
+from .rules import ROLLBACK
+from .strangers import services as services_of_strangers
+
+# The Engine may be starting anew.
+ENGINE_PATIENCE = 60.0
+
+
+def put_back(
+    layout: Layout,
+    staged: str,
+    timeout: float,
+    serves: str | None = None,
+    check: Callable[[], None] = lambda: None,
+    *,
+    settling: float = settle.WATCH_BACK,
+) -> dict[str, Any]:
+    """Let the release that served serve again, and remove what the failed one brought.
+
+    ``serves`` is its id, by default the current one. Containers that still are what it wants
+    are not touched; what starts first comes back before the failed one goes. Where no release
+    served, nothing of the stack is left but what was there before, see `removal.undo_first`. A
+    service that does not come up keeps no other from coming back: `recovery.Incomplete` names it
+    at the end.
+    """
+    room.give(layout)
+    engine = Engine()
+    engine.wait_ready(ENGINE_PATIENCE)
+    nameless.note(layout, engine)
+    old = layout.current_id() if serves is None else serves
+    if not old:
+        removal.undo_first(layout, staged, engine)
+        anew.forget(layout)
+        nameless.sweep(layout, engine)
+        release.discard(layout, staged)
+        recovery.clear(layout)
+        return {"serves": "", "restored": []}
+    manifest = layout.manifest(old)
+    services: Mapping[str, Any] = manifest["services"]
+    aim = Aim(old, services, manifest.get("routes") or [], ROLLBACK)
+    roll = Roll(
+        layout,
+        aim,
+        timeout,
+        check=check,
+        engine=engine,
+        apart=True,
+        settle=settling,
+        strict=False,
+        pull="missing",
+    )
+    check()
+    if layout.current_id() != old:
+        point(layout.current, layout.release(old))
+    anew.undo(layout, engine, lambda names: roll.stop(names, manifest["order"]))
+    # What somebody ran by hand served beside the release, or in its place.
+    aside = adoption.services(layout, staged) | services_of_strangers(engine, layout)
+    # What was done is not done again: only what the failed release made of it goes.
+    roll.remove(
+        [name for name in services if name not in aside and roll.ran(name) and roll.due(name)],
+        strangers=False,
+    )
+    restored: list[str] = []
+    problems: dict[str, str] = {}
+    for level in together(roll, manifest["order"]):
+        stale = [name for name in level if name not in aside and roll.due(name)]
+        done, failed = recovery.restore(roll, stale)
+        restored += done
+        problems |= failed
+    roll.traffic.settle()
+    for name, (containers, why) in roll.verify().items():
+        problems[name] = health.failure(layout, engine, name, containers, why).what
+    roll.leave(services, aside)
+    if staged != old:
+        adoption.restore(layout, staged, engine)
+    nameless.sweep(layout, engine)
+    release.discard(layout, staged)
+    if problems:
+        raise recovery.Incomplete(old, restored, problems)
+    recovery.clear(layout)
+    return {"serves": old, "restored": restored}
