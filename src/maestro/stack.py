@@ -225,6 +225,7 @@ def _shape(stack: Stack) -> list[MaestroError]:
     for part in stack.tree.parts:
         where = f"{stack.name}/{part.path}"
         problems += _keys(part, where)
+        problems += _too_deep(part, where)
         services = part.document.get("services")
         for name, service in (services if isinstance(services, dict) else {}).items():
             if service is not None and not isinstance(service, dict):
@@ -267,6 +268,21 @@ def _keys(part: Part, where: str) -> Iterable[MaestroError]:
                 yield MaestroError(
                     f"{name!r} names no file", where=place, fix="give it another name"
                 )
+
+
+def _too_deep(part: Part, where: str) -> Iterable[MaestroError]:
+    """Our key in a service, network or the like: Compose lets it pass, and nobody reads it."""
+    for section in ("services", *MAPPINGS):
+        items = part.document.get(section)
+        for name, item in (items if isinstance(items, dict) else {}).items():
+            for key in item if isinstance(item, dict) else ():
+                if key == EXTENSION or _misspelt(str(key)):
+                    yield MaestroError(
+                        f"{key} is not read here",
+                        where=f"{where}: {section}.{name}.{key}",
+                        fix=f"move it to the top level of the stack's own file, as {EXTENSION}; "
+                        "its keys name the services they are for",
+                    )
 
 
 def _misspelt(key: str) -> bool:

@@ -779,6 +779,30 @@ def test_a_misspelling_is_one(tmp_path: Path, key: str) -> None:
     assert (problem.what, problem.fix) == ("looks misspelt", "use x-maestro")
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("services: {web: {image: a, x-maestro: {}}}", "services.web.x-maestro"),
+        ("services: {web: {image: a, x-maesto: {}}}", "services.web.x-maesto"),
+        ("services: {web: {image: a}}\nvolumes: {v: {x-maestro: 1}}", "volumes.v.x-maestro"),
+        (
+            "x-a: &a {x-maestro: {}}\nservices: {web: {<<: *a, image: a}}",
+            "services.web.x-maestro",
+        ),
+    ],
+)
+def test_our_key_in_a_part_that_nobody_reads_it_in(tmp_path: Path, text: str, where: str) -> None:
+    (problem,) = refused(tmp_path, text)
+    assert problem.where == f"shop/compose.yaml: {where}"
+    assert problem.what.endswith("is not read here")
+    assert "top level" in problem.fix
+
+
+@pytest.mark.parametrize("key", ["x-master", "x-logging"])
+def test_another_tool_s_key_may_stand_in_a_service(tmp_path: Path, key: str) -> None:
+    load(tmp_path, f"services: {{web: {{image: a, {key}: {{}}}}}}")
+
+
 def test_a_directory_whose_name_is_no_stack_s(tmp_path: Path) -> None:
     write(tmp_path, PLAIN, stack_name="MyShop")
     with pytest.raises(MaestroError) as caught:
