@@ -59,7 +59,12 @@ class CallbackModule(CallbackBase):
         known = entry.Known(ROOT)
         try:
             controller.leave_nothing_behind()
-            raise_all(entry.problems(extra, known, lambda: _inventory(manager)))
+            raise_all(
+                [
+                    *entry.problems(extra, known, lambda: _inventory(manager)),
+                    *entry.unread(extra, _names(playbook)),
+                ]
+            )
         except MaestroError as error:
             self._refuse(str(error))
         # Ansible's own dictionary, from which every task gets them.
@@ -82,6 +87,12 @@ class CallbackModule(CallbackBase):
     def _refuse(self, text: str) -> None:
         self._display.error(text, wrap_text=False)
         raise SystemExit(int(ExitCode.INVALID_CLI_OPTION))
+
+
+def _names(playbook: Any) -> set[str]:
+    """The names of the run's playbooks; none where a play of somebody else's is among them."""
+    files = {play._included_path or playbook._file_name for play in playbook.get_plays()}  # noqa: SLF001
+    return {Path(file).name for file in files} if all(map(_is_ours, files)) else set()
 
 
 def _is_ours(file: str | None) -> bool:

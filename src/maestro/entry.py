@@ -47,6 +47,18 @@ NAMES |= {
     "deploy_back_to": NAMES["to"],
 }
 SEVERAL = ("secret", "service", "volumes")
+# What is asked for by these names, by the playbooks that read them.
+READ_BY: dict[str, tuple[str, ...]] = {
+    "version": ("deploy.yml", "plan.yml", "images.yml", "rotate_secrets.yml"),
+    "to": ("rollback.yml",),
+    "accept_schema": ("rollback.yml",),
+    "secret": ("rotate_secrets.yml",),
+    "service": ("logs.yml",),
+    "volumes": ("remove.yml",),
+    "maintenance": ("maintenance.yml",),
+}
+# Those that change a stack: a name that they do not read was meant to change something else.
+CHANGING = ("deploy.yml", "rollback.yml", "rotate_secrets.yml", "remove.yml", "maintenance.yml")
 
 
 class Known:
@@ -107,6 +119,33 @@ def problems(
         }
         found += [_unknown(name, known) for name in unknown if name not in mentioned]
     return found
+
+
+def unread(extra: Mapping[str, Any], playbooks: Iterable[str]) -> list[MaestroError]:
+    """Variables that ask for something which none of the run's ``playbooks`` does.
+
+    ``rollback.yml -e version=v1`` would go back to the release before, whichever it is.
+    """
+    run = sorted(playbooks)
+    return [
+        MaestroError(
+            f"{', '.join(run)} does not read this variable",
+            where=f"-e {name}",
+            fix=_READ_OTHERWISE.get((run[0], name), f"it is for {' and '.join(READ_BY[name])}"),
+        )
+        for name, value in extra.items()
+        if name in READ_BY
+        and str(value).strip()
+        and run
+        and set(run) <= set(CHANGING)
+        and not set(run) & set(READ_BY[name])
+    ]
+
+
+_READ_OTHERWISE = {
+    ("rollback.yml", "version"): "name the release to go back to: -e to=RELEASE "
+    "(playbooks/history.yml shows them), or deploy the version: deploy.yml -e version=TAG"
+}
 
 
 def converted(extra: Mapping[str, Any], known: Known) -> dict[str, Any]:

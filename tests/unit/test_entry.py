@@ -67,6 +67,37 @@ def test_one_that_is_only_a_word_there_is_not(host: dict[str, Any]) -> None:
     assert len(problems({"own": 2}, host)) == 1
 
 
+@pytest.mark.parametrize(
+    ("playbooks", "extra", "fix"),
+    [
+        (["rollback.yml"], {"version": "v1"}, "name the release to go back to: -e to=RELEASE"),
+        (["deploy.yml"], {"to": "r1"}, "it is for rollback.yml"),
+        (["deploy.yml"], {"maintenance": "on"}, "it is for maintenance.yml"),
+        (["remove.yml"], {"version": "v1"}, "it is for deploy.yml and plan.yml"),
+        (["maintenance.yml"], {"service": "web"}, "it is for logs.yml"),
+        (["rotate_secrets.yml"], {"service": "web"}, "it is for logs.yml"),
+        (["deploy.yml"], {"version": "v1", "stack": "shop"}, ""),
+        (["rotate_secrets.yml"], {"version": "v1"}, ""),
+        (["rollback.yml"], {"version": "", "to": "r1"}, ""),
+        # Together with one that reads it, with others' plays, and where nothing is changed.
+        (["rollback.yml", "deploy.yml"], {"version": "v1"}, ""),
+        (["provision.yml", "rollback.yml"], {"version": "v1"}, ""),
+        ([], {"version": "v1"}, ""),
+        (["status.yml"], {"version": "v1"}, ""),
+    ],
+)
+def test_a_variable_that_the_playbook_does_not_read_is_refused(
+    playbooks: list[str], extra: dict[str, str], fix: str
+) -> None:
+    found = entry.unread(extra, playbooks)
+    assert [problem.fix.startswith(fix) for problem in found] == [True] * bool(fix)
+
+
+def test_the_playbooks_named_are_there() -> None:
+    there = {path.name for path in (ROOT / "playbooks").glob("*.yml")} | {"deploy.yml"}
+    assert {name for names in entry.READ_BY.values() for name in names} | {*entry.CHANGING} <= there
+
+
 @functools.cache
 def every_option() -> dict[str, dict[str, Any]]:
     return {
