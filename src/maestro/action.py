@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from . import agent_archive, controller, own, plan
+from . import agent_archive, controller, looking, own, plan
 from .deploy import Decision
 from .errors import MaestroError
 from .host import naming, steps
@@ -44,21 +44,26 @@ class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         """What the step answers."""
         name = str(self._task.action)
         step = steps.STEPS[name]
+        if args.pop("look_only", False):
+            return looking.answer(self._as_who_logs_in, name, _plain(_checked(step, args)))
         # Some steps look at all stacks where none is named.
         if "stack" in args and (args["stack"] or "stack" not in step.arguments):
             naming.stack(str(args["stack"]))
         if args.get("to"):
             naming.part(str(args["to"]), "a release", "-e to")
         if self._is_pipelining_enabled("new") and (step.reads or not self._task.check_mode):
-            checked = ArgumentSpecValidator(step.specification()).validate(args)
-            if checked.error_messages:
-                raise AnsibleActionFail("; ".join(checked.error_messages))
-            answer = self._by_the_hosts_program(name, checked.validated_parameters)
+            answer = self._by_the_hosts_program(name, _checked(step, args))
             if answer is not None:
                 return answer
         found: dict[str, Any] = self._execute_module(name, args, task_vars=task_vars)
         found.pop("invocation", None)
         return found
+
+    def _as_who_logs_in(self, command: str, text: bytes) -> Mapping[str, Any]:
+        said: Mapping[str, Any] = self._low_level_execute_command(
+            command, sudoable=False, in_data=text
+        )
+        return said
 
     def _by_the_hosts_program(self, name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
         words = ["python3", str(AGENT), "step", name, agent_archive.identity()]
@@ -83,6 +88,15 @@ class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
                 )
             )
         )
+
+
+def _checked(step: steps.Step, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as the step's specification wants them, or `AnsibleActionFail`."""
+    checked = ArgumentSpecValidator(step.specification()).validate(args)
+    if checked.error_messages:
+        raise AnsibleActionFail("; ".join(checked.error_messages))
+    found: dict[str, Any] = checked.validated_parameters
+    return found
 
 
 def _plain(value: Any) -> Any:

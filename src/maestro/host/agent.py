@@ -1,6 +1,7 @@
 """The program on every host: it takes a play's steps, follows containers, and guards leases.
 
 agent.pyz step NAME PROGRAM     take a step of a play (see `steps`): JSON in, JSON out
+agent.pyz look                  answer who may only look (see `look`): JSON in, JSON out
 agent.pyz watch                 routes follow containers (maestro-agent.service)
 agent.pyz switch                put back what nobody finishes (maestro-switch.timer)
 agent.pyz beat STACK TOKEN      say that the deploy with this lease lives
@@ -35,12 +36,15 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     step = commands.add_parser("step", help="take a step of a play")
     step.add_argument("name")
     step.add_argument("program")
+    commands.add_parser("look", help="answer an account that may only look")
     beat = commands.add_parser("beat", help="say that the deploy with a lease lives")
     beat.add_argument("stack")
     beat.add_argument("token")
     given = parser.parse_args(argv)
     if given.command == "step":
         return _step(given.name) if given.program == program else OTHER_PROGRAM
+    if given.command == "look":
+        return _look(given.root, program)
     # What a command does not need is not loaded: the timer calls every few seconds.
     if given.command == "watch":
         from . import watch  # noqa: PLC0415
@@ -64,6 +68,20 @@ def _step(name: str) -> int:
     from . import steps  # noqa: PLC0415 -- the timer needs none of it
 
     json.dump(steps.take(name, json.load(sys.stdin)), sys.stdout)
+    return 0
+
+
+def _look(root: Path, program: str) -> int:
+    from . import look  # noqa: PLC0415
+
+    try:
+        question = look.Question.read(sys.stdin.read(look.LONGEST))
+    except MaestroError as problem:
+        json.dump({"failed": True, "msg": str(problem)}, sys.stdout)
+        return 0
+    if question.program != program:
+        return OTHER_PROGRAM
+    json.dump(look.answer(question, root), sys.stdout)
     return 0
 
 
