@@ -54,7 +54,13 @@ def test_a_local_user_reads_nothing_of_the_edge(direct: Direct) -> None:
         login = '-u "maestro:$(cat /etc/maestro/edge/api-token)"'
         assert lab.ssh(direct.host, f"{nobody} {asked}") == "401", path
         assert lab.ssh(direct.host, f"{asked} {login}") == "200", path
-    for path in ("api-token", "traefik.yml", "dynamic/edge.yml", "certs/api-users", "edge.json"):
+    for path in (
+        "api-token",
+        "traefik.yml",
+        "dynamic/edge.yml",
+        "dynamic/edge-api.yml",
+        "edge.json",
+    ):
         said = lab.ssh(direct.host, f"{nobody} cat /etc/maestro/edge/{path} 2>&1 || true")
         assert "Permission denied" in said, path
 

@@ -222,6 +222,26 @@ def test_whoever_asks_the_api_shows_a_password(
     assert status == wanted
 
 
+def test_another_password_of_the_metrics_counts_at_once(guarded: Edge) -> None:
+    def status(password: str) -> int:
+        kept = http.client.HTTPConnection("127.0.0.1", guarded.ports["internal"], timeout=10)
+        with contextlib.closing(kept):
+            kept.request("GET", "/metrics", headers=login(edge_api.METRICS_USER, password))
+            return kept.getresponse().status
+
+    assert status(METRICS) == 200
+    edge_api.configure(guarded.home, "another long password")
+    deadline = time.monotonic() + 10
+    while status("another long password") != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert status(METRICS) == 401
+    edge_api.configure(guarded.home, METRICS)
+    while status(METRICS) != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def login(user: str, password: str) -> dict[str, str]:
     shown = base64.b64encode(f"{user}:{password}".encode()).decode()
     return {"Authorization": f"Basic {shown}"}

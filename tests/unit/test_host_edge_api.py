@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import stat
 from pathlib import Path
 
@@ -19,31 +20,38 @@ def contents(directory: Path) -> dict[str, str]:
 
 def test_a_token_is_made_once(tmp_path: Path) -> None:
     assert edge_api.headers(tmp_path) == {}, "an edge of before asks for nothing"
-    assert len(edge_api.configure(tmp_path, check=True)) == 3
+    assert len(edge_api.configure(tmp_path, check=True)) == 2
     assert contents(tmp_path) == {}
-    assert len(edge_api.configure(tmp_path)) == 3
+    assert len(edge_api.configure(tmp_path)) == 2
     first = contents(tmp_path)
     assert edge_api.configure(tmp_path) == []
     assert contents(tmp_path) == first
     assert stat.S_IMODE(edge_api.token_file(tmp_path).stat().st_mode) == 0o400
-    assert first["certs/api-users"] == first["certs/metrics-users"]
     token = first["api-token"].strip()
     assert len(token) > 40
-    assert token not in first["certs/api-users"]
+    assert token not in first["dynamic/edge-api.yml"]
+    assert users(tmp_path, "api") == users(tmp_path, "metrics")
     shown = edge_api.headers(tmp_path)["Authorization"].removeprefix("Basic ")
     assert base64.b64decode(shown).decode() == f"maestro:{token}"
 
 
+def users(directory: Path, name: str) -> list[str]:
+    found = json.loads(edge_api.users_file(directory).read_text())["http"]["middlewares"]
+    said = found[f"maestro-{name}"]["basicAuth"]
+    assert said["removeHeader"]
+    return list(said["users"])
+
+
 def test_the_password_of_the_metrics_opens_them_alone(tmp_path: Path) -> None:
     edge_api.configure(tmp_path)
-    api, metrics = edge_api.users_files(tmp_path)
-    assert edge_api.configure(tmp_path, "test") == [metrics]
+    file = edge_api.users_file(tmp_path)
+    assert edge_api.configure(tmp_path, "test") == [file]
     # As `htpasswd -nbs metrics test` says.
-    line = "metrics:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n"
-    assert metrics.read_text() == api.read_text() + line
+    line = "metrics:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M="
+    assert users(tmp_path, "metrics") == [*users(tmp_path, "api"), line]
     assert edge_api.configure(tmp_path, "test") == []
-    assert edge_api.configure(tmp_path) == [metrics]
-    assert metrics.read_text() == api.read_text()
+    assert edge_api.configure(tmp_path) == [file]
+    assert users(tmp_path, "metrics") == users(tmp_path, "api")
 
 
 def test_a_token_that_others_could_read_is_closed(tmp_path: Path) -> None:
@@ -59,5 +67,5 @@ def test_another_token_is_another_file_of_users(tmp_path: Path) -> None:
     edge_api.configure(tmp_path, "test")
     before = contents(tmp_path)
     edge_api.token_file(tmp_path).unlink()
-    assert len(edge_api.configure(tmp_path, "test")) == 3
+    assert len(edge_api.configure(tmp_path, "test")) == 2
     assert all(text != before[name] for name, text in contents(tmp_path).items())

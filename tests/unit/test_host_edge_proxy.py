@@ -205,8 +205,7 @@ def test_its_files_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [item["after_header"] for item in done] == [item["after_header"] for item in planned]
     assert [item["after_header"].removeprefix(f"{tmp_path}/edge/") for item in planned] == [
         "api-token",
-        "certs/api-users",
-        "certs/metrics-users",
+        "dynamic/edge-api.yml",
         "traefik.yml",
         "dynamic/edge.yml",
         "edge.json",
@@ -227,13 +226,10 @@ def test_another_certificate_is_another_file_for_the_edge_to_read(
 ) -> None:
     monkeypatch.setattr(edge, "DIRECTORY", tmp_path)
     edge_proxy.configure(WISH)
+    (tmp_path / "certs").mkdir()
     (tmp_path / "certs/edge.crt").write_text("new")
     (changed,) = edge_proxy.configure(WISH)
     assert changed["after_header"] == f"{tmp_path}/dynamic/edge.yml"
-    # Of passwords too, which stand in files of their own.
-    passwords, read = edge_proxy.configure(dataclasses.replace(WISH, metrics_password="x"))
-    assert passwords["after_header"] == f"{tmp_path}/certs/metrics-users"
-    assert read["after_header"] == f"{tmp_path}/dynamic/edge.yml"
 
 
 def test_an_image_that_cannot_be_pulled(fake: Fake, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 import stat
 from pathlib import Path
+from typing import Any
 
 from .layout import write_atomically
 
@@ -19,7 +21,7 @@ USER = "maestro"
 METRICS_USER = "metrics"
 _TOKEN_BYTES = 32
 _TOKEN_MODE = 0o400
-# The directory is closed to all but root and the edge, which has another uid on each host.
+# The edge's directory is closed to all but root and the edge, whatever uid it has on this host.
 _USERS_MODE = 0o644
 
 
@@ -39,7 +41,10 @@ def headers(directory: Path) -> dict[str, str]:
 
 
 def configure(directory: Path, metrics_password: str = "", *, check: bool = False) -> list[Path]:
-    """Have a token, and the files of those who may ask; the files that were not as wanted."""
+    """Have a token, and the file that tells the edge who may ask; those that were not as wanted.
+
+    The hashes stand in the edge's configuration itself: Traefik reads a file of users once.
+    """
     changed = []
     file = token_file(directory)
     token = _text(file).strip()
@@ -48,25 +53,38 @@ def configure(directory: Path, metrics_password: str = "", *, check: bool = Fals
         changed.append(file)
         if not check:
             write_atomically(file, f"{token}\n", _TOKEN_MODE)
-    api = _line(USER, token)
-    metrics = _line(METRICS_USER, metrics_password) if metrics_password else ""
-    for path, wanted in zip(users_files(directory), (api, api + metrics), strict=True):
-        if _text(path) != wanted:
-            changed.append(path)
-            if not check:
-                write_atomically(path, wanted, _USERS_MODE)
+    api = [_line(USER, token)]
+    metrics = [_line(METRICS_USER, metrics_password)] if metrics_password else []
+    wanted = f"{json.dumps(_middlewares(api, [*api, *metrics]), indent=2)}\n"
+    if _text(users_file(directory)) != wanted:
+        changed.append(users_file(directory))
+        if not check:
+            write_atomically(users_file(directory), wanted, _USERS_MODE)
     return changed
 
 
-def users_files(directory: Path) -> tuple[Path, Path]:
-    """Who may ask the API, and who may read the metrics; roles/edge names them too."""
-    return directory / "certs/api-users", directory / "certs/metrics-users"
+def users_file(directory: Path) -> Path:
+    """Where the edge reads who may ask; JSON is YAML."""
+    return directory / "dynamic/edge-api.yml"
+
+
+def _middlewares(api: list[str], metrics: list[str]) -> dict[str, Any]:
+    """Those of the routes to API and metrics in roles/edge, dynamic/edge.yml.j2."""
+    auth = {"realm": "maestro edge", "removeHeader": True}
+    return {
+        "http": {
+            "middlewares": {
+                "maestro-api": {"basicAuth": {"users": api, **auth}},
+                "maestro-metrics": {"basicAuth": {"users": metrics, **auth}},
+            }
+        }
+    }
 
 
 def _line(user: str, password: str) -> str:
     """As ``htpasswd -s`` writes it. A slow hash is for passwords that can be guessed."""
     digest = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
-    return f"{user}:{{SHA}}{base64.b64encode(digest).decode()}\n"
+    return f"{user}:{{SHA}}{base64.b64encode(digest).decode()}"
 
 
 def _text(path: Path) -> str:

@@ -64,16 +64,15 @@ class Wish:
 def configure(wish: Wish, *, check: bool = False) -> list[dict[str, str]]:
     """Write what Traefik and the code on the host read; a diff of each file that changed.
 
-    Traefik reads certificates and passwords when the file that names them changes: their digest
-    stands there. What changes in a file of passwords is not shown.
+    Traefik reads a certificate when the file that names it changes: its digest stands there.
+    What changes in a file of passwords is not shown.
     """
     if not check:
         # Anybody could hold the lock of before.
         (edge.DIRECTORY / ".lock").unlink(missing_ok=True)
     users = edge_api.configure(edge.DIRECTORY, wish.metrics_password, check=check)
-    read = [edge.DIRECTORY / "certs/edge.crt", *edge_api.users_files(edge.DIRECTORY)]
-    content = b"".join(path.read_bytes() for path in read if path.exists())
-    digest = hashlib.sha256(content).hexdigest()
+    certificate = edge.DIRECTORY / "certs" / "edge.crt"
+    digest = hashlib.sha256(certificate.read_bytes() if certificate.exists() else b"").hexdigest()
     files = {
         "traefik.yml": wish.static,
         "dynamic/edge.yml": f"{wish.dynamic}# {digest}\n",
