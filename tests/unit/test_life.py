@@ -59,7 +59,13 @@ def test_the_grace_of_a_container(config: dict[str, Any], seconds: float) -> Non
     ("check", "seconds"),
     [
         ({}, 120),
-        ({"Interval": 3600 * SECOND, "Retries": 3}, 120),
+        # The first check comes after an interval; one that is far away is not waited for.
+        ({"Test": ["CMD", "true"], "Interval": 3600 * SECOND, "Retries": 3}, 120),
+        ({"Test": ["CMD", "true"], "Interval": 300 * SECOND}, 305),
+        ({"Test": ["CMD", "true"], "Interval": 300 * SECOND, "Timeout": 20 * SECOND}, 325),
+        ({"Test": ["CMD", "true"], "Interval": 60 * SECOND}, 120),
+        ({"Test": ["CMD", "true"]}, 120),
+        ({"Test": ["NONE"], "Interval": 300 * SECOND}, 120),
         ({"StartPeriod": 10 * SECOND, "Interval": SECOND, "Retries": 2}, 120),
         ({"StartPeriod": 300 * SECOND, "Interval": 10 * SECOND, "Retries": 3}, 330),
         # Three checks 30 s apart, where nothing is said.
@@ -324,3 +330,12 @@ def test_a_job_that_was_done_is_remembered_until_its_definition_changes(
     services["job"]["hash"] = "h9"
     remember(layout, client, services)
     assert remembered(layout) == {}
+
+
+def test_a_check_that_comes_too_late_is_named() -> None:
+    hourly = {"Test": ["CMD", "true"], "Interval": 3600 * SECOND}
+    looks = health.Looks(health.Expect())
+    said = looks.late(120, {"Config": {"Healthcheck": hourly}})
+    assert "first health check comes after 3600 s (healthcheck.interval)" in said
+    started = {"Config": {"Healthcheck": {**hourly, "StartPeriod": SECOND}}}
+    assert looks.late(120, started).startswith("not healthy after 120 s")

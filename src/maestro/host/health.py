@@ -86,12 +86,18 @@ class Looks:
             return job.limit or timeout
         return life.start_limit(detail, timeout)
 
-    def late(self, limit: float) -> str:
+    def late(self, limit: float, detail: Mapping[str, Any]) -> str:
         """Why it counts as failed when its time is over."""
         if self.expect.job and self.expect.job.waited:
             return (
                 f"did not end within {limit:.0f} s (its timeout in x-maestro.jobs, or "
                 "deploy_timeout)"
+            )
+        if (first := life.first_check(detail)) > limit:
+            return (
+                f"its first health check comes after {first:.0f} s (healthcheck.interval), and it "
+                f"was waited for {limit:.0f} s: a start_period has it checked every 5 s, or as its "
+                "start_interval says"
             )
         return (
             f"not healthy after {limit:.0f} s (deploy_timeout, or its healthcheck.start_period "
@@ -134,7 +140,7 @@ def wait(
             verdict = looks.verdict(detail)
             limit = looks.limit(detail, timeout)
             if verdict == WAITING and time.monotonic() - began > limit:
-                verdict = looks.late(limit)
+                verdict = looks.late(limit, detail)
             if verdict != WAITING:
                 del waiting[container]
             if verdict not in (WAITING, HEALTHY):

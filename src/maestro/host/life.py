@@ -14,6 +14,8 @@ from typing import Any
 # What the Engine takes where nothing is said.
 # https://docs.docker.com/reference/dockerfile/#healthcheck
 INTERVAL, RETRIES = 30.0, 3
+FAR_APART = 900.0  # seconds: checks with longer pauses are not waited for
+SLACK = 5.0  # seconds a check takes whose file gives it no limit
 GRACE = 10.0
 FOREVER = 86400.0  # seconds; a negative grace means that the Engine waits without a limit
 _NANOSECONDS = 1e9
@@ -41,16 +43,31 @@ def longest_grace(details: Iterable[Mapping[str, Any]]) -> float:
 def start_limit(detail: Mapping[str, Any], timeout: float) -> float:
     """Seconds the container has to turn healthy: ``timeout``, or more where it asks for more.
 
-    A ``start_period`` is followed by as many failed checks as the container may have; checks
-    that are hours apart are not waited for longer than ``timeout``.
+    A ``start_period`` is followed by as many failed checks as the container may have; without
+    one the first check comes after an interval. Checks that are far apart are not waited for.
     """
     found = (detail.get("Config") or {}).get("Healthcheck") or {}
     period = float(found.get("StartPeriod") or 0) / _NANOSECONDS
-    if not period:
-        return timeout
     interval = float(found.get("Interval") or 0) / _NANOSECONDS or INTERVAL
-    checks = int(found.get("Retries") or RETRIES) * interval
-    return max(timeout, period + min(checks, timeout))
+    if period:
+        checks = int(found.get("Retries") or RETRIES) * interval
+        return max(timeout, period + min(checks, timeout))
+    first = first_check(detail)
+    if not 0 < first <= FAR_APART:
+        return timeout
+    return max(timeout, first + float(found.get("Timeout") or 0) / _NANOSECONDS + SLACK)
+
+
+def first_check(detail: Mapping[str, Any]) -> float:
+    """Seconds after its start at which a container is checked first; 0 where it is not by then.
+
+    Within a ``start_period`` the Engine checks every ``start_interval``, 5 s by default.
+    https://docs.docker.com/reference/dockerfile/#healthcheck
+    """
+    found = (detail.get("Config") or {}).get("Healthcheck") or {}
+    if found.get("StartPeriod") or list(found.get("Test") or ["NONE"])[:1] == ["NONE"]:
+        return 0
+    return float(found.get("Interval") or 0) / _NANOSECONDS or INTERVAL
 
 
 def restarts_by(detail: Mapping[str, Any]) -> tuple[str, int]:
