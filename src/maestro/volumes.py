@@ -194,7 +194,7 @@ def _without_a_name(view: View) -> Iterator[str]:
                 "container is replaced, and is lost with the service; "
                 f"{_name_it(step.service, path)}"
             )
-    for name, path in _gone(view) if view.back else ():
+    for name, path in _gone(view):
         yield f"{name} leaves, and what it kept in {path}, a volume without a name, is removed"
 
 
@@ -257,34 +257,18 @@ def _lost(view: View) -> Iterator[MaestroError]:
             where=view.where(name),
             fix=f"copy it first (docker cp CONTAINER:{path} ...) and say {ACCEPT}",
         )
+    created = view.plan.services(planning.CREATE)
     for name, path in _gone(view):
-        yield from _leaves_with(view, name, path)
-
-
-def _leaves_with(view: View, name: str, path: str) -> Iterator[MaestroError]:
-    """A service that leaves with data in a volume without a name, which is removed with it."""
-    heirs = [
-        other
-        for other in view.plan.services(planning.CREATE)
-        if path in view.kept(other).nameless
-        or (_by_target(view.rendered.compose["services"][other]).get(path) or {}).get("type")
-        in ("volume", "bind")
-    ]
-    for other in heirs:
-        yield MaestroError(
-            f"{name} leaves and {other} comes: what {name} keeps in {path}, a volume "
-            "without a name, would not go along",
-            where=view.where(other),
-            fix=f'mount a named volume at it (volumes: ["NAME:{path}"]) while it still is '
-            f"{name}, copy the data, then rename it; or say {ACCEPT}",
-        )
-    if not heirs and not view.back:
-        # A release that never had the service goes back to what it knew.
-        yield MaestroError(
-            f"{name} leaves, and what it keeps in {path}, a volume without a name, would be lost",
-            where=view.where(name),
-            fix=f"copy it first (docker cp CONTAINER:{path} ...), or let it go: {ACCEPT}",
-        )
+        for other in created:
+            mount = _by_target(view.rendered.compose["services"][other]).get(path) or {}
+            if path in view.kept(other).nameless or mount.get("type") in ("volume", "bind"):
+                yield MaestroError(
+                    f"{name} leaves and {other} comes: what {name} keeps in {path}, a volume "
+                    "without a name, would not go along",
+                    where=view.where(other),
+                    fix=f'mount a named volume at it (volumes: ["NAME:{path}"]) while it still is '
+                    f"{name}, copy the data, then rename it; or say {ACCEPT}",
+                )
 
 
 # Named volumes.

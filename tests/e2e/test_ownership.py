@@ -323,4 +323,4 @@ def test_an_account_of_the_host_with_a_readers_uid(direct: Direct) -> None:
         direct.decide("reader")
     finally:
         direct.environment, direct.options = "staging", {}
-        lab.ssh(direct.host, "userdel ann")
+        lab.ssh(direct.host, "userdel -f ann")
