@@ -103,7 +103,7 @@ molecule: venv-dev ## Run one Molecule scenario on hosts of the lab: SCENARIO=do
 TESTS = $(wildcard tests/lint) $(wildcard tests/unit) $(wildcard tests/molecule) $(wildcard tests/e2e) \
   $(wildcard tests/load) $(wildcard tests/faults)
 PYTEST_OPTIONS ?=
-WORKERS ?= $(shell echo $$(( $$(nproc) + 3 )))
+WORKERS ?= $(shell echo $$(( $$(nproc) + 2 )))
 test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, coverage
 	@rm -rf .cache/coverage; mkdir -p .cache/coverage
 	@$(BIN)/pytest --full -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)

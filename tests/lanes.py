@@ -237,4 +237,4 @@ def lab_made(the_demo: Demo) -> None:
     the_demo.until("Provision")
     # The longest lane waits for the demo's images: whoever builds them goes before all others.
     builder = f"{lab.settings()['name']}-registry"
-    lab.run("docker", "update", "--cpu-shares", "16384", builder).ok()
+    lab.run("docker", "update", "--cpu-shares", "4096", builder).ok()

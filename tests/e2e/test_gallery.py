@@ -11,7 +11,7 @@ from direct import IMAGE, Direct
 
 from maestro.errors import MaestroError
 
-SIDE_BY_SIDE = 6  # stacks of one host at a time: most of what they do is waiting
+SIDE_BY_SIDE = 4  # stacks of one host at a time: most of what they do is waiting
 
 WEB = {
     "image": IMAGE,
