@@ -116,11 +116,11 @@ class Borrowed:
     def _left_behind(self, container: str) -> bool:
         detail = self.engine.inspect(container)
         lenders = [
-            self.engine.inspect(owner)["State"]
+            found["State"]
             for key, ids in shares(detail).items()
             if key in MODES
             for owner in ids
-            if self._there(owner)
+            if (found := self.engine.find(owner))
         ]
         if not lenders or any(state["Status"] != "running" for state in lenders):
             return False
@@ -129,9 +129,6 @@ class Borrowed:
             began = max(moment(str(lender["StartedAt"])) for lender in lenders)
             return moment(str(state["StartedAt"])) < began
         return state["Status"] == "exited" and _NO_OWNER in str(state.get("Error") or "")
-
-    def _there(self, container: str) -> bool:
-        return self.engine.request("GET", f"/containers/{container}/json")[0] == 200
 
 
 def repair(root: Path, engine: Engine) -> list[str]:

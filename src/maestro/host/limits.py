@@ -29,10 +29,11 @@ def apply(
     ``services`` are facts of a release (an older one says nothing, and nothing is done). An Engine
     that cannot is left alone: a limit is no reason to fail. Answers the ids that were limited.
     """
+    chosen = set(services if only is None else only)
     wanted = {
         name: int(facts["pids"])
         for name, facts in services.items()
-        if facts.get("pids") and (only is None or name in set(only))
+        if facts.get("pids") and name in chosen
     }
     changed = []
     for item in of_stack(engine, stack) if wanted else []:
