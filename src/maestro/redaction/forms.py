@@ -12,6 +12,7 @@ import contextlib
 import json
 import re
 import unicodedata
+from binascii import b2a_base64
 from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import quote
@@ -43,7 +44,7 @@ def _base64_cores(raw: bytes, *, shortest: int = 6, url: bool = True) -> Iterato
     of the core, but are masked with it.
     """
     for lead in (0, 1, 2):
-        encoded = base64.b64encode(b"\0" * lead + raw).decode()
+        encoded = b2a_base64(b"\0" * lead + raw, newline=False).decode()
         first = (lead * 4 + 2) // 3  # characters that also hold bits of the bytes before
         bits = (lead + len(raw)) * 8
         last = bits // 6

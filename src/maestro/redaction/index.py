@@ -9,8 +9,8 @@ to 14 characters are filed under 4 pieces of 4 in the same way.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, repeat
 
 from .spans import Span
 
@@ -44,87 +44,83 @@ class _Tier:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.forms: list[_Form] = []
-        # A piece's code tells its string and where in it the piece stands.
-        self.codes: dict[str, int] = {}
+        # Each with where the first piece stands under which it is filed.
+        self.forms: list[tuple[_Form, int]] = []
+        # A piece's number is that of its string; where several have it, ``more`` has all.
+        self.numbers: dict[str, int] = {}
         self.more: dict[str, list[int]] = {}
 
     def add(self, forms: list[_Form]) -> None:
         """File strings, each under as many neighbouring pieces as a piece is long."""
-        size, codes = self.size, self.codes
-        taken = codes.keys()
         for form in forms:
-            text = form[0]
             # The middle is where a value differs from its like.
-            at = (len(text) - 2 * size + 1) // 2
-            pieces = [text[i : i + size] for i in range(at, at + size)]
-            if not taken.isdisjoint(pieces):
-                self._add_crowded(form)
-                continue
-            code = (len(self.forms) << 24) + at
-            self.forms.append(form)
-            before = len(codes)
-            codes.update(zip(pieces, range(code, code + size)))  # noqa: B905 -- of one length
-            if len(codes) != before + size:
-                # It repeats itself: a piece of it stands in several places.
-                for number, piece in enumerate(pieces, code):
-                    if codes[piece] != number:
-                        self.more.setdefault(piece, [codes[piece]]).append(number)
+            at = (len(form[0]) - 2 * self.size + 1) // 2
+            if not self._file(form, at, _CROWDED):
+                self._file(form, self._least_crowded(form[0]))
 
-    def _add_crowded(self, form: _Form) -> None:
-        """File a string some of whose pieces are taken."""
-        text, size = form[0], self.size
-        last = len(text) - 2 * size + 1
-        at = last // 2
+    def _file(self, form: _Form, at: int, most: int | None = None) -> bool:
+        """File a string under the pieces from there on, unless ``most`` others have one of them."""
+        size, numbers = self.size, self.numbers
+        text, number = form[0], len(self.forms)
         pieces = [text[i : i + size] for i in range(at, at + size)]
-        if any(len(self.more.get(piece, ())) >= _CROWDED for piece in pieces):
-            tries = {at, 0, last, last // 4, last // 3, 2 * last // 3, 3 * last // 4}
-            at = min(tries, key=lambda start: self._taken(text, start))
-            pieces = [text[i : i + size] for i in range(at, at + size)]
-        base = len(self.forms) << 24
-        self.forms.append(form)
-        for offset, piece in enumerate(pieces, at):
-            first = self.codes.setdefault(piece, base + offset)
-            if first != base + offset:
-                self.more.setdefault(piece, [first]).append(base + offset)
+        firsts = list(map(numbers.setdefault, pieces, repeat(number)))
+        if firsts.count(number) != size:
+            more = self.more
+            shared = {
+                piece: first for piece, first in zip(pieces, firsts, strict=True) if first != number
+            }
+            if most and any(len(more.get(piece, ())) >= most for piece in shared):
+                for piece in set(pieces).difference(shared):
+                    del numbers[piece]
+                return False
+            for piece, first in shared.items():
+                more.setdefault(piece, [first]).append(number)
+        self.forms.append((form, at))
+        return True
+
+    def _least_crowded(self, text: str) -> int:
+        last = len(text) - 2 * self.size + 1
+        tries = (last // 2, 0, last, last // 4, last // 3, 2 * last // 3, 3 * last // 4)
+        return min(dict.fromkeys(tries), key=lambda start: self._taken(text, start))
 
     def _taken(self, text: str, start: int) -> int:
         pieces = [text[i : i + self.size] for i in range(start, start + self.size)]
-        return sum(len(self.more.get(piece, "1")) for piece in pieces if piece in self.codes)
+        return sum(len(self.more.get(piece, "1")) for piece in pieces if piece in self.numbers)
 
     def find(self, text: str, spans: list[Span], most: int) -> list[Span]:
         """Add the spans of the strings; return where one should be of which a piece was seen only.
 
         More than ``most`` partial characters on either side are not taken in.
         """
-        size, codes = self.size, self.codes
+        size, numbers = self.size, self.numbers
         broken: list[Span] = []
-        if not codes or len(text) < 2 * size - 1:
+        if not numbers or len(text) < 2 * size - 1:
             return broken
-        for at in [i for i in range(0, len(text), size) if text[i : i + size] in codes]:
+        for at in [i for i in range(0, len(text), size) if text[i : i + size] in numbers]:
             piece, found = text[at : at + size], False
             missed: list[Span] = []
-            for code in self.more.get(piece) or (codes[piece],):
-                form, before, after, whole = self.forms[code >> 24]
-                start = at - (code & 0xFFFFFF)
-                if start >= 0 and text.startswith(form, start):
-                    found = True
+            for number in self.more.get(piece) or (numbers[piece],):
+                (form, before, after, whole), first = self.forms[number]
+                for start in self._starts(form, first, piece, at):
                     end = start + len(form)
+                    if start < 0 or not text.startswith(form, start):
+                        missed.append((start, end))
+                        continue
+                    found = True
                     if not whole or at_boundary(text, start, end):
-                        spans.append(
-                            _extend(
-                                text,
-                                start,
-                                end,
-                                before if before <= most else 0,
-                                after if after <= most else 0,
-                            )
-                        )
-                else:
-                    missed.append((start, start + len(form)))
+                        taken = (before if before <= most else 0, after if after <= most else 0)
+                        spans.append(_extend(text, start, end, *taken))
             if not found:
                 broken.extend(missed)
         return broken
+
+    def _starts(self, form: str, first: int, piece: str, at: int) -> Iterator[int]:
+        """Yield where a string would begin one of whose pieces stands at ``at``."""
+        end = first + 2 * self.size - 1
+        place = form.find(piece, first, end)
+        while place >= 0:
+            yield at - place
+            place = form.find(piece, place + 1, end)
 
 
 class Index:
@@ -133,26 +129,21 @@ class Index:
     def __init__(self) -> None:
         self._long, self._short = _Tier(_LONG), _Tier(_SHORT)
         self._words: dict[str, tuple[int, int, bool]] = {}
-        self._known: dict[str, bool] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._known)
+        return bool(self._words or self._short.forms or self._long.forms)
 
     def add(self, forms: Iterable[tuple[str, int, int]], *, whole: bool = False) -> None:
         """Add strings; with ``whole`` they count only where they are no part of a longer word."""
-        tiers: tuple[list[_Form], list[_Form]] = ([], [])
-        for form, before, after in forms:
-            known = self._known.get(form)
-            if known is not None and (whole or not known):
-                continue
-            self._known[form] = whole
-            if len(form) < _SHORTER:
-                self._words[form] = (before, after, whole)
-            else:
-                tiers[len(form) >= _LONGER].append((form, before, after, whole))
-        for tier, added in zip((self._short, self._long), tiers, strict=True):
-            if added:
-                tier.add(added)
+        # Of one value several forms may be the same; of two values hardly any.
+        added: dict[str, _Form] = {form[0]: (*form, whole) for form in forms}
+        self._long.add([form for text, form in added.items() if len(text) >= _LONGER])
+        if min(map(len, added), default=_LONGER) >= _LONGER:
+            return
+        self._short.add([form for text, form in added.items() if _SHORTER <= len(text) < _LONGER])
+        for text, (_, before, after, _) in added.items():
+            if len(text) < _SHORTER and not (whole and text in self._words):
+                self._words[text] = (before, after, whole)
 
     def find(self, text: str, *, words: bool = True) -> tuple[list[Span], list[Span]]:
         """Return the spans of every known string, in no order, possibly overlapping.
@@ -176,7 +167,7 @@ class Index:
 
         ``lines`` are the lines without what may stand around a line break.
         """
-        if len(lines) < 2 or not (self._long.codes or self._short.codes):
+        if len(lines) < 2 or not (self._long.numbers or self._short.numbers):
             return False
         edges = [
             line if len(line) <= 2 * _EDGE else f"{line[:_EDGE]}\0{line[-_EDGE:]}" for line in lines

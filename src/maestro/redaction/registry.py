@@ -55,6 +55,7 @@ _PLAIN_LEAF = re.compile(
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+\Z|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?::\d+)?\Z|[A-Z_]+\Z"
 )
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][\w.-]{0,80})\s*[=:]\s?(.*)\Z")
+_PAIR = re.compile(r"\s*[\w.-]+: \S")
 _MOST_LEAVES = 2000
 
 
@@ -179,13 +180,13 @@ def _is_secret_leaf(key: str, leaf: str) -> bool:
 
 def parts(text: str) -> Iterator[str]:
     """Yield the parts of a secret that are secrets themselves: leaves, lines, a URL's password."""
-    for match in _USERINFO.finditer(text[:10_000]):
+    for match in _USERINFO.finditer(text[:10_000]) if "://" in text else ():
         yield from (match.group(3), unquote(match.group(3)), unquote_plus(match.group(3)))
     tree = _tree(text)
     pairs: Iterable[tuple[str, str]] | None
     if tree is not None:
         pairs = _walk(tree)
-    elif "\n" in text.strip() or re.match(r"\s*[\w.-]+: \S", text):
+    elif "\n" in text.strip() or (": " in text and _PAIR.match(text)):
         pairs = _yaml_like(text)
     else:
         pairs = None
