@@ -39,6 +39,10 @@ options:
     type: list
     elements: dict
     default: []
+  reading:
+    description: What Compose made of the files the release was made from, and what it follows from.
+    type: dict
+    default: {}
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
 author: The Maestro authors

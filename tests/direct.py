@@ -271,6 +271,7 @@ class Direct:
                 compose=work["compose"],
                 configs=work["configs"],
                 secrets=[] if update else files,
+                reading=work["reading"],
             )
         if fetches and update and files:
             payload = self.payload(request)

@@ -130,6 +130,7 @@ def bare() -> dict[str, Any]:
         "version": "",
         "model": {},
         "model_problem": "",
+        "reading": "",
         "resolved": {},
         "refused": {},
         "containers": [],

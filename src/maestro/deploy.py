@@ -246,6 +246,7 @@ def _work(
             staged=release,
             purpose=f"deploy of {wanted.version}",
         ),
+        "reading": _reading(inputs.states[plan.host]),
         "migrations": [
             {
                 **item,
@@ -257,6 +258,12 @@ def _work(
             if item["on"] == plan.host
         ],
     }
+
+
+def _reading(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What the host keeps of how Compose read the stack, see `host.reading`."""
+    read = state["reading"]
+    return {"key": read, "compose": state["engine"]["compose"], "model": state["model"]}
 
 
 def work(
@@ -294,6 +301,7 @@ def work(
             "containers": sorted(str(item["id"]) for item in state["containers"]),
         },
         "compose": rendered.text,
+        "reading": {},
         "configs": rendered.config_files,
         "secret_files": rendered.secret_files,
         "services": rendered.services,

@@ -200,3 +200,33 @@ def test_a_stack_of_includes_alone(direct: Direct) -> None:
     assert {"WHO=us", "TAG=variable", "FROM=env_file"} <= set(config["Env"])
     assert (config["Labels"]["base"], config["OpenStdin"]) == ("yes", True)
     assert inside(direct, "files-include", "web", "cat /page") == "<p>"
+
+
+def test_files_as_before_are_not_read_again(direct: Direct) -> None:
+    """A release keeps how Compose read its files, for root alone; another file is read anew."""
+    name, path = "files-kept", "/opt/maestro/files-kept/current/reading.json"
+    compose = {"services": {"web": sleeper(env_file=["web.env"])}}
+    direct.write(name, compose, web__env="LEVEL=one\n")
+
+    def read() -> str:
+        request = direct.request(name)
+        state = direct.step(
+            "maestro_state",
+            request=request,
+            resolve=True,
+            wait=0,
+            payload=direct.payload(request),
+        )
+        return str(state["engine"]["compose"])
+
+    assert direct.deploy(name)
+    assert lab.ssh(direct.host, f"stat -Lc %a:%u {path}") == "600:0"
+    version = read()
+    # Where it comes from shows by what stands there.
+    lab.ssh(direct.host, rf"""sed -i 's/"compose": "[^"]*"/"compose": "kept"/' {path}""")
+    assert (read(), direct.deploy(name)) == ("kept", False)
+    direct.write(name, compose, web__env="LEVEL=two\n")
+    assert read() == version
+    assert direct.deploy(name)
+    assert "LEVEL=two" in direct.container(name, "web")["Config"]["Env"]
+    assert not direct.deploy(name)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose, files, naming, secrets
+from . import compose, files, naming, reading, secrets
 from .engine import Engine
 from .layout import Layout, point, write_atomically
 
@@ -23,11 +23,12 @@ def stage(
     release: str,
     text: str,
     configs: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    read: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the resolved Compose file and its configuration files; nothing uses them yet.
 
     ``configs`` is ``{name: {digest: file}}`` (`files.File.as_json`): a file is named by its
-    content and never rewritten.
+    content and never rewritten. ``read`` is the `reading.Reading` it was made from.
     """
     for name, versions in configs.items():
         for digest, found in versions.items():
@@ -38,6 +39,7 @@ def stage(
     for path in layout.releases.glob("*/compose.yaml"):
         path.chmod(COMPOSE_MODE)
     write_atomically(layout.compose_file(release), text, COMPOSE_MODE)
+    reading.keep(layout, release, read or {})
     argv = compose.arguments(layout.stack, layout.compose_file(release), "config", "--quiet")
     result = compose.run(argv)
     if result.returncode != 0:

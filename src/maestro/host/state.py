@@ -25,6 +25,7 @@ from . import (
     links,
     neighbours,
     ports,
+    reading,
     recovery,
     resources,
     secrets,
@@ -36,6 +37,7 @@ from .engine import SERVICE, Engine
 from .holds import behind, dump, nameless, now, of_others
 from .insecure import Lenient
 from .layout import AGENT, Layout
+from .reading import Reading
 from .registry import Login, Reference, Registry
 
 HASH_LABEL = engine_api.HASH_LABEL
@@ -70,15 +72,15 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
     manifest = layout.manifest(current) if current else {}
     version = request.version or str(manifest.get("version", ""))
     with ThreadPoolExecutor() as pool:
-        model = pool.submit(_model, request, version)
-        compose_version = pool.submit(compose.version)
+        asked = pool.submit(_read, request, version, layout, current)
         info = engine.info()
         volumes = engine.volumes()
         everyone = behind(engine.containers(), volumes)
         there = of_stack(engine, request.stack, everyone)
         containers = [container_facts(engine, found, layout) for found in there]
         local = engine.repo_digests()
-        canonical, problem = model.result()
+        known, problem = asked.result()
+        canonical = dict(known.model)
         resolved, refused = (
             _resolve(request, canonical, manifest, info.get("RegistryConfig") or {})
             if canonical
@@ -91,6 +93,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "version": version,
             "model": canonical,
             "model_problem": problem,
+            "reading": known.key,
             "resolved": _with_volumes(engine, resolved),
             "refused": refused,
             "containers": containers,
@@ -115,7 +118,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             },
             "engine": {
                 "version": str(info.get("ServerVersion", "")),
-                "compose": compose_version.result(),
+                "compose": known.compose,
                 "memory": int(info.get("MemTotal", 0)),
                 "data": str(data),
                 "free": _free(data),
@@ -125,12 +128,24 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
         }
 
 
-def _model(request: Request, version: str) -> tuple[dict[str, Any], str]:
+def _read(request: Request, version: str, layout: Layout, current: str) -> tuple[Reading, str]:
+    """What Compose makes of the stack, and its complaint where it cannot read it."""
+    variables = {**request.variables, "VERSION": version}
+    key = reading.key(request.stack, request.files, request.compose_files, variables)
+    kept = reading.kept(layout, current, key)
+    if kept:
+        return kept, ""
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(compose.version)
+        model, problem = _model(request, variables)
+        return Reading(key, found.result(), model), problem
+
+
+def _model(request: Request, variables: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     """Compose's own reading of the stack, or its complaint."""
     directory = Path(tempfile.mkdtemp(prefix="maestro-", dir="/run"))
     try:
         files.unpack(directory, request.files)
-        variables = {**request.variables, "VERSION": version}
         found = compose.canonical(directory, request.compose_files, request.stack, variables)
     except MaestroError as error:
         return {}, str(error)

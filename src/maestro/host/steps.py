@@ -219,7 +219,9 @@ def _stage(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import release, secrets
 
     secrets.complete(layout, params["secrets"])
-    release.stage(layout, params["release"], params["compose"], params["configs"])
+    release.stage(
+        layout, params["release"], params["compose"], params["configs"], params["reading"]
+    )
     return {"changed": True}
 
 
@@ -399,6 +401,7 @@ STEPS: dict[str, Step] = {
             "compose": _TEXT,
             "configs": _FACTS,
             "secrets": {"type": "list", "elements": "dict", "default": []},
+            "reading": {"type": "dict", "default": {}},
         },
         leased=True,
     ),
