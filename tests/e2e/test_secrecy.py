@@ -85,13 +85,13 @@ class Watch(threading.Thread):
 def left_on_the_controller(value: str, allowed: Path) -> list[Path]:
     """Files of Ansible and of temporary directories here that hold the value."""
     # Tests beside this one make and remove directories there: `os.walk` passes over what is gone.
-    files = [
-        file
-        for directory in (Path.home() / ".ansible", Path("/tmp"))
-        for folder, _, names in os.walk(directory)
-        for file in (Path(folder, name) for name in names)
-        if not file.is_relative_to(allowed)
-    ]
+    files = []
+    for directory in (Path.home() / ".ansible", Path("/tmp")):
+        for folder, inner, names in os.walk(directory):
+            # A system that is being made there has the kernel's files in it: some never end.
+            inner[:] = [name for name in inner if not Path(folder, name).is_mount()]
+            files += [Path(folder, name) for name in names]
+    files = [file for file in files if not file.is_relative_to(allowed)]
     return [file for file in files if holds(file, value.encode())]
 
 
