@@ -100,7 +100,6 @@ def holds(file: Path, value: bytes) -> bool:
     try:
         return file.is_file() and file.stat().st_size < 1 << 24 and value in file.read_bytes()
     except OSError:
-        # Also `/tmp/mmdebstrap.*/proc/1/cwd`, of a process that has ended.
         return False
 
 
