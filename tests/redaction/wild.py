@@ -262,7 +262,42 @@ Cookie: auth=⟦abcdef⟧
 """
 )
 
+TRACES = _cases(
+    r"""
+1700000000.123456 [0 127.0.0.1:51234] "AUTH" "⟦Xy7kkQ2w9⟧"
+1700000000.123456 [0 127.0.0.1:51234] "auth" "default" "⟦Xy7kkQ2w9⟧"
+1700000000.123456 [0 127.0.0.1:51234] "HELLO" "3" "AUTH" "default" "⟦Xy7kkQ2w9⟧" "SETNAME" "web"
+AUTH PLAIN ⟦AGpvZQBYeTdra1Eydzk=⟧
+send: 'AUTH PLAIN ⟦AGpvZQBYeTdra1Eydzk=⟧\r\n'
+> USER joe\n< 331 Please specify the password.\n> PASS ⟦Xy7kkQ2w9⟧\n< 230 Login successful.
+---> PASS ⟦Xy7kkQ2w9⟧
+> A002 LOGIN joe ⟦Xy7kkQ2w9⟧
+C: a1 LOGIN "joe@example.com" "⟦Xy7kkQ2w9⟧"
+jdbc:oracle:thin:shop/⟦Xy7kkQ2w9⟧@//ora.example:1521/XEPDB1
+Unseal Key 1: ⟦4jYbl2CBIv6SpkKj6Hos9iD32k5RfGkLzlosrrq/JgOm⟧
+Password for the [elastic] user successfully reset.\nNew value: ⟦kR7vLq2xZaQp0kLm=+q⟧
+Accessor ID  = 1cc5b2b2-0f9e-4a8d-a4a6-2b8c1b3c4d5e\nSecret ID    = ⟦8bd7a1c4-3b2f-4e1a-9c6d-5f0e7a8b9c1d⟧
+keytool -importkeystore -srckeystore a.p12 -srcstorepass ⟦Xy7kkQ2w9⟧ -deststorepass ⟦Xy7kkQ2w8⟧
+$password = ConvertTo-SecureString "⟦P@ssw0rd!77⟧" -AsPlainText -Force
+$cred = New-Object PSCredential("joe", (ConvertTo-SecureString -String '⟦P@ssw0rd!77⟧' -AsPlainText -Force))
+schtasks /create /tn backup /ru joe /rp ⟦P@ssw0rd!77⟧
+/usr/lib/erlang/erts-15.2/bin/beam.smp -W w -- -root /usr/lib/erlang -setcookie ⟦QXMMLPCOOKIE⟧ -sname rabbit
+  ~ master_password = "⟦old1Secret⟧" -> "⟦newSecret2⟧"
+  ~ master_password = (sensitive value) -> "⟦newSecret2⟧" # forces replacement
+  ["password"]=>\n  string(8) "⟦Qx7mmLp2⟧"
+array(1) { ["password"]=> string(8) "⟦Qx7mmLp2⟧" }
+define( 'DB_PASSWORD', '⟦Qx7mmLp2⟧' );
+define('SECURE_AUTH_KEY',  '⟦put Xk29 a phrase! here⟧');
+props.setProperty("db.password", "⟦Qx7mmLp2⟧");
+os.environ.setdefault("API_TOKEN", "⟦Qx7mmLp2⟧")
+hibernate.connection.password ⟦Spr1ngBoot!⟧
+GET /cb?code=⟦4/0AX4XfWh_abcdefghijklmnopqr⟧&state=open HTTP/1.1
+[smtp.example.com]:587 joe@example.com:⟦Xy7kkQ2w9⟧
+"""
+)
+
 SECRETS: list[str] = [
+    *TRACES,
     *POWERSHELL,
     *WEBHOOKS,
     *PAIRS,
@@ -404,6 +439,21 @@ bcrypt ($2y$) is used
   0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x0a
 load average: 0.00 0.01 0.05 1/123 4567
   12  34  56  78 100
+PASS tests/unit/login.test.js (5.2 s)
+GET /page?code=404&lang=en HTTP/1.1
+  -p, --password string      Password
+docker login [OPTIONS] [SERVER]  -p, --password string
+const token = await getToken();
+$password = Read-Host "Password" -AsSecureString
+setLabel("password", "Password")
+form.add('password', 'Your password is required')
+python.token 1.2.0
+auth plain text
+> "auth" "none"
+Secret ID: none
+[2001:db8::1]:443 is open: yes
+last login Thu Nov 26 from 10.0.0.9
+"password" => string(0) ""
 """
     ),
 ]

@@ -281,6 +281,9 @@ _put("jf jfrog elasticdump links aria2c", userpass("-u", "--user"))
 _put("solr", userpass("-credentials", "-u"))
 _put("zkCli.sh addauth", _digest)
 _put("atmoz/sftp sftp", _users)
+_put("ConvertTo-SecureString", flags("-String"), position((), 1))
+_put("schtasks schtasks.exe", flags("/rp", "/RP", "/p", "/P"))
+_put("erl beam.smp iex elixir", flags("-setcookie", "--cookie"))
 _put("powershell pwsh PowerShell powershell.exe pwsh.exe", _encoded_command)
 
 # Names that are common words count only where one of these stands as well.
@@ -304,6 +307,11 @@ NEEDLES: dict[str, tuple[str, ...]] = {
     "airflow": (" -p", "--password"),
     "caddy": ("--plaintext",),
     "sftp": (":",),
+    "erl": ("-setcookie",),
+    "beam.smp": ("-setcookie",),
+    "iex": ("--cookie",),
+    "elixir": ("--cookie",),
+    "schtasks": ("/rp", "/RP", "/p", "/P"),
     "cpw": ("-pw",),
     "ank": ("-pw",),
     "emqx": ("users", "admins"),

@@ -103,7 +103,10 @@ def _table() -> dict[str, tuple[Rule, ...]]:
     put("fly flyctl", assignments("secrets"))
     put("mc", position(("alias", "set"), 3, 4), position(("config", "host", "add"), 3, 4))
     put("sqlplus rman expdp impdp sqlldr", sqlplus)
-    put("xfreerdp xfreerdp3 wfreerdp cmdkey", colon("/p:", "/pass:", "/gp:"))
+    put(
+        "xfreerdp xfreerdp3 wfreerdp wlfreerdp sdl-freerdp freerdp cmdkey",
+        colon("/p:", "/pass:", "/gp:"),
+    )
     put("influx", flags("-t", "--token", "-p", "-password"))
     put("wget", flags("--password", "--http-password", "--ftp-password", "--proxy-password"))
     put("gpg gpg2", flags("--passphrase"))

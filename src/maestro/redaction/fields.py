@@ -82,6 +82,18 @@ _QUOTE_END = re.compile(r"(?<![A-Za-z0-9=*\\])\\*[\"']\Z")
 _NAMED_ALIKE = re.compile(
     r"[a-z_.]*(?:password|passwd|token|secret|key|pwd|pass|credentials?)(?:;|,)?[ \t]*(?:\r?\n|\Z)"
 )
+# var_dump of PHP: `["password"]=>`, and the value with its length on the next line
+_DUMPED = re.compile(r"\s{0,80}(?:string)?\(\d{1,6}\) (?=\")")
+# A change as Terraform shows it: "old" -> "new"
+_CHANGED = Lazy(r"(?:\"[^\"\n]{0,1024}\"|null|\([a-z ]{1,40}\))[ \t]{1,8}->[ \t]{1,8}(?=\")")
+# A call that takes a name and its value: define('NAME', 'value'), setProperty("name", "value")
+_CALLED = Lazy(
+    r"(?i)(?:\b|[a-z])(?:define|(?:set|put|append|get)\w{0,24}|env|config|header|insert|property)\(\s{0,8}[\"']\Z"
+)
+_ARGUMENT = re.compile(r"[\"']\s{0,8},\s{0,40}(?=[\"'])")
+# A line of a file of properties with nothing but blanks behind the name
+_BLANKS = Lazy(r"[ \t]{1,8}([^\s=:]{4,200})[ \t]*(?=\r?\n|\Z)")
+_CODE_OF_LOGIN = Lazy(r"(?:=|%3[dD])[\w%./~+-]{20,}")
 _NEXT = re.compile(r"[ \t]*\r?\n([ \t]*)(?=\S)")
 
 
@@ -166,8 +178,11 @@ def _names_one(text: str, start: int, end: int, names: Collection[str]) -> bool:
 
 
 def _is_signed(text: str, start: int, name: str) -> bool:
-    """Tell whether a name is that of a signature in a query string."""
-    return start > 0 and text[start - 1] in "?&;" and name.lower() in _SIGNATURES
+    """Tell whether a name is that of a signature, or of a login's code, in a query string."""
+    if not start or text[start - 1] not in "?&;":
+        return False
+    coded = name == "code" and _CODE_OF_LOGIN.match(text, start + len(name))
+    return name.lower() in _SIGNATURES or bool(coded)
 
 
 def _name(text: str, at: int) -> tuple[int, int]:
@@ -205,7 +220,7 @@ def _value(text: str, start: int, end: int, name: str) -> list[Span]:
             return []
         flag = cmdline.flag_value(text, end, name, text[max(0, start - 200) : start])
         return [flag] if flag else []
-    if found := _pair(text, start, end, name):
+    if found := _pair(text, start, end, name) or _call(text, start, end, name):
         return found
     return _loose(text, start, end, name)
 
@@ -243,6 +258,20 @@ def _pair(text: str, start: int, end: int, name: str) -> list[Span]:
     return []
 
 
+def _call(text: str, start: int, end: int, name: str) -> list[Span]:
+    """A name and its value as the arguments of a call."""
+    gap = _ARGUMENT.match(text, end)
+    if not gap or not _CALLED.search(text[max(0, start - 48) : start]):
+        return []
+    found = _scalar(text, gap.end(), name, line=False)
+    return [
+        (first, last)
+        for first, last in found
+        if text[first:last].lower() != name.lower()
+        and (prose.looks_made(text[first:last]) or not values.is_sentence(text[first:last]))
+    ]
+
+
 def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
     """A name and a value with nothing but blanks between: SQL, .netrc, redis.conf, prose."""
     lowered = name.lower()
@@ -270,6 +299,10 @@ def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
         if spaced and not values.is_harmless(spaced.group(1).strip("\"'"), name):
             quoted = spaced.group(1)[0] in "\"'"
             return [(spaced.start(1) + quoted, spaced.end(1) - quoted)]
+    if "." in name and (not start or text[start - 1] == "\n"):
+        blank = _BLANKS.match(text, end)
+        if blank and prose.is_made(blank.group(1)):
+            return [blank.span(1)]
     row = _ROW.match(text, end)
     if row and _ROW_START.search(text[max(0, start - 80) : start]):
         return [row.span(1)] if not values.is_harmless(row.group(1), name) else []
@@ -279,6 +312,11 @@ def _loose(text: str, start: int, end: int, name: str) -> list[Span]:
 def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> list[Span]:
     at = match.end()
     separator = match.group("sep")
+    if separator == "=>" and (dumped := _DUMPED.match(text, at)):
+        return _scalar(text, dumped.end(), name, line=False)
+    if text[at : at + 1] in '"n(' and (changed := _CHANGED.match(text, at)):
+        both = (at, changed.end()) if text[at] == '"' else (changed.end(),)
+        return [span for each in both for span in _scalar(text, each, name, line=False)]
     if name == "PASS" and separator == ":":
         return []  # the result of a test
     if text[at : at + 1] == "`" and separator == "=" and not match.group("blank"):

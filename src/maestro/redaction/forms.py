@@ -155,7 +155,8 @@ def _wide(text: str) -> Iterator[Form]:
 
     With the other byte first, all but the outermost zero is the same one byte later.
     """
-    yield from _base64_cores(text.encode("utf-16-le", "surrogatepass"), shortest=12, url=False)
+    raw = text.encode("utf-16-le", "surrogatepass")
+    yield from _base64_cores(raw[:-1] if raw[-1:] == b"\0" else raw, shortest=12, url=False)
 
 
 def encode(text: str) -> bytes:

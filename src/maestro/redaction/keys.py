@@ -24,7 +24,7 @@ _SECRET = frozenset(
 # In a name written as one word in one case these endings count (`dbpassword`, `clientsecret`).
 _ENDINGS = (
     "password", "passwd", "passphrase", "secret", "token", "apikey", "passwort", "privatekey",
-    "secretkey", "accesskey", "authkey", "passwords", "credentials",
+    "secretkey", "accesskey", "authkey", "passwords", "credentials", "storepass", "keypass",
 )  # fmt: skip
 # A key is a secret when the word before it says what it opens.
 _KEYS = frozenset(

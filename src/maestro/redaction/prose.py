@@ -21,6 +21,7 @@ _SPOKEN = Lazy(r" {1,2}([\"'`]?)([^\s\"'`]{6,200})")
 _ADVERB = Lazy(
     r"(?i:sha|md5|scram|bcrypt|argon2|pbkdf2|aes|v\d)\S*|[a-z]+(?:-[a-z]+)*|\W+|[\d.,:]{1,5}\)?|\d+(?:ms|s|m|h|d|%)|\w*['\u2019](?:t|s|re)|--?[a-z][\w-]*|https?:.*|[A-Z]{2,12}|\d{4}-\d\d-\d\d.*|[a-z]+\([^()]*\)"
 )
+_VERSION = re.compile(r"v?\d+(?:\.\d+)+")
 
 
 def find(text: str, start: int, end: int, name: str) -> list[Span]:
@@ -32,7 +33,7 @@ def find(text: str, start: int, end: int, name: str) -> list[Span]:
         if not match or not _GIVEN.search(text[max(0, start - 20) : start]):
             return []
         quote, first, last = match.group(1), *match.span(2)
-        if not (quote or _looks_made(text[first:last].rstrip(".,;:)"))):
+        if not (quote or looks_made(text[first:last].rstrip(".,;:)"))):
             return []
     value = re.split(r"\\+[nrt\"']", text[first:last])[0].rstrip(".,;:") if match else ""
     if value.endswith(")") and "(" not in value:
@@ -41,13 +42,19 @@ def find(text: str, start: int, end: int, name: str) -> list[Span]:
         len(value) < 4
         or values.is_harmless(value)
         or text[first - 1 : first] == "("
-        or not (_looks_made(value) or (quote and text.startswith(quote, first + len(value))))
+        or not (looks_made(value) or (quote and text.startswith(quote, first + len(value))))
         or _ADVERB.fullmatch(value)
     ):
         return []
     return [(first, first + len(value))]
 
 
-def _looks_made(value: str) -> bool:
+def is_made(value: str) -> bool:
+    """Tell a password from a word, a version, a time, an amount."""
+    harmless = values.is_harmless(value) or _ADVERB.fullmatch(value) or _VERSION.match(value)
+    return looks_made(value) and not harmless
+
+
+def looks_made(value: str) -> bool:
     """Tell a password from a word of a sentence."""
     return bool(re.search(r"\d|[^\w\s.,-]|[a-z][A-Z]", value))

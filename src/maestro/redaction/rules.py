@@ -45,6 +45,7 @@ def ok(value: str) -> bool:
     """Tell whether an argument is a secret and neither a reference nor a word of a sentence."""
     return (
         bool(value)
+        and value not in (",", "|", ";")
         and value.lower() not in _PROSE
         and not values.is_harmless(value, quoted=True)
         and not values.is_metavariable(value)

@@ -37,7 +37,8 @@ _CODE = re.compile(
     | (?:process\.env|os\.environ|os\.getenv|env|environ|config|settings|secrets|vars?|local|data|module|values
         |github|inputs|self|this|props|args|options|params|request|req)
       (?:\.[a-z_][\w.]*|\[\s*['"]?\w+['"]?\s*\])(?:\(.*\)?)?[;,]?
-    | [a-z_][a-z_.]*\([^()]*\)[;,]? | (?-i:[a-z_]+\[\w*\])["']?
+    | (?:(?:await|new)\ )?[a-z_][a-z_.]*\([^()]*\)[;,]?
+    | (?-i:(?:ConvertTo|ConvertFrom|New|Get|Read|Import|Invoke)-[A-Z][A-Za-z]+)(?:\ .*)? | (?-i:[a-z_]+\[\w*\])["']?
     | (?:str|int|bool|string|optional|union|list|dict)\[.*
     | (?:str|int|bool|string|secretstr|bytes|any)(?:\ \|\ none)?\ =.*
     """
