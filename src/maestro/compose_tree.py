@@ -15,7 +15,7 @@ from typing import Any
 from . import compose_yaml
 from .errors import MaestroError
 from .interpolation import Missing, dotenv, fill
-from .sources import Sources
+from .sources import Sources, climbs
 
 MOST_FILES = 200
 FIRST = "VERSION"  # known at the host alone where no version is asked for
@@ -101,6 +101,12 @@ class Tree:
         first, *_ = found = [str(path) for path in paths]
         directory = said.get("project_directory")
         home = posixpath.dirname(first) if directory is None else self._path(part, directory, where)
+        if home is not None and climbs(home):
+            raise MaestroError(
+                f"the project directory {home} lies outside the stack's directory",
+                where=f"{where}.project_directory",
+                fix="name a directory of the stack, or leave it out",
+            )
         values = self._values(part, home or "", said.get("env_file"), where)
         for path in found:
             if path in above:
@@ -155,7 +161,10 @@ class Tree:
     def _take(self, part: Part, value: Any, where: str, *, optional: bool = False) -> None:
         try:
             path = self._path(part, value, where)
-            if path is not None and not (optional and not self.sources.there(path)):
+            if path is None:
+                return
+            # What is not here may be there on a host: a path that climbs is read in no case.
+            if not optional or climbs(path) or self.sources.there(path):
                 self.sources.read(path, where)
         except MaestroError as problem:
             self.problems.append(problem)

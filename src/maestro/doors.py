@@ -25,17 +25,25 @@ CAPABILITIES = frozenset(
 )
 RUNTIMES = re.compile(r"(runc|io\.containerd\.runc\.v2|crun|nvidia|runsc|kata.*)?\Z")
 RESERVED_LABELS = ("maestro.", "com.docker.compose.")
-# File systems of the kernel that show the host, whoever mounts them.
-_KERNEL = frozenset(
-    "bpf cgroup cgroup2 configfs debugfs devtmpfs efivarfs proc securityfs sysfs tracefs".split()
+# File systems whose files are on a disk, in memory or on a server. Others are the kernel's own, and
+# show the host whoever mounts them: proc, binfmt_misc, mqueue, debugfs.
+_REMOTE = frozenset("nfs nfs3 nfs4 cifs smb3 smbfs ceph glusterfs lustre tmpfs ramfs".split())
+_LOCAL = frozenset(
+    "none bind ext2 ext3 ext4 xfs btrfs f2fs vfat exfat ntfs ntfs3 squashfs erofs iso9660".split()
 )
-_UNCONFINED = re.compile(
-    r"(seccomp|apparmor|systempaths)[:=]unconfined|label[:=]disable|no-new-privileges[:=]false",
+_NAMED = frozenset("overlay 9p virtiofs zfs".split())  # whose device is a name, not a path
+_LAYERS = ("lowerdir", "upperdir", "workdir", "datadir")  # of an overlay
+# What the Engine takes for a container's protection, without those that take it away.
+# https://docs.docker.com/reference/cli/docker/container/run/#security-opt
+_CONFINED = re.compile(
+    r"no-new-privileges([:=](true|1|t))?\Z|(seccomp|apparmor)[:=](builtin|docker-default)\Z"
+    r"|label[:=](user|role|level|filetype|type)[:=](?!spc_t|unconfined_)",
     re.IGNORECASE,
 )
-_PROFILE = re.compile(
-    r"(seccomp|apparmor)[:=](?!builtin\Z|docker-default\Z|unconfined\Z)", re.IGNORECASE
-)
+# Drivers of networks that are part of the Engine.
+_NETWORKS = ("", "default", "bridge", "overlay", "macvlan", "ipvlan", "host", "none", "null")
+_OPEN = ("nat-unprotected", "routed")  # modes of a gateway that let everybody in
+_MOUNTS = ("bind", "volume", "tmpfs", "image")
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ def _capabilities(service: Service, _: Place) -> Iterator[Finding]:
 
 def _security(service: Service, _: Place) -> Iterator[Finding]:
     for number, option in enumerate(service.get("security_opt") or []):
-        if _UNCONFINED.match(str(option)) or _PROFILE.match(str(option)):
+        if not _CONFINED.match(str(option)):
             fix = "allowed: no-new-privileges:true, and the Engine's own profiles"
             yield Finding(f".security_opt[{number}]", f"found {option}", fix)
 
@@ -125,14 +133,28 @@ def _devices(service: Service, _: Place) -> Iterator[Finding]:
         yield Finding(f".device_cgroup_rules[{number}]", what, fix)
 
 
+def _memory(service: Service, _: Place) -> Iterator[Finding]:
+    score = str(service.get("oom_score_adj") or "0")
+    if score.startswith("-"):
+        what = f"found {score}: others are ended first when memory is short"
+        yield Finding(".oom_score_adj", what, "remove it, or set 0 to 1000")
+    if service.get("oom_kill_disable"):
+        what = "found oom_kill_disable: others are ended when memory is short"
+        yield Finding(".oom_kill_disable", what, "remove it")
+
+
 # Namespaces
+
+
+def _word(value: Any) -> str:
+    return str(value or "").strip().lower()
 
 
 def _host_namespace(key: str) -> Callable[[Service, Place], Iterator[Finding]]:
     """A rule for one namespace that a container may share with the host."""
 
     def look(service: Service, _: Place) -> Iterator[Finding]:
-        if service.get(key) == "host":
+        if _word(service.get(key)) == "host":
             yield Finding(f".{key}", "found host: shared with the host", f"remove {key}")
 
     return look
@@ -140,7 +162,7 @@ def _host_namespace(key: str) -> Callable[[Service, Place], Iterator[Finding]]:
 
 def _network_host(service: Service, place: Place) -> Iterator[Finding]:
     fix = "allowed: networks of the stack; ports are published by `ports` or a route"
-    if service.get("network_mode") == "host":
+    if _word(service.get("network_mode")) == "host":
         yield Finding(".network_mode", "found host: shared with the host", fix)
     for key in service.get("networks") or {}:
         defined = (place.model.get("networks") or {}).get(key) or {}
@@ -155,11 +177,35 @@ def in_the_hosts_network(service: Service, model: Mapping[str, Any]) -> bool:
 
 def _bridge(service: Service, place: Place) -> Iterator[Finding]:
     for key in service.get("networks") or {}:
-        options = ((place.model.get("networks") or {}).get(key) or {}).get("driver_opts") or {}
-        bridge = options.get("com.docker.network.bridge.name")
-        if bridge:
-            what = f"found the bridge {bridge}, which may be another network's"
-            yield Finding(f".networks.{key}", what, "remove this driver option")
+        defined = (place.model.get("networks") or {}).get(key) or {}
+        driver, options = str(defined.get("driver") or ""), defined.get("driver_opts") or {}
+        where, fix = f".networks.{key}", "remove this driver option"
+        if driver not in _NETWORKS:
+            what = f"found the driver {driver}: a program of the host"
+            yield Finding(where, what, "allowed: the drivers of the Engine")
+        for bridge in _bridges(options):
+            yield Finding(where, f"found the bridge {bridge}, which may be another network's", fix)
+        for name, value in sorted(options.items()):
+            if ".gateway_mode_ipv" in name and _word(value) in _OPEN:
+                what = f"found {value}: every port of its containers is open, published or not"
+                yield Finding(where, what, fix)
+
+
+def _bridges(options: Mapping[str, Any]) -> Iterator[str]:
+    """Bridges that a network's options join: by their name, or as what it stands on."""
+    if bridge := options.get("com.docker.network.bridge.name"):
+        yield str(bridge)
+    parent = str(options.get("parent") or "")
+    if parent.startswith(("br-", "docker", "veth")):
+        yield parent
+
+
+def _network_of_others(service: Service, _: Place) -> Iterator[Finding]:
+    """The Engine takes any other word for a network's name, whoever made that network."""
+    mode = str(service.get("network_mode") or "")
+    if _word(mode) not in ("", "host", "none", "bridge", "default") and ":" not in mode:
+        fix = "list it under `networks:`, at the top level with `name:` and `external: true`"
+        yield Finding(".network_mode", f"found the network {mode}", fix, exception=False)
 
 
 def _other_containers(service: Service, _: Place) -> Iterator[Finding]:
@@ -181,7 +227,7 @@ def _paths(service: Service, place: Place) -> Iterator[Finding]:
             source = str(mount.get("source", ""))
             if posixpath.isabs(source):
                 yield from _path(source, where, place, read_only=read_only)
-            elif source.startswith("."):
+            else:
                 # A path of the stack's directory, on the machine that holds its files.
                 what = f"found {source}: a mount of the stack's source"
                 fix = (
@@ -193,6 +239,13 @@ def _paths(service: Service, place: Place) -> Iterator[Finding]:
         elif mount.get("type") == "volume" and mount.get("source"):
             defined = (place.model.get("volumes") or {}).get(mount["source"]) or {}
             yield from _volume(str(mount["source"]), defined, where, place, read_only=read_only)
+        elif mount.get("type") not in _MOUNTS:
+            what = f"found a mount of the type {mount.get('type')}, which Linux does not have"
+            yield Finding(where, what, f"allowed: {', '.join(_MOUNTS)}", exception=False)
+        inside = str((mount.get("volume") or {}).get("subpath") or "")
+        if inside and (posixpath.isabs(inside) or ".." in inside.split("/")):
+            what = f"found the subpath {inside}: it leads out of the volume"
+            yield Finding(where, what, "name a path inside of the volume", exception=False)
 
 
 def _path(source: str, where: str, place: Place, *, read_only: bool) -> Iterator[Finding]:
@@ -218,28 +271,42 @@ def _volume(
         yield Finding(where, what, "allowed: the driver local")
         return
     options = {str(k): str(v) for k, v in (defined.get("driver_opts") or {}).items()}
-    if options.get("type", "").strip().lower() in _KERNEL:
-        what = f"found the volume {name} of the type {options['type'].strip()}"
+    kind = options.get("type", "").strip().lower() or "none"
+    if kind not in _REMOTE | _LOCAL | _NAMED:
+        what = f"found the volume {name} of the type {kind}"
         yield Finding(where, what, "allowed: local volumes, nfs, cifs and tmpfs")
         return
     said = [item.strip() for item in options.get("o", "").split(",")]
     read_only = read_only or "ro" in said
-    for path in _option_paths(options.get("device", ""), said):
+    for path in _option_paths(kind, options.get("device", "").strip(), said):
+        if not posixpath.isabs(path):
+            what = f"found {path}: the Engine takes it from its own directory, not the stack's"
+            fix = f"write the absolute path (device of the volume {name}), or leave out driver_opts"
+            yield Finding(where, what, fix, exception=False)
+            continue
         for found in _path(path, where, place, read_only=read_only):
             what = f"{found.what} (device of the volume {name})"
             yield Finding(where, what, found.fix, found.exception)
 
 
-def _option_paths(device: str, said: Iterable[str]) -> list[str]:
-    """Absolute paths in a volume's options: its device, and layers of an overlay."""
-    layers = [part for item in said for part in item.partition("=")[2].split(":")]
-    return [path for path in (device.strip(), *layers) if posixpath.isabs(path)]
+def _option_paths(kind: str, device: str, said: Iterable[str]) -> list[str]:
+    """Paths in a volume's options: its device, and layers of an overlay."""
+    options = [item.partition("=") for item in said]
+    layers = [
+        part
+        for name, _, value in options
+        for part in value.split(":")
+        if name.startswith(_LAYERS) or posixpath.isabs(part)
+    ]
+    bound = any(name in ("bind", "rbind") for name, _, _ in options)
+    is_path = bound or kind not in _REMOTE | _NAMED
+    return [path for path in (device if is_path else "", *layers) if path]
 
 
 def _propagation(service: Service, _: Place) -> Iterator[Finding]:
     for number, mount in enumerate(service.get("volumes") or []):
         said = str((mount.get("bind") or {}).get("propagation") or "")
-        if said in ("shared", "rshared"):
+        if said.lower() in ("shared", "rshared"):
             what = f"found {said}: what is mounted inside is mounted on the host"
             yield Finding(f".volumes[{number}]", what, "allowed: rprivate and rslave")
 
@@ -309,6 +376,7 @@ RULES = (
     Rule("runtime", _runtime),
     Rule("cgroup-parent", _cgroup_parent),
     Rule("device", _devices),
+    Rule("out-of-memory", _memory),
     Rule("pid-host", _host_namespace("pid")),
     Rule("ipc-host", _host_namespace("ipc")),
     Rule("uts-host", _host_namespace("uts")),
@@ -317,6 +385,7 @@ RULES = (
     Rule("network-host", _network_host),
     Rule("network-bridge", _bridge),
     Rule("other-container", _other_containers),
+    Rule("other-network", _network_of_others),
     Rule("host-path", _paths),
     Rule("mount-propagation", _propagation),
     Rule("host-program", _programs),

@@ -13,6 +13,10 @@ NEVER = (
     ("/run/containerd", "containerd's socket rules the host"),
     ("/run/podman", "an Engine's socket rules the host"),
     ("/run/crio", "an Engine's socket rules the host"),
+    ("/run/cri-dockerd.sock", "an Engine's socket rules the host"),
+    ("/run/k3s", "an Engine's socket rules the host"),
+    ("/run/buildkit", "a builder's socket rules the host"),
+    ("/run/libvirt", "the socket of virtual machines rules the host"),
     ("/var/lib/docker", "the volumes of all stacks lie there"),
     ("/var/lib/containerd", "the images of all stacks lie there"),
     ("/etc/maestro", "the keys of the edge lie there"),
@@ -58,7 +62,8 @@ def judge(path: str, *, read_only: bool, never: Iterable[tuple[str, str]] = ()) 
         return None if read_only else Judgement(why, exception=True, fix=fix)
     if any(_touches(found, place) for place in HOST):
         return Judgement("it belongs to the host", exception=True)
-    if set(found.split("/")) & set(_SECRET_NAMES):
+    whole_home = _below(found, "/home") and found.count("/") <= 2
+    if whole_home or set(found.split("/")) & set(_SECRET_NAMES):
         return Judgement("keys of a person lie there", exception=True)
     return None
 

@@ -112,7 +112,7 @@ class Sources:
             raise MaestroError(
                 f"the file {path!r} cannot be read: {error}", where=where, fix="correct the path"
             ) from error
-        if not target.is_relative_to(home) or posixpath.isabs(path) or _climbs(path):
+        if not target.is_relative_to(home) or climbs(path):
             raise MaestroError(
                 f"the file {path} lies outside the stack's directory",
                 where=where,
@@ -121,8 +121,9 @@ class Sources:
         return target
 
 
-def _climbs(path: str) -> bool:
-    return posixpath.normpath(path).split("/")[0] == ".."
+def climbs(path: str) -> bool:
+    """Whether a path leads out of the directory it begins in."""
+    return posixpath.isabs(path) or posixpath.normpath(path).split("/")[0] == ".."
 
 
 def _no_text(path: str) -> str:

@@ -85,6 +85,34 @@ def test_an_included_file_reads_its_own_dotenv_and_the_stack_s_counts_more(tmp_p
     assert {".env", "part/.env"} <= set(load(home).files)
 
 
+@pytest.mark.parametrize(
+    ("base", "what"),
+    [
+        (
+            "services: {a: {image: r/a:1, env_file: [{path: ../../etc/x.env, required: false}]}}",
+            "the file ../../etc/x.env lies outside the stack's directory",
+        ),
+        (
+            "services: {a: {image: 'r.test/a:1', env_file: [{path: /no/such, required: false}]}}",
+            "the file /no/such lies outside the stack's directory",
+        ),
+        (
+            "include: [{path: part.yaml, project_directory: ../../etc}]",
+            "the project directory ../../etc lies outside the stack's directory",
+        ),
+        (
+            "include: [{path: part.yaml, project_directory: /etc}]",
+            "the project directory /etc lies outside the stack's directory",
+        ),
+    ],
+)
+def test_what_a_host_alone_may_have_is_not_read(tmp_path: Path, base: str, what: str) -> None:
+    """Compose reads the stack on a host, where such a path would lead to the host's own files."""
+    home = files(tmp_path, compose__yaml=base, part__yaml="services: {b: {image: 'r.test/b:1'}}")
+    (problem,) = refused(home)
+    assert problem.what == what
+
+
 def test_what_is_extended_goes_along_with_its_own_files_and_secrets(tmp_path: Path) -> None:
     """Only the service that is extended counts, through any number of files."""
     home = files(
@@ -216,7 +244,11 @@ configs: {c: {file: "./conf/${STAGE:?which stage}.json"}, v: {file: "v/${VERSION
             "no.yaml",
         ),
         ("include: [{path: ok.yaml, env_file: no.env}]", "include[0]", "no.env cannot be read"),
-        ("include: [{path: ok.yaml, project_directory: ..}]", "services.a.env_file", "outside"),
+        (
+            "include: [{path: ok.yaml, project_directory: ..}]",
+            "include[0].project_directory",
+            "outside",
+        ),
         ("services: {a: {image: 'r/a:1', label_file: [x]}}", "services.a.label_file", "cannot be"),
     ],
 )

@@ -15,7 +15,9 @@ _PGPASS = re.compile(
 )
 _SHADOW = re.compile(r"(?m)^[a-z_][\w.-]{0,32}:([^\s:*!]{13,}):\d*:\d*:\d*:")
 # A map of Postfix: `[smtp.example.com]:587 user:password`
-_RELAY = re.compile(r"(?m)^\[[\w.-]{1,255}\]:\w{1,10}[ \t]+[^\s:]{1,255}:(\S[^\n]{0,255}?)[ \t]*$")
+_MAIL_MAP = re.compile(
+    r"(?m)^\[[\w.-]{1,255}\]:\w{1,10}[ \t]+[^\s:]{1,255}:(\S[^\n]{0,255}?)[ \t]*$"
+)
 _SECRET_DATA = re.compile(r"(?m)^([ \t]*)\\?\"?(?:data|stringData)\\?\"?:[ \t]*(?:\{[ \t]*)?$")
 _ENTRY = re.compile(
     r"([ \t]*)\"?([\w.-]{1,253})\"?:[ \t]+(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'|>{#][^\n]*?))[ \t]*,?[ \t]*$"
@@ -42,7 +44,7 @@ def find_files(text: str, low: str, heads: set[str], spans: list[Span]) -> None:
     if "]:" in text:
         spans.extend(
             match.span(1)
-            for match in _RELAY.finditer(text)
+            for match in _MAIL_MAP.finditer(text)
             if not values.is_harmless(match.group(1), quoted=True)
         )
     if "kin" in heads and "secret" in low:
