@@ -19,6 +19,7 @@ class Fake:
     def __init__(self) -> None:
         self.answers: dict[str, Answer | bytes | Callable[[Asked], Answer]] = {}
         self.asked: list[Asked] = []
+        self.say("GET /info", {})
         self.say("GET /networks", [])
         self.say("GET /volumes", {"Volumes": []})
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import MaestroError
+from .host.userns import Remap
 
 PRODUCTION = "production"
 ADVICE = 10_000  # uids from here on belong to no account of a usual host
@@ -17,16 +18,30 @@ ADVICE = 10_000  # uids from here on belong to no account of a usual host
 
 @dataclass(frozen=True)
 class Shared:
-    """An account and the secrets that are readable for its uid."""
+    """An account and the secrets that are readable for its uid.
+
+    ``inside`` is the reader's uid in its container, where the Engine gives it another on the host.
+    """
 
     name: str
     uid: str
     login: bool
     secrets: tuple[str, ...]
+    inside: str = ""
 
     @property
     def shown(self) -> str:
-        """The fact in words."""
+        """The fact in words.
+
+        Into another user namespace the kernel lets nobody look, but its processes get signals:
+        https://man7.org/linux/man-pages/man2/ptrace.2.html, "Ptrace access mode checking".
+        """
+        if self.inside:
+            return (
+                f"the account {self.name} of the host has the uid {self.uid}, which is the uid "
+                f"{self.inside} of containers here: it can stop what reads "
+                f"{', '.join(self.secrets)}"
+            )
         return (
             f"the account {self.name} of the host has the uid {self.uid}, which reads "
             f"{', '.join(self.secrets)}: it can read the same"
@@ -35,13 +50,18 @@ class Shared:
 
 def shared(secret_files: Iterable[Mapping[str, Any]], state: Mapping[str, Any]) -> list[Shared]:
     """``secret_files`` are those of a release, ``state`` the answer of `host.state.read`."""
-    known = state.get("accounts") or {}
-    readers: dict[str, set[str]] = {}
+    known, remap = state.get("accounts") or {}, Remap.of(state)
+    readers: dict[tuple[str, str], set[str]] = {}
     for item in secret_files:
-        readers.setdefault(str(item["uid"]), set()).add(str(item["name"]))
+        inside, uid = str(item["uid"]), int(item["uid"])
+        if item.get("host") or not remap.on:
+            reader = str(uid), ""
+        else:
+            reader = str(remap.uids.on_host(uid)), inside
+        readers.setdefault(reader, set()).add(str(item["name"]))
     return [
-        Shared(known[uid]["name"], uid, bool(known[uid]["login"]), tuple(sorted(names)))
-        for uid, names in sorted(readers.items())
+        Shared(known[uid]["name"], uid, bool(known[uid]["login"]), tuple(sorted(names)), inside)
+        for (uid, inside), names in sorted(readers.items())
         if uid in known
     ]
 

@@ -133,7 +133,7 @@ def merge(present: str, defaults: Mapping[str, Any], options: Mapping[str, Any])
 
     A key of the file that neither ``defaults`` nor ``options`` names is kept. The options
     win over the defaults; mappings are merged key by key, everything else is replaced. A
-    value of None, at any depth of the options, removes the key.
+    value of None, in the defaults or at any depth of the options, removes the key.
     """
     raise_all(option_errors(options))
     merged = _overlay({**parse(present), **defaults}, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import accounts, adoption, doors, names, routes
+from . import accounts, adoption, doors, names, routes, userns
 from .errors import MaestroError
 from .host import neighbours
 from .host.resources import Resources
@@ -39,6 +39,7 @@ def judge(
         *names.warnings(plan.stack, rendered.compose, others, there),
         *adoption.warnings(rendered.services, state, asked),
         *adoption.reused(rendered.compose, state),
+        *userns.warnings(rendered.compose, state),
     ]
     return [
         *blocked(plan.host, plan.stack, rendered, wanted.routes, state, asked),
@@ -64,6 +65,7 @@ def blocked(
         *(routes.preflight(host, stack, wanted, seen, serving) if seen else []),
         *names.problems(host, stack, rendered.compose, neighbours.of(state), Resources.of(state)),
         *adoption.problems(host, stack, rendered.compose, rendered.services, state, asked),
+        *userns.problems(host, rendered, state),
     ]
 
 

@@ -22,6 +22,7 @@ from .host.files import File
 from .host.layout import Layout
 from .host.registry import Reference
 from .host.state import HASH_LABEL
+from .host.userns import of_host
 
 MIGRATION_PROFILE = "maestro-migration"
 HASH_LENGTH = 16
@@ -258,6 +259,7 @@ def _secret(
         _uid(wish, reader) if said.uid is None else said.uid,
         gid=said.gid,
         mode=said.mode,
+        host=of_host(wish.model["services"][reader]),
     )
     top["secrets"][file.source] = {"file": str(wish.layout.secrets / file.path)}
     wanted = file.as_json()
@@ -305,7 +307,9 @@ def _config(
         # What only its owner may read (or run) is for the user who reads it here.
         uid = 0 if access.for_all(mode) else _reader(wish, name)
     gid = uid if said.gid is None and not access.for_all(mode) else said.gid or 0
-    file = File(base.content, mode, uid, gid)
+    # What everybody may read needs no owner.
+    host = of_host(wish.model["services"][name]) and bool(uid or not access.for_all(mode))
+    file = File(base.content, mode, uid, gid, host=host)
     if file.digest not in result.configs.setdefault(source, []):
         result.configs[source] = sorted([*result.configs[source], file.digest])
         result.config_files.setdefault(source, {})[file.digest] = file.as_json()

@@ -42,8 +42,29 @@ def shown(states: Mapping[str, Mapping[str, Any]], of: str, *, advice: bool = Tr
         for key, numbers in sorted(failed.items())
     ]
     return "\n".join(
-        [head, "", *columns([HEADINGS, *rows]), *_what_to_write(failed, advice=advice)]
+        [
+            head,
+            "",
+            *columns([HEADINGS, *rows]),
+            *_namespaces(states),
+            *_what_to_write(failed, advice=advice),
+        ]
     )
+
+
+def _namespaces(states: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    """Hosts whose Engine gives containers users of their own: of the benchmark's section 2."""
+    on = [
+        host
+        for host, state in sorted(states.items())
+        if any(
+            (item.get("runtime") or {}).get("host", {}).get("userns")
+            for item in state["containers"]
+        )
+    ]
+    if on:
+        yield ""
+        yield f"2.9 Enable user namespace support: passed on {', '.join(on)}"
 
 
 def _what_to_write(

@@ -179,6 +179,15 @@ def test_a_score_for_each_service_and_what_to_write() -> None:
     assert score.shown({"a": {"containers": [{"service": "web"}]}}, "shop") == ""
 
 
+def test_hosts_with_user_namespaces_are_named() -> None:
+    remapped = item("web", Memory=0)
+    remapped["runtime"]["host"]["userns"] = True
+    states = {"a": {"containers": [remapped]}, "b": {"containers": [item("web", Memory=0)]}}
+    lines = score.shown(states, "shop").splitlines()
+    assert lines[5:8] == ["", "2.9 Enable user namespace support: passed on a", ""]
+    assert "2.9" not in score.shown({"b": states["b"]}, "shop")
+
+
 def test_the_edge_has_its_score_where_no_stack_is() -> None:
     state = {
         "unreachable": [],

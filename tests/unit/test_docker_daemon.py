@@ -42,6 +42,26 @@ def test_merge(present: object, options: dict[str, Any], expected: dict[str, Any
     assert merge(present, options) == expected
 
 
+@pytest.mark.parametrize(
+    ("present", "said", "options", "found"),
+    [
+        ({}, None, {}, None),
+        ({}, "default", {}, "default"),
+        ({"userns-remap": "own"}, "default", {}, "default"),
+        # What the role decides is off when it says so; the options win.
+        ({"userns-remap": "default"}, None, {}, None),
+        ({}, None, {"userns-remap": "own"}, "own"),
+        ({}, "default", {"userns-remap": None}, None),
+    ],
+)
+def test_a_key_that_the_role_says_nothing_for_is_removed(
+    present: dict[str, Any], said: str | None, options: dict[str, Any], found: str | None
+) -> None:
+    merged = docker_daemon.merge(json.dumps(present), {"userns-remap": said}, options)
+    assert merged.get("userns-remap") == found
+    assert ("userns-remap" in merged) == (found is not None)
+
+
 def test_merging_again_changes_nothing() -> None:
     options = {"data-root": "/srv", "log-opts": {"max-size": "1m"}}
     once = merge({"debug": True}, options)

@@ -127,11 +127,13 @@ class Host:
         found = {"Driver": "overlay2", "Containers": 1, "Images": 1, "Swarm": {}, **facts}
         self.fake.say("GET /info", found)
 
-    def problems(self, wanted: dict[str, Any], flags: str = "", **before: Any) -> list[str]:
+    def problems(
+        self, wanted: dict[str, Any], flags: str = "", *, accept: bool = False, **before: Any
+    ) -> list[str]:
         file = self.home / "daemon.json"
         file.write_text(json.dumps(before))
         found = unit(f"ExecStart=\nExecStart={self.program} {flags}")
-        wish = daemon.Wish(json.dumps(wanted), file=file)
+        wish = daemon.Wish(json.dumps(wanted), accept_data=accept, file=file)
         return [str(problem) for problem in daemon.problems(wish, found, self.engine)]
 
 
@@ -189,6 +191,50 @@ def test_data_that_would_not_be_found(
     assert host.problems({"live-restore": True, **wanted}, **before) == [], "there is no data yet"
     host.fake.say("GET /volumes", {"Volumes": [{"Name": "data"}]})
     assert words in host.problems({"live-restore": True, **wanted}, **before)[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "words"),
+    [
+        ("", "default", "docker_engine_userns_remap: false"),
+        ("default", "", "docker_engine_userns_remap: true"),
+        ("own", "default", "docker_engine_daemon_options: {userns-remap: own}"),
+    ],
+)
+def test_what_keeps_the_users_of_containers(
+    host: Host, before: str, wanted: str, words: str
+) -> None:
+    (found,) = host.problems(
+        {"live-restore": True, **({"userns-remap": wanted} if wanted else {})},
+        **({"userns-remap": before} if before else {}),
+    )
+    assert f"keep it ({words})" in found
+
+
+@pytest.mark.parametrize("wanted", [{"userns-remap": "default"}, {"data-root": "/srv"}])
+def test_nothing_runs_on_without_an_engine(host: Host, wanted: dict[str, Any]) -> None:
+    """With live-restore they would go on, and hold their ports and data."""
+    host.fake.say(
+        "GET /containers/json",
+        [container("db"), container("web", "paused"), container("o", "exited")],
+    )
+    (found,) = host.problems({"live-restore": True, **wanted}, accept=True)
+    assert "these containers run: db, web." in found
+    assert "docker stop $(docker ps -q)" in found
+    assert host.problems({"live-restore": True}, accept=True) == [], "nothing moves"
+    host.fake.say("GET /containers/json", [container("o", "exited")])
+    assert host.problems({"live-restore": True, **wanted}, accept=True) == []
+
+
+def test_a_kernel_without_user_namespaces(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.info(Containers=0, Images=0)
+    wanted = {"live-restore": True, "userns-remap": "default"}
+    for text, refused in (("0\n", True), ("15000\n", False)):
+        (host.home / "namespaces").write_text(text)
+        monkeypatch.setattr(daemon, "NAMESPACES", host.home / "namespaces")
+        found = host.problems(wanted)
+        assert ["this kernel has none to give" in text for text in found] == [True] * refused
+        assert host.problems({"live-restore": True}) == []
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,22 @@ def test_a_host_without_an_edge_gets_one(fake: Fake) -> None:
     assert "docker.sock" not in json.dumps(rights)
 
 
+def test_with_user_namespaces_it_has_those_of_the_host(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Engine refuses the host's network to what has users of its own."""
+    before = label_of(monkeypatch)
+    options = {"SecurityOptions": ["name=userns"], "DockerRootDir": "/var/lib/docker/1.1"}
+    fake.say("GET /info", options)
+    after = label_of(monkeypatch)
+    assert before != after, "it is made anew when the Engine is switched"
+    fake.say("GET /containers/json", [there(fake, "old", after)])
+    assert not edge_proxy.ensure(WISH)
+    for remapped in (False, True):
+        found = edge_proxy._definition(WISH, remapped=remapped)["HostConfig"]
+        assert found.get("UsernsMode") == ("host" if remapped else None)
+
+
 def test_the_wanted_edge_is_left_alone(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     label = label_of(monkeypatch)
     fake.say("GET /containers/json", [there(fake, "old", label)])

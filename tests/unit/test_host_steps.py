@@ -15,7 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from maestro import agent_archive
 from maestro.errors import MaestroError
-from maestro.host import agent, lease, steps, switch
+from maestro.host import agent, lease, steps, switch, userns
 from maestro.host.layout import Layout
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,8 @@ NOTHING_DROPPED: dict[str, object] = {"changed": False, "dropped": [], "networks
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.setattr(userns, "here", lambda: userns.OFF)
     layout = Layout(tmp_path / "maestro", "shop")
     lease.acquire(layout, CLAIM)
     return layout

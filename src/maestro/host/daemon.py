@@ -29,6 +29,8 @@ from .layout import write_atomically
 FILE = Path("/etc/docker/daemon.json")
 SERVICE = "docker.service"
 DATA = "/var/lib/docker"
+REMAP, NO_REMAP = "userns-remap", "none"
+NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
 SETTLE = 5.0  # seconds the Engine's own restart policies get before a container is started here
 _SWARM_TASK = "com.docker.swarm.task"
 _BOTH = re.compile(r"([\w-]+): \(from flag: ")
@@ -72,6 +74,7 @@ def problems(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
         *_other_file(wish, unit),
         *_not_valid(wish, unit),
         *_swarm(wish, unit, _info(engine)),
+        *_no_namespaces(wish, unit),
         *_other_data(wish, unit, engine),
         *_lost_by_a_restart(wish, unit, engine),
     ]
@@ -148,9 +151,9 @@ def _swarm(wish: Wish, unit: Unit, info: Mapping[str, Any]) -> list[MaestroError
 
 def _other_data(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
     """Keys with which the Engine would look for its containers and images elsewhere."""
-    if wish.accept_data:
-        return []
     moved = _moved(wish, unit, _info(engine))
+    if wish.accept_data:
+        return _without_an_engine(wish, moved, running_or_none(engine)) if moved else []
     if not moved or not _holds_anything(engine, unit, wish.file):
         return []
     return [
@@ -158,10 +161,47 @@ def _other_data(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
             f"{key} is {before} and would become {after}: the Engine would find none of its "
             "containers, images and volumes",
             where=str(wish.file),
-            fix=f"keep it (docker_engine_daemon_options: {{{key}: {before}}}), or move the data "
+            fix=f"keep it ({_kept(key, before)}), or move the data "
             "first and set docker_engine_accept_other_data: true",
         )
         for key, before, after in moved
+    ]
+
+
+def _kept(key: str, value: str) -> str:
+    """The variable that leaves a key as it is."""
+    if key == REMAP and value in (NO_REMAP, "default"):
+        return f"docker_engine_userns_remap: {'false' if value == NO_REMAP else 'true'}"
+    return f"docker_engine_daemon_options: {{{key}: {value}}}"
+
+
+def _without_an_engine(
+    wish: Wish, moved: Sequence[tuple[str, str, str]], ran: Sequence[Running]
+) -> list[MaestroError]:
+    """Containers that would run on, with their ports and data, and no Engine would know of them."""
+    if not ran:
+        return []
+    changes = ", ".join(f"{key} becomes {after}" for key, _, after in moved)
+    return [
+        MaestroError(
+            f"{changes}, and these containers run: {', '.join(sorted(item.name for item in ran))}. "
+            "The Engine would not know them any more, and they would keep their ports and data",
+            where=str(wish.file),
+            fix="stop them first: docker stop $(docker ps -q)",
+        )
+    ]
+
+
+def _no_namespaces(wish: Wish, unit: Unit) -> list[MaestroError]:
+    """A kernel that lets nobody have a user namespace, where the Engine shall."""
+    if unit.of(wish.text, REMAP) in ("", NO_REMAP) or _text(NAMESPACES).strip() not in ("0", ""):
+        return []
+    return [
+        MaestroError(
+            f"{REMAP} needs user namespaces, and this kernel has none to give",
+            where=str(NAMESPACES),
+            fix="set sysctl user.max_user_namespaces=15000, or docker_engine_userns_remap: false",
+        )
     ]
 
 
@@ -176,9 +216,9 @@ def _moved(wish: Wish, unit: Unit, info: Mapping[str, Any]) -> list[tuple[str, s
     before = str(info.get("Driver") or drivers[0])
     if drivers[1] and before and drivers[1] != before:
         moved.append(("storage-driver", before, drivers[1]))
-    users = [unit.of(source, "userns-remap") or "none" for source in (text, wish.text)]
+    users = [unit.of(source, REMAP) or NO_REMAP for source in (text, wish.text)]
     if users[0] != users[1]:
-        moved.append(("userns-remap", users[0], users[1]))
+        moved.append((REMAP, users[0], users[1]))
     stores = [unit.feature(source, "containerd-snapshotter") for source in (text, wish.text)]
     if stores[0] != stores[1]:
         moved.append(("features.containerd-snapshotter", stores[0], stores[1]))

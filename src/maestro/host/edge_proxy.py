@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import edge, edge_api
+from . import edge, edge_api, userns
 from .engine import Engine
 from .layout import write_atomically
 
@@ -103,7 +103,7 @@ def ensure(wish: Wish, *, check: bool = False) -> bool:
     engine = Engine()
     if not check and not _image(engine, wish.image):
         pull(wish.image)
-    definition = _definition(wish)
+    definition = _definition(wish, remapped=userns.here(engine).on)
     content = f"{_image(engine, wish.image)}{json.dumps(definition)}{wish.static}"
     label = {LABEL: hashlib.sha256(content.encode()).hexdigest()[:16]}
     with edge.locked():
@@ -147,8 +147,11 @@ def _made_here(item: Mapping[str, Any]) -> bool:
     )
 
 
-def _definition(wish: Wish) -> dict[str, Any]:
-    """The container as the Engine's API wants it: no rights but to read its directory."""
+def _definition(wish: Wish, *, remapped: bool = False) -> dict[str, Any]:
+    """The container as the Engine's API wants it: no rights but to read its directory.
+
+    ``remapped``: other containers have users of their own, and may not join the host's network.
+    """
     memory = wish.memory << 20
     files = memory // _CONNECTION
     acme = f"{edge.DIRECTORY}/acme"
@@ -161,6 +164,7 @@ def _definition(wish: Wish) -> dict[str, Any]:
         "StopTimeout": wish.grace + 10,
         "HostConfig": {
             "NetworkMode": "host",
+            **({"UsernsMode": "host"} if remapped else {}),
             "Binds": [
                 f"{edge.DIRECTORY}:{edge.DIRECTORY}:ro",
                 # What a service for certificates gives is all that the edge may write.

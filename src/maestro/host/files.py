@@ -8,11 +8,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from .userns import OFF, Remap
 
 DIGEST_LENGTH = 16
 PLAIN = 0o644  # what a file has that nothing is said about
@@ -20,12 +21,21 @@ PLAIN = 0o644  # what a file has that nothing is said about
 
 @dataclass(frozen=True)
 class File:
-    """One file: what is in it, who may read it (``0o644``), and whose it is."""
+    """One file: what is in it, who may read it (``0o644``), and whose it is in a container.
+
+    With ``host`` that container is in the host's user namespace, see `userns.Remap`.
+    """
 
     content: bytes
     mode: int = PLAIN
     uid: int = 0
     gid: int = 0
+    host: bool = False
+
+    @property
+    def group(self) -> int:
+        """The gid it has."""
+        return self.gid
 
     @property
     def digest(self) -> str:
@@ -33,6 +43,8 @@ class File:
         found = hashlib.sha256(self.content)
         if (self.mode, self.uid, self.gid) != (PLAIN, 0, 0):
             found.update(f"\0{self.mode:04o} {self.uid} {self.gid}".encode())
+        if self.host:
+            found.update(b" host")
         return found.hexdigest()[:DIGEST_LENGTH]
 
     def as_json(self) -> dict[str, Any]:
@@ -42,6 +54,7 @@ class File:
             "mode": self.mode,
             "uid": self.uid,
             "gid": self.gid,
+            **({"host": True} if self.host else {}),
         }
 
     @classmethod
@@ -49,21 +62,29 @@ class File:
         """The file that `as_json` wrote down; `MaestroError` when it is not one."""
         try:
             content = base64.b64decode(str(found["base64"]), validate=True)
-            numbers = [int(found.get(key, PLAIN if key == "mode" else 0)) for key in _NUMBERS]
+            mode, uid, gid = (
+                int(found.get(key, PLAIN if key == "mode" else 0)) for key in _NUMBERS
+            )
         except (KeyError, ValueError, binascii.Error) as error:
             raise MaestroError("a file of the request is damaged", fix="deploy again") from error
-        return cls(content, *numbers)
+        return cls(content, mode, uid, gid, host=bool(found.get("host")))
 
     @classmethod
-    def on_disk(cls, path: Path) -> File:
+    def on_disk(cls, path: Path, remap: Remap = OFF) -> File:
         """The file at a path; raises `OSError`. Whoever runs this stands for root."""
         found = path.stat()
-        uid = 0 if found.st_uid == os.geteuid() else found.st_uid
-        gid = 0 if found.st_gid == os.getegid() else found.st_gid
+        uid = 0 if found.st_uid == os.geteuid() else remap.uids.inside(found.st_uid)
+        gid = 0 if found.st_gid == os.getegid() else remap.gids.inside(found.st_gid)
         return cls(path.read_bytes(), stat.S_IMODE(found.st_mode), uid, gid)
 
-    def write(self, path: Path) -> None:
+    def named(self, digest: str) -> File | None:
+        """This file, as one whose name is ``digest``; ``None`` where it is another one."""
+        both = (self, replace(self, host=True))
+        return next((file for file in both if file.digest == digest), None)
+
+    def write(self, path: Path, remap: Remap = OFF) -> None:
         """Write it so that a reader sees no file or the whole one, under its owner."""
+        owner = remap.owner(self.uid, self.gid, host=self.host)
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.new")
         temporary.unlink(missing_ok=True)
@@ -72,7 +93,7 @@ class File:
             stream.write(self.content)
             stream.flush()
             if os.geteuid() == 0:
-                os.fchown(descriptor, self.uid, self.gid)
+                os.fchown(descriptor, *owner)
             os.fchmod(descriptor, self.mode)
             os.fsync(descriptor)
         os.replace(temporary, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import edge, jobs, lease, links, neighbours, recovery, resources, secrets
+from . import edge, jobs, lease, links, neighbours, recovery, resources, secrets, userns
 from .containers import of_stack
 from .engine import Engine
 from .holds import behind
@@ -55,6 +55,7 @@ def read(
         "edge": edge.look(layout),
         "neighbours": neighbours.read(layout),
         "versions": _versions(layout),
+        "userns": userns.here(engine).as_json(),
         "lease": lease.describe(layout),
         "recovery": recovery.describe(layout),
         "agent": checksum(AGENT),

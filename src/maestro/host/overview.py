@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import edge, history, reach
+from . import edge, history, reach, userns
 from .drift import facts
 from .edge_proxy import NAME as EDGE
 from .edge_proxy import of_host
@@ -34,7 +34,7 @@ def read(
             container["runtime"] = looker.facts(container["id"])
     return {
         **found,
-        "edited_configs": _edited_configs(layout, found["release"]),
+        "edited_configs": _edited_configs(layout, found["release"], userns.Remap.of(found)),
         "maintenance": edge.under_maintenance(layout),
     }
 
@@ -89,14 +89,14 @@ def _built(engine: Engine, item: Mapping[str, Any]) -> Mapping[str, str]:
     return config.get("Labels") or {}
 
 
-def _edited_configs(layout: Layout, manifest: Mapping[str, Any]) -> list[str]:
+def _edited_configs(layout: Layout, manifest: Mapping[str, Any], remap: userns.Remap) -> list[str]:
     """Configuration files that are not any more what their name says."""
     edited = set()
     for name, digest in digests(manifest.get("configs", {})):
         try:
-            found = File.on_disk(layout.configs / name / digest).digest
+            found = File.on_disk(layout.configs / name / digest, remap).named(digest)
         except OSError:
-            found = ""
-        if found != digest:
+            found = None
+        if not found:
             edited.add(name)
     return sorted(edited)

@@ -13,6 +13,7 @@ from ..errors import MaestroError
 from . import compose, files, naming, reading, secrets
 from .engine import Engine
 from .layout import Layout, point, write_atomically
+from .userns import OFF, Remap
 
 COMPOSE_MODE = 0o600
 MANIFEST_MODE = 0o640
@@ -24,17 +25,19 @@ def stage(
     text: str,
     configs: Mapping[str, Mapping[str, Mapping[str, Any]]],
     read: Mapping[str, Any] | None = None,
+    remap: Remap = OFF,
 ) -> None:
     """Write the resolved Compose file and its configuration files; nothing uses them yet.
 
     ``configs`` is ``{name: {digest: file}}`` (`files.File.as_json`): a file is named by its
-    content and never rewritten. ``read`` is the `reading.Reading` it was made from.
+    content and never rewritten. ``read`` is the `reading.Reading` it was made from, ``remap``
+    what the Engine makes of its readers' users.
     """
     for name, versions in configs.items():
         for digest, found in versions.items():
             path = layout.configs / files.checked_name(name) / files.checked_name(digest)
             if not path.exists():
-                files.File.from_json(found).write(path)
+                files.File.from_json(found).write(path, remap)
     # A variable may hold what only root shall read: an earlier version wrote it for everybody.
     for path in layout.releases.glob("*/compose.yaml"):
         path.chmod(COMPOSE_MODE)

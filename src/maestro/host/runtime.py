@@ -31,6 +31,7 @@ class Looker:
             "swarm": str((info.get("Swarm") or {}).get("LocalNodeState") or "inactive"),
             "apparmor": "name=apparmor" in options,
             "selinux": "name=selinux" in options,
+            **({"userns": True} if "name=userns" in options else {}),
         }
         self._doors = list(self._sshds())
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 USUAL_MODE = 0o400
-_FILE = re.compile(r"^([0-9]+)(?:\.([0-9]+)\.([0-7]{4}))?\Z")
+_FILE = re.compile(r"^([0-9]+)(?:\.([0-9]+)\.([0-7]{4})(\.host)?)?\Z")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class SecretFile:
     """A secret's value of one version, for the reader ``uid``.
 
     Without ``gid`` the group is that of the same number; without ``mode`` the reader alone
-    reads it (0400).
+    reads it (0400). With ``host`` the reader is in the host's user namespace (`userns_mode`):
+    its numbers are the host's, whatever the Engine makes of those of others.
     """
 
     name: str
@@ -25,14 +26,23 @@ class SecretFile:
     uid: int
     gid: int | None = None
     mode: int | None = None
+    host: bool = False
+
+    @property
+    def group(self) -> int:
+        """The gid it has."""
+        return self.uid if self.gid is None else self.gid
 
     @property
     def owner(self) -> str:
-        """The file's name: ``UID``, or ``UID.GID.MODE`` where these are not the usual ones."""
-        gid = self.uid if self.gid is None else self.gid
+        """The file's name: ``UID``, or ``UID.GID.MODE`` where these are not the usual ones.
+
+        ``UID.GID.MODE.host`` for a reader in the host's user namespace.
+        """
         mode = USUAL_MODE if self.mode is None else self.mode
-        usual = (gid, mode) == (self.uid, USUAL_MODE)
-        return str(self.uid) if usual else f"{self.uid}.{gid}.{mode:04o}"
+        if (self.group, mode, self.host) == (self.uid, USUAL_MODE, False):
+            return str(self.uid)
+        return f"{self.uid}.{self.group}.{mode:04o}{'.host' if self.host else ''}"
 
     @property
     def path(self) -> str:
@@ -48,8 +58,10 @@ class SecretFile:
         """As the steps after the plan are told of it."""
         found: dict[str, Any] = {"name": self.name, "version": self.version, "uid": self.uid}
         if self.owner != str(self.uid):
-            _, gid, mode = self.owner.split(".")
+            _, gid, mode, *_ = self.owner.split(".")
             found.update(gid=int(gid), mode=int(mode, 8))
+        if self.host:
+            found["host"] = True
         return found
 
     @classmethod
@@ -62,6 +74,7 @@ class SecretFile:
             int(found["uid"]),
             None if gid is None else int(gid),
             None if mode is None else int(mode),
+            host=bool(found.get("host")),
         )
 
     @classmethod
@@ -71,13 +84,18 @@ class SecretFile:
         return cls(name, version, *owner_of(owner))
 
 
-def owner_of(file: str) -> tuple[int, int | None, int | None]:
-    """uid, gid and mode by a file's name; `ValueError` when it is no secret's."""
+def owner_of(file: str) -> tuple[int, int | None, int | None, bool]:
+    """uid, gid, mode and ``host`` by a file's name; `ValueError` when it is no secret's."""
     match = _FILE.match(file)
     if not match:
         raise ValueError(file)
-    uid, gid, mode = match.groups()
-    return int(uid), None if gid is None else int(gid), None if mode is None else int(mode, 8)
+    uid, gid, mode, host = match.groups()
+    return (
+        int(uid),
+        None if gid is None else int(gid),
+        None if mode is None else int(mode, 8),
+        bool(host),
+    )
 
 
 def is_file(file: str) -> bool:

@@ -1,7 +1,9 @@
 """Secret files on a host: versioned, read-only, one per reader.
 
 A secret's file is ``secrets/NAME/VERSION/UID``, mode 0400, owned by the uid that
-reads it; where a service asks for another group or mode, ``UID.GID.MODE``. VERSION is
+reads it; where a service asks for another group or mode, ``UID.GID.MODE``. These are the
+container's numbers: where the Engine has user namespaces, the file's owner is what they are on the
+host (`userns.Remap`), so that no name and no release depends on it. VERSION is
 the id of the release that brought the value in, so it says nothing about the value, and
 a new value gives every reader a new file name.
 """
@@ -17,6 +19,7 @@ from ..errors import MaestroError
 from . import naming
 from .layout import Layout
 from .secret_files import USUAL_MODE, SecretFile, is_file
+from .userns import OFF, Remap
 
 DIRECTORY_MODE = 0o700
 
@@ -45,7 +48,10 @@ def _files(layout: Layout, name: str, version: str) -> list[Path]:
 
 
 def write(
-    layout: Layout, wanted: Iterable[Mapping[str, object]], values: Mapping[str, str]
+    layout: Layout,
+    wanted: Iterable[Mapping[str, object]],
+    values: Mapping[str, str],
+    remap: Remap = OFF,
 ) -> list[str]:
     """Make sure every ``{name, version, uid}`` of ``wanted`` is there; say what was written.
 
@@ -56,6 +62,7 @@ def write(
         file = SecretFile.from_json(item)
         naming.part(file.name, "a secret")
         naming.part(file.version, "a version of a secret")
+        owner = remap.owner(file.uid, file.group, host=file.host)
         path = layout.secrets / file.path
         directory = path.parent
         layout.make_home()
@@ -69,7 +76,7 @@ def write(
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, USUAL_MODE)
         with os.fdopen(descriptor, "wb") as stream:
-            os.fchown(stream.fileno(), file.uid, file.uid if file.gid is None else file.gid)
+            os.fchown(stream.fileno(), *owner)
             os.fchmod(stream.fileno(), USUAL_MODE if file.mode is None else file.mode)
             stream.write(values[file.name].encode())
             stream.flush()
@@ -79,7 +86,7 @@ def write(
     return sorted(set(written))
 
 
-def complete(layout: Layout, wanted: Iterable[Mapping[str, object]]) -> None:
+def complete(layout: Layout, wanted: Iterable[Mapping[str, object]], remap: Remap = OFF) -> None:
     """Give readers that have no file of a version one, with the value another reader has."""
     for item in wanted:
         files = _files(layout, str(item["name"]), str(item["version"]))
@@ -89,7 +96,7 @@ def complete(layout: Layout, wanted: Iterable[Mapping[str, object]]) -> None:
                 where=f"stack {layout.stack}",
                 fix="deploy again",
             )
-        write(layout, [item], {str(item["name"]): files[0].read_bytes().decode()})
+        write(layout, [item], {str(item["name"]): files[0].read_bytes().decode()}, remap)
 
 
 def discard_version(layout: Layout, version: str) -> None:

@@ -30,6 +30,7 @@ from . import (
     resources,
     secrets,
     strangers,
+    userns,
 )
 from . import engine as engine_api
 from .containers import of_stack
@@ -106,6 +107,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "edge": edge.look(layout),
             "neighbours": neighbours.read(layout),
             "accounts": accounts.read(),
+            "userns": userns.read(info).as_json(),
             "paths": links.real(canonical),
             "lease": lease.describe(layout),
             "recovery": recovery.describe(layout),

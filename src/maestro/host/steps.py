@@ -170,12 +170,13 @@ def _lease(layout: Layout, params: dict[str, Any]) -> Answer:
 
 def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]) -> str:
     """Take the lease if the host still is as the plan was made on."""
-    from . import switch
+    from . import owners, switch, userns
 
     taken = lease.acquire(layout, claim)
     try:
         _compare(layout, expect)
         switch.set_up(layout)
+        owners.put_right(layout, userns.here())
     except MaestroError:
         lease.release(layout, taken.token)
         raise
@@ -216,19 +217,21 @@ def _pull(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _stage(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import release, secrets
+    from . import release, secrets, userns
 
-    secrets.complete(layout, params["secrets"])
+    remap = userns.here()
+    secrets.complete(layout, params["secrets"], remap)
     release.stage(
-        layout, params["release"], params["compose"], params["configs"], params["reading"]
+        layout, params["release"], params["compose"], params["configs"], params["reading"], remap
     )
     return {"changed": True}
 
 
 def _secrets(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import secrets
+    from . import secrets, userns
 
-    written = secrets.write(layout, params["files"], json.loads(params["payload"])["secrets"])
+    values = json.loads(params["payload"])["secrets"]
+    written = secrets.write(layout, params["files"], values, userns.here())
     return {"changed": bool(written), "written": written}
 
 
