@@ -39,8 +39,29 @@ OURS = {
         ({}, False),
     ],
 )
-def test_which_containers_are_ours(labels: dict[str, str], ours: bool) -> None:
+def test_which_containers_are_ours(
+    labels: dict[str, str], ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Layout, "current_id", lambda _: "2")
     assert strangers.made_here(LAYOUT, labels) == ours
+
+
+def test_without_a_release_only_what_comes_is_ours(tmp_path: Path) -> None:
+    """The record of the rest is lost: nobody could bring it back once it is gone."""
+    layout = Layout(tmp_path, "shop")
+    labels = {**OURS, strangers.CONFIG_FILES: str(layout.compose_file("1"))}
+    assert not strangers.made_here(layout, labels)
+    layout.release("1").mkdir(parents=True)
+    assert strangers.made_here(layout, labels)
+    (layout.release("1") / "release.json").write_text("{}")
+    assert not strangers.made_here(layout, labels)
+    # A link to a release whose manifest is lost says no more than no link.
+    layout.current.symlink_to("releases/2")
+    assert layout.current_id() == ""
+    assert not strangers.made_here(layout, labels)
+    layout.current.unlink()
+    layout.current.symlink_to("releases/1")
+    assert strangers.made_here(layout, labels)
 
 
 def stranger(service: str, number: int = 0, **facts: Any) -> dict[str, Any]:

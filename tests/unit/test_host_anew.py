@@ -67,6 +67,7 @@ def test_nothing_to_make_anew_touches_nothing(layout: Layout) -> None:
 def test_networks_only_older_releases_had_are_tidied(layout: Layout) -> None:
     release = layout.releases / "r2"
     release.mkdir(parents=True)
+    (release / "release.json").write_text("{}")
     layout.current.symlink_to(release)
     kept = {
         "r1": {"names": {"networks": ["shop_old", "shop_back"]}},

@@ -101,6 +101,7 @@ def test_a_link_moves_in_one_step_and_is_relative(layout: Layout) -> None:
     (layout.home / ".current.new").symlink_to("left over")
     for name in ("r1", "r2"):
         layout.release(name).mkdir()
+        (layout.release(name) / "release.json").write_text("{}")
         point(layout.current, layout.release(name))
         assert os.readlink(layout.current) == f"releases/{name}"
         assert layout.current_id() == name

@@ -38,6 +38,7 @@ def layout(tmp_path: Path) -> Layout:
     found = Layout(tmp_path / "maestro", "shop")
     for release in ("r1", "r2"):
         found.release(release).mkdir(parents=True)
+        (found.release(release) / "release.json").write_text("{}")
     point(found.current, found.release("r1"))
     return found
 

@@ -62,11 +62,15 @@ class Layout:
         return self.release(release_id) / "compose.yaml"
 
     def current_id(self) -> str:
-        """The id of the release that serves, or an empty string."""
+        """The id of the release that serves, or an empty string.
+
+        One whose manifest is lost is none: nobody knows any more what it was.
+        """
         try:
-            return Path(os.readlink(self.current)).name
+            found = Path(os.readlink(self.current)).name
         except OSError:
             return ""
+        return found if (self.current / "release.json").exists() else ""
 
     def manifest(self, release_id: str) -> dict[str, Any]:
         """``release.json`` of a release, or an empty dict where there is none."""

@@ -6,7 +6,7 @@ Somebody ran `docker compose -p NAME up` by hand, or another directory's file ha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .containers import made_by_compose
@@ -23,12 +23,21 @@ def made_here(layout: Layout, labels: Mapping[str, str]) -> bool:
     """Whether a release of this stack made a container with these labels.
 
     Our own label says so, and Compose's word that it read the file of one of our releases: a
-    file by somebody else may hold the first, and cannot hold the second.
+    file by somebody else may hold the first, and cannot hold the second. Where no release serves,
+    only what a first deploy is bringing was made here: of anything else the record is lost, so
+    that nobody could bring it back.
     """
-    files = [name for name in labels.get(CONFIG_FILES, "").split(",") if name]
-    return bool(labels.get(HASH_LABEL)) and all(
-        PurePosixPath(name).is_relative_to(layout.releases) for name in files
-    )
+    files = [PurePosixPath(name) for name in labels.get(CONFIG_FILES, "").split(",") if name]
+    if not labels.get(HASH_LABEL) or not all(
+        file.is_relative_to(layout.releases) for file in files
+    ):
+        return False
+    return not files or bool(layout.current_id()) or any(_comes(Path(f).parent) for f in files)
+
+
+def _comes(release: Path) -> bool:
+    """Whether a release lies there that was never committed."""
+    return release.is_dir() and not (release / "release.json").exists()
 
 
 def services(engine: Engine, layout: Layout) -> set[str]:
