@@ -15,7 +15,7 @@ from typing import Any
 
 from .errors import MaestroError
 from .host.drift import digest
-from .host.resources import COMPOSE_LABELS, CONFIG_HASH, Network, Resources, Volume
+from .host.resources import COMPOSE_LABELS, CONFIG_HASH, NETWORK, Network, Resources, Volume
 from .recorded import document
 from .render import unescaped
 
@@ -71,7 +71,10 @@ def anew(compose: Mapping[str, Any], recorded: str, there: Resources, project: s
     found: dict[str, Anew] = {}
     for key, definition in wanted.items():
         live = there.networks.get(definition["name"])
-        if live and (reasons := network(definition, before.get(live.name), live)):
+        if not live:
+            continue
+        reasons = [*network(definition, before.get(live.name), live), *_key(key, live, project)]
+        if reasons:
             found[live.name] = Anew(live.name, key, tuple(reasons), _on(live.name, project, there))
     names = {item["name"] for item in wanted.values()}
     for live in there.networks.values():
@@ -89,9 +92,16 @@ def anew(compose: Mapping[str, Any], recorded: str, there: Resources, project: s
     return [found[name] for name in sorted(found)]
 
 
+def _key(key: str, live: Network, project: str) -> Iterable[str]:
+    """The name of a network in the file that made it: Compose refuses one that has another."""
+    made_as = live.labels.get(NETWORK, key)
+    if live.project == project and made_as != key:
+        yield f"the file called it {made_as} before"
+
+
 def _on(name: str, project: str, there: Resources) -> tuple[str, ...]:
-    on = {use.service for use in there.uses if use.project == project and name in use.networks}
-    return tuple(sorted(on))
+    ours = [use for use in there.uses if use.project == project and not use.one_off]
+    return tuple(sorted({use.service for use in ours if name in use.networks}))
 
 
 def network(
@@ -274,12 +284,14 @@ def _foreign(
 ) -> Iterable[MaestroError]:
     for name, item in changed.items():
         guests = sorted(
-            use.container for use in there.uses if name in use.networks and use.project != project
+            use.container
+            for use in there.uses
+            if name in use.networks and (use.project != project or use.one_off)
         )
         if guests:
             yield MaestroError(
-                f"the network {item.shown}, and containers that are not of {project} are on it: "
-                f"{', '.join(guests)}",
+                f"the network {item.shown}, and containers that are no service of {project} are on "
+                f"it: {', '.join(guests)}",
                 where=f"{host}: networks.{item.key or name}",
                 fix="stop what needs them, then on the host: "
                 + "; ".join(f"docker network disconnect -f {name} {guest}" for guest in guests)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import adoption, borrowing, networks, ports, updates
+from . import adoption, borrowing, machine, networks, ports, updates
 from .errors import MaestroError
 from .host.ports import Taken
 from .host.registry import Reference
@@ -370,6 +370,7 @@ def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[
             Taken.all_of(state),
             state.get("absent") or (),
         ),
+        *machine.problems(plan.host, rendered.compose["services"], engine),
     ]
     needed = sum(int(pull["size"]) for pull in plan.pulls) * UNPACKED + DISK_RESERVE
     if plan.changes and engine["free"] < needed:

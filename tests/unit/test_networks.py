@@ -10,9 +10,10 @@ import yaml
 
 from maestro import networks
 from maestro import plan as planning
+from maestro.host import resources
 from maestro.host.drift import digest
-from maestro.host.engine import PROJECT
-from maestro.host.resources import CONFIG_HASH, Network, Resources, Use, Volume
+from maestro.host.engine import ONE_OFF, PROJECT, SERVICE, Engine
+from maestro.host.resources import CONFIG_HASH, NETWORK, Network, Resources, Use, Volume
 
 BACK = "shop_back"
 OURS = {PROJECT: "shop"}
@@ -125,9 +126,42 @@ def test_strangers_on_a_network_that_is_to_be_made_anew() -> None:
     (problem,) = networks.preflight("h", wanted, there, renewed, "shop")
     assert problem.what == (
         "the network shop_back is made anew (internal): replaces web, and containers that are "
-        "not of shop are on it: mail-app-1"
+        "no service of shop are on it: mail-app-1"
     )
     assert "docker network disconnect -f shop_back mail-app-1" in problem.fix
+
+
+def test_a_command_that_runs_beside_the_services_keeps_their_network() -> None:
+    def listed(name: str, state: str, one_off: str) -> dict[str, Any]:
+        labels = {PROJECT: "shop", SERVICE: "web", ONE_OFF: one_off}
+        at = {"Networks": {BACK: {}}}
+        return {"Names": [f"/{name}"], "Labels": labels, "State": state, "NetworkSettings": at}
+
+    class Made(Engine):
+        def networks(self) -> list[dict[str, Any]]:
+            return []
+
+    there = [
+        listed("shop-web-1", "running", "False"),
+        listed("shop-web-run-1", "running", "True"),
+        listed("shop-web-run-2", "exited", "True"),
+    ]
+    uses = resources.read(Made(), there, []).uses
+    wanted = compose({"internal": True})
+    found = Resources({BACK: live()}, {}, uses)
+    renewed = networks.anew(wanted, "", found, "shop")
+    assert [item.services for item in renewed] == [("web",)]
+    (problem,) = networks.preflight("h", wanted, found, renewed, "shop")
+    assert problem.what.endswith("no service of shop are on it: shop-web-run-1")
+
+
+def test_a_network_that_has_another_key_is_made_anew() -> None:
+    """Compose refuses it: its label names the key that the file before had."""
+    recorded = yaml.safe_dump(compose({}))
+    made = live(labels={**OURS, NETWORK: "front"})
+    (found,) = networks.anew(compose({}), recorded, Resources({BACK: made}), "shop")
+    assert found.reasons == ("the file called it front before",)
+    assert not networks.anew(compose({}), recorded, Resources({BACK: live()}), "shop")
 
 
 @pytest.mark.parametrize("kind", ["networks", "volumes"])

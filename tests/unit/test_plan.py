@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import stack_models as models
 
+from maestro import machine
 from maestro import plan as planning
 from maestro.plan import Plan, Step
 
@@ -509,3 +510,23 @@ def test_what_starts_first_says_so() -> None:
     assert (
         f"    replace   web  {V1_V2} (start-first)" in planning.describe([plan], "0").splitlines()
     )
+
+
+@pytest.mark.parametrize(
+    ("service", "where"),
+    [
+        ({"cpus": 2}, ""),
+        ({"cpus": 2.5}, "cpus"),
+        ({"deploy": {"resources": {"limits": {"cpus": "64"}}}}, "deploy.resources.limits.cpus"),
+        ({"deploy": {"resources": {"limits": {"cpus": "1.5", "memory": "67108864"}}}}, ""),
+        ({"cpuset": "0,1"}, ""),
+        ({"cpuset": "0-7"}, "cpuset"),
+        ({"mem_limit": "64"}, "mem_limit"),
+        ({"mem_limit": str(6 << 20)}, ""),
+    ],
+)
+def test_what_no_container_of_the_host_can_have(service: dict[str, Any], where: str) -> None:
+    found = list(machine.problems("h", {"web": service}, {"cpus": 2}))
+    assert [problem.where for problem in found] == ([f"h: services.web.{where}"] if where else [])
+    # One that runs an older program says nothing of its processors.
+    assert not [p for p in machine.problems("h", {"web": service}, {}) if "cpu" in str(p.where)]

@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .drift import digest
-from .engine import PROJECT, SERVICE, Engine
+from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from .holds import ALIVE
 
 # What Compose writes on the networks and volumes it makes.
 COMPOSE_LABELS = "com.docker.compose."
 CONFIG_HASH = "com.docker.compose.config-hash"
+NETWORK = "com.docker.compose.network"  # the key a network has in the file
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,16 @@ class Volume:
 
 @dataclass(frozen=True)
 class Use:
-    """A container that is attached to a network, running or not, whoever it belongs to."""
+    """A container that is attached to a network, running or not, whoever it belongs to.
+
+    ``one_off``: `docker compose run` made it and it runs. No service's change stops it.
+    """
 
     container: str
     project: str
     service: str
     networks: tuple[str, ...]
+    one_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def read(
     return Resources(
         {str(item["Name"]): network(item) for item in engine.networks()},
         {str(item["Name"]): volume(item) for item in listed},
-        tuple(_use(item) for item in containers),
+        tuple(_use(item) for item in containers if not _left_over(item)),
     )
 
 
@@ -149,6 +155,15 @@ def _subnet(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry[name] for key, name in names.items() if entry.get(name)}
 
 
+def _left_over(item: Mapping[str, Any]) -> bool:
+    """Whether `docker compose run` made a container that has ended: it keeps no network."""
+    return _one_off(item) and item.get("State") not in ALIVE
+
+
+def _one_off(item: Mapping[str, Any]) -> bool:
+    return bool((item.get("Labels") or {}).get(ONE_OFF, "False") == "True")
+
+
 def _use(item: Mapping[str, Any]) -> Use:
     labels = item.get("Labels") or {}
     return Use(
@@ -156,4 +171,5 @@ def _use(item: Mapping[str, Any]) -> Use:
         project=str(labels.get(PROJECT, "")),
         service=str(labels.get(SERVICE, "")),
         networks=tuple(sorted((item.get("NetworkSettings") or {}).get("Networks") or {})),
+        one_off=_one_off(item),
     )

@@ -122,6 +122,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
                 "version": str(info.get("ServerVersion", "")),
                 "compose": known.compose,
                 "memory": int(info.get("MemTotal", 0)),
+                "cpus": int(info.get("NCPU", 0)),
                 "data": str(data),
                 "free": _free(data),
                 "root_free": _free(Path(request.root)),
