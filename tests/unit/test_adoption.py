@@ -26,6 +26,8 @@ OURS = {
     ("labels", "ours"),
     [
         (OURS, True),
+        # `docker compose up` by hand, in the directory of the release that serves.
+        ({**OURS, strangers.CONFIG_FILES: "/opt/maestro/shop/current/compose.yaml"}, True),
         ({**OURS, strangers.CONFIG_FILES: "/srv/shop/compose.yaml"}, False),
         ({**OURS, strangers.CONFIG_FILES: "/opt/maestro/shop2/releases/1/compose.yaml"}, False),
         (

@@ -29,7 +29,7 @@ def made_here(layout: Layout, labels: Mapping[str, str]) -> bool:
     """
     files = [PurePosixPath(name) for name in labels.get(CONFIG_FILES, "").split(",") if name]
     if not labels.get(HASH_LABEL) or not all(
-        file.is_relative_to(layout.releases) for file in files
+        file.is_relative_to(layout.releases) or file.parent == layout.current for file in files
     ):
         return False
     return not files or bool(layout.current_id()) or any(_comes(Path(f).parent) for f in files)
