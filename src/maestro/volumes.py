@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import gone
 from . import plan as planning
 from .data import Kept, Reading, kept
 from .errors import MaestroError
@@ -74,7 +75,7 @@ def review(view: View, *, accept: bool = False) -> list[MaestroError]:
     ]
     problems = [*_refused_order(view)]
     changed = moved(plan.host, str(view.state["compose"]), compose, dropped=not view.back)
-    lost = [*changed, *_lost(view), *_begins_empty(view), *_foreign(view)]
+    lost = [*changed, *_lost(view), *_begins_empty(view), *_removed(view), *_foreign(view)]
     if accept:
         plan.warnings += [f"accepted: {problem.what}" for problem in lost]
         return problems
@@ -348,6 +349,16 @@ def _begins_empty(view: View) -> Iterator[MaestroError]:
                         fix=f"give the volume its old name (volumes.KEY.name), or copy the data "
                         f"first and say {ACCEPT}",
                     )
+
+
+def _removed(view: View) -> Iterable[MaestroError]:
+    """Volumes of the release that serves, or of one that is gone back to, which are lost."""
+    if not view.state.get("resources"):
+        return []
+    compose = view.rendered.compose
+    before = compose if view.back else document(str(view.state["compose"]))
+    coming = [step.service for step in view.coming()]
+    return gone.problems(view.plan.host, coming, compose, before, Resources.of(view.state))
 
 
 def _new_volume(view: View, service: Mapping[str, Any], target: str) -> str:

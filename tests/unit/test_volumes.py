@@ -12,7 +12,7 @@ import stack_models as models
 from maestro import data, deploy, volumes
 from maestro import plan as planning
 from maestro.errors import MaestroError
-from maestro.host import holds
+from maestro.host import holds, resources
 from maestro.render import Rendered
 
 Change = Callable[[dict[str, Any]], Any]
@@ -482,3 +482,30 @@ def test_a_volume_of_one_letter_is_no_volume() -> None:
     assert problem.what == "d:/data is no path in a container: it does not begin with /"
     assert problem.where == "shop/compose.yaml: services.web.volumes"
     assert found("/data") == []
+
+
+def test_a_volume_that_is_lost_is_not_begun_anew_without_a_word() -> None:
+    def there(*names: str, there: bool = False) -> dict[str, Any]:
+        found = resources.Resources(volumes={name: resources.Volume(name) for name in names})
+        state = {**running(models.shop()), "resources": found.as_dict()}
+        kept = [item for item in state["containers"] if there or item["service"] != "db"]
+        return {**state, "containers": kept}
+
+    lost = "the volume shop_data is not on the host any more: db would begin with an empty one"
+    _, refused = reviewed(models.shop(), there("other"))
+    assert [problem.partition("\n")[0] for problem in refused] == [
+        f"a: services.db.volumes: {lost}"
+    ]
+    plan, refused = reviewed(models.shop(), there("other"), accept=True)
+    assert (refused, plan.warnings) == ([], [f"accepted: {lost}"])
+    # One that is there, one that nobody begins to use, and one that no release had.
+    for state in (there("shop_data"), there("other", there=True), {**there("x"), "compose": ""}):
+        assert reviewed(models.shop(), state)[1] == []
+    # The release that is gone back to had its volumes, whatever serves now.
+    release = models.rendered(models.shop())
+    state = {**there("other"), "compose": ""}
+    wish = {"stack": "shop", "version": "v2", "extension": {}, "routes": []}
+    images = models.images(models.shop())
+    plan = planning.decide("a", "staging", release, state, images=images, wish=wish)
+    (problem,) = volumes.review(volumes.View(plan, release, state, back=True))
+    assert problem.what == lost

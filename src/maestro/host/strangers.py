@@ -6,7 +6,7 @@ Somebody ran `docker compose -p NAME up` by hand, or another directory's file ha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from .containers import made_by_compose
@@ -27,12 +27,12 @@ def made_here(layout: Layout, labels: Mapping[str, str]) -> bool:
     only what a first deploy is bringing was made here: of anything else the record is lost, so
     that nobody could bring it back.
     """
-    files = [PurePosixPath(name) for name in labels.get(CONFIG_FILES, "").split(",") if name]
+    files = [Path(name) for name in labels.get(CONFIG_FILES, "").split(",") if name]
     if not labels.get(HASH_LABEL) or not all(
         file.is_relative_to(layout.releases) or file.parent == layout.current for file in files
     ):
         return False
-    return not files or bool(layout.current_id()) or any(_comes(Path(f).parent) for f in files)
+    return not files or bool(layout.current_id()) or any(_comes(f.parent) for f in files)
 
 
 def _comes(release: Path) -> bool:
