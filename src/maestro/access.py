@@ -11,6 +11,8 @@ from .errors import MaestroError
 
 _OCTAL = re.compile(r"^(0o?)?[0-7]{1,4}\Z")
 _HIGHEST = 0o777
+# As a mode these would be 0620, 0670, 0674 and 0764, which nobody gives to what is read only.
+_WRITTEN_OCTAL = (400, 440, 444, 500)
 _READ = 0o444
 
 
@@ -26,7 +28,8 @@ class Said:
 def said(item: Mapping[str, Any], place: str) -> Said:
     """``uid``, ``gid`` and ``mode`` of one entry; `MaestroError` for what no host can make.
 
-    Compose 2.26 writes a mode as a number, newer ones as octal text.
+    Compose 2.26 writes a mode as a number, newer ones as octal text. A mode in quotes ("0440") is
+    octal for the newer ones, and for 2.26 a number to the base of ten: both get what was written.
     """
     return Said(_number(item, "uid", place), _number(item, "gid", place), _mode(item, place))
 
@@ -58,6 +61,9 @@ def _mode(item: Mapping[str, Any], place: str) -> int | None:
         number = found
     elif _OCTAL.match(str(found)):
         number = int(str(found).removeprefix("0o"), 8)
+    digits = str(number)
+    if (number > _HIGHEST or number in _WRITTEN_OCTAL) and _OCTAL.match(digits):
+        number = int(digits, 8)
     if not (0 <= number <= _HIGHEST and number & _READ):
         raise MaestroError(
             f"found {found!r}",

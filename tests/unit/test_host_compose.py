@@ -152,7 +152,14 @@ def test_compose_s_own_words_without_the_passing_directory(docker: Docker, tmp_p
         "Compose cannot read the stack: "
         "validating compose.yaml: services.web.image must be a string"
     )
-    assert caught.value.where == "compose.yaml"
+    assert caught.value.where == "shop/compose.yaml"
+    docker(
+        'case "$*" in *version*) echo 2.26.1-4;; *) echo "services.web Additional property gpus is '
+        'not allowed" >&2; exit 15;; esac'
+    )
+    with pytest.raises(MaestroError) as caught:
+        compose.canonical(tmp_path, ["compose.yaml"], "shop", {})
+    assert "this host has Compose 2.26.1: " in caught.value.fix
 
 
 @pytest.fixture

@@ -77,6 +77,12 @@ def test_what_is_no_secret_s_file(name: str) -> None:
         ({"uid": "5", "gid": "6", "mode": 288}, (5, 6, 0o440)),
         ({"mode": "0440"}, (None, None, 0o440)),
         ({"mode": "0o440"}, (None, None, 0o440)),
+        # "0440" and "0600" in quotes as Compose 2.26 reads them, and 600 as 2.40 writes it
+        ({"mode": 440}, (None, None, 0o440)),
+        ({"mode": 600}, (None, None, 0o600)),
+        ({"mode": "01130"}, (None, None, 0o600)),
+        ({"mode": 0o777}, (None, None, 0o777)),
+        ({"mode": 0o660}, (None, None, 0o660)),
         ({"mode": "444"}, (None, None, 0o444)),
     ],
 )

@@ -85,6 +85,12 @@ def test_everything_else_stays_as_compose_reads_it() -> None:
     }
 
 
+def test_a_key_with_a_dollar_is_written_as_the_file_says_it() -> None:
+    """Compose writes it doubled and does not read it so: keys have no variables."""
+    release = models.rendered(one(labels={"$${K}": "$${V}"}))
+    assert yaml.safe_load(release.text)["services"]["one"]["labels"]["${K}"] == "$${V}"
+
+
 def test_the_model_itself_is_not_touched() -> None:
     model = models.shop()
     before = copy.deepcopy(model)

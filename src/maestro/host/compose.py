@@ -90,6 +90,9 @@ def run(
         ) from error
 
 
+# Compose says so of a key that is misspelt, and of one that only a newer release knows.
+_UNKNOWN = ("dditional propert", "unsupported ")
+
 # A line of progress: ` Container shop-web-1  Recreate`.
 _PROGRESS = re.compile(r"^\s*(Container|Network|Volume|Image) \S+\s+[A-Z][a-z]+\s*\Z")
 
@@ -125,10 +128,13 @@ def canonical(
     result = run(argv, env=variables)
     if result.returncode != 0:
         reason = result.stderr.strip().replace(f"{directory}/", "")
+        fix = "`docker compose config` on the file shows the same; correct what it names"
+        if any(word in reason for word in _UNKNOWN):
+            fix = f"this host has Compose {version()}: correct the word, or install a newer one"
         raise MaestroError(
             f"Compose cannot read the stack: {reason}",
-            where=", ".join(files),
-            fix="`docker compose config` on the file shows the same; correct what it names",
+            where=", ".join(f"{project}/{name}" for name in files),
+            fix=fix,
         )
     model: dict[str, Any] = json.loads(result.stdout)
     return model
