@@ -34,6 +34,8 @@ class Part:
     document: dict[str, Any]
     values: Mapping[str, str]
     base: bool
+    # Services that are not added to an earlier file's, see `compose_yaml.replaced_services`.
+    replaced: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def services(self) -> dict[str, dict[str, Any]]:
@@ -42,7 +44,7 @@ class Part:
         return {
             str(name): service or {}
             for name, service in (found if isinstance(found, dict) else {}).items()
-            if isinstance(service, dict) or service is None
+            if (isinstance(service, dict) or service is None) and self.replaced.get(str(name), True)
         }
 
     def filled(self, value: Any) -> str | None:
@@ -66,6 +68,7 @@ class Tree:
     extended: dict[tuple[str, str], Part] = field(default_factory=dict)
     problems: list[MaestroError] = field(default_factory=list)
     _read: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _replaced: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def base(self, path: str) -> dict[str, Any]:
         """Read one of the stack's own files; `MaestroError` where it is no Compose file."""
@@ -74,7 +77,8 @@ class Tree:
     def grow(self, documents: Mapping[str, dict[str, Any]], values: Mapping[str, str]) -> None:
         """Add the stack's own files and all that they name."""
         for path, document in documents.items():
-            self._add(Part(path, "", document, values, base=True), ())
+            replaced = self._replaced.get(path, {})
+            self._add(Part(path, "", document, values, base=True, replaced=replaced), ())
 
     def _add(self, part: Part, above: tuple[str, ...]) -> None:
         self.parts.append(part)
@@ -198,7 +202,8 @@ class Tree:
                 f"more than {MOST_FILES} Compose files", where=where, fix="join some of them"
             )
         name = f"{self.sources.name}/{path}"
-        document = compose_yaml.parse(self.sources.text(path, where), name)
+        text = self.sources.text(path, where)
+        document = compose_yaml.parse(text, name)
         if document is None and where:
             document = {}
         if not isinstance(document, dict) or not (
@@ -210,6 +215,7 @@ class Tree:
                 fix="a Compose file has at least `services: {NAME: {image: ...}}` or `include:`",
             )
         self._read[path] = document
+        self._replaced[path] = compose_yaml.replaced_services(text)
         return document
 
     def all_parts(self) -> Iterator[tuple[Part, dict[str, Any]]]:
@@ -223,6 +229,8 @@ class Tree:
         """The secrets one service reads: of all files, and of what it extends."""
         found: set[str] = set()
         for part in self.parts:
+            if name in part.replaced:
+                found = set()
             if name in part.services:
                 found = self._secrets(part, name, found, set())
         return found
@@ -259,6 +267,8 @@ class Tree:
         found = None
         for part in self.parts:
             value = part.services.get(name, {}).get(key)
+            if name in part.replaced:
+                found = None
             if value is not None:
                 found = part.filled(value) if isinstance(value, str) else value
         return found
@@ -268,7 +278,7 @@ class Tree:
         found: set[str] = set()
         for part in self.parts:
             entries = part.services.get(name, {}).get("profiles")
-            if isinstance(entries, compose_yaml.Override):
+            if name in part.replaced or isinstance(entries, compose_yaml.Override):
                 found = set()
             for entry in _entries(entries):
                 found.add(part.filled(entry) or str(entry))

@@ -102,6 +102,28 @@ def parse(text: str, where: str) -> Any:
         ) from error
 
 
+def replaced_services(text: str) -> dict[str, bool]:
+    """Services that this file does not add to an earlier file's: whether they stay at all.
+
+    ``!override`` puts this file's in place of it, ``!reset`` takes it away. The text is one that
+    `parse` took.
+    """
+    if "!reset" not in text and "!override" not in text:
+        return {}
+    root = yaml.compose(text, Loader=_Loader)
+    return {
+        str(key.value): node.tag == "!override"
+        for services in _values(root, "services")
+        for key, node in (services.value if isinstance(services, yaml.MappingNode) else ())
+        if node.tag in ("!reset", "!override")
+    }
+
+
+def _values(node: yaml.Node | None, wanted: str) -> list[yaml.Node]:
+    items = node.value if isinstance(node, yaml.MappingNode) else ()
+    return [value for key, value in items if key.value == wanted]
+
+
 def _within_bounds(events: Iterable[yaml.Event], where: str) -> None:
     """Count every node, an alias as often as what it stands for."""
     sizes: dict[str, int] = {}

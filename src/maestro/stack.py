@@ -81,6 +81,8 @@ class Stack:
         """Service definitions of all files, a later file's keys over an earlier file's."""
         merged: dict[str, dict[str, Any]] = {}
         for part in self.tree.parts:
+            for name in part.replaced:
+                merged.pop(name, None)
             for name, service in part.services.items():
                 merged.setdefault(name, {}).update(service)
         return merged
@@ -238,6 +240,14 @@ def _shape(stack: Stack) -> list[MaestroError]:
                 )
         for name, service in part.services.items():
             problems += _readers(service, f"{where}: services.{name}")
+            if name.startswith(("-", ".")):
+                problems.append(
+                    MaestroError(
+                        f"{name!r} cannot name a service",
+                        where=f"{where}: services",
+                        fix="begin it with a letter or a digit",
+                    )
+                )
     return problems
 
 

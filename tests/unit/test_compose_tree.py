@@ -85,6 +85,26 @@ def test_an_included_file_reads_its_own_dotenv_and_the_stack_s_counts_more(tmp_p
     assert {".env", "part/.env"} <= set(load(home).files)
 
 
+def test_a_service_that_a_later_file_takes_away_or_replaces_reads_nothing(tmp_path: Path) -> None:
+    home = files(
+        tmp_path,
+        compose__yaml="""
+services:
+  web: {image: "r.test/a:1", secrets: [one], profiles: [debug]}
+  dev: {image: "r.test/d:1", secrets: [two]}
+""",
+        compose__staging__yaml="""
+services:
+  web: !override {image: "r.test/b:1", secrets: [three]}
+  dev: !reset null
+""",
+    )
+    found = load(home)
+    assert set(found.services) == {"web"}
+    assert found.services["web"] == {"image": "r.test/b:1", "secrets": ["three"]}
+    assert found.secret_names == ["three"]
+
+
 @pytest.mark.parametrize(
     ("base", "what"),
     [

@@ -911,3 +911,10 @@ def test_all_files_together_have_a_bound(tmp_path: Path) -> None:
             stream.truncate(7 << 20)
     (problem,) = refused(tmp_path, "")
     assert problem.what == "its files have more than 32 MiB together"
+
+
+@pytest.mark.parametrize("name", ["-rf", "--volumes", "..", ".hidden"])
+def test_a_service_s_name_is_no_option_and_no_path(tmp_path: Path, name: str) -> None:
+    (problem,) = refused(tmp_path, f"services: {{{name!r}: {{image: 'r.test/a:1'}}}}")
+    assert problem.what == f"{name!r} cannot name a service"
+    assert problem.where == "shop/compose.yaml: services"
