@@ -362,6 +362,8 @@ def _manifest(
         "smoke": list(wanted.extension.get("smoke") or []),
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,
+        # Which of the Engine's data this release's containers and volumes are in.
+        **({"userns": remap} if (remap := inputs.states[plan.host].get("userns")) else {}),
     }
 
 

@@ -65,6 +65,7 @@ def blocked(
         *(routes.preflight(host, stack, wanted, seen, serving) if seen else []),
         *names.problems(host, stack, rendered.compose, neighbours.of(state), Resources.of(state)),
         *adoption.problems(host, stack, rendered.compose, rendered.services, state, asked),
+        *userns.moved(host, stack, state),
         *userns.problems(host, rendered, state),
     ]
 

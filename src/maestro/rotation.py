@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.parsing.vault import VaultLib
 
-from . import adoption, deploy, recorded, updates, volumes
+from . import adoption, deploy, recorded, updates, userns, volumes
 from . import plan as planning
 from .controller import who
 from .errors import MaestroError, raise_all
@@ -235,9 +235,12 @@ def _on(
     )
     plan.secrets = dict.fromkeys(changed, "rotated")
     raise_all(
-        adoption.problems(
-            host, asked.stack, rendered.compose, rendered.services, state, adoption.Asked()
-        )
+        [
+            *userns.moved(host, asked.stack, state),
+            *adoption.problems(
+                host, asked.stack, rendered.compose, rendered.services, state, adoption.Asked()
+            ),
+        ]
     )
     raise_all(planning.resource_problems(plan, rendered, state, text, accept_volume_change=True))
     routed = volumes.routed(release.get("routes") or [])

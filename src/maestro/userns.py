@@ -13,15 +13,43 @@ from .render import Rendered
 PLACE = "userns-remap"
 
 
+def moved(host: str, stack: str, state: Mapping[str, Any]) -> list[MaestroError]:
+    """An Engine that was switched since the release came in: it has other data, and none of this.
+
+    A database would begin empty, and no migration or job of before would run again.
+    """
+    release = state["release"]
+    before, now = Remap.of(release), Remap.of(state)
+    if not release or before.place == now.place:
+        return []
+    return [
+        MaestroError(
+            f"release {release['id']} was deployed {_words(before)}, and the Engine runs "
+            f"{_words(now)} now: it has other containers, images and volumes ({PLACE})",
+            where=host,
+            fix=f"switch it back (docker_engine_userns_remap: {str(before.on).lower()}), or "
+            f"begin anew: playbooks/remove.yml -l {host} -e stack={stack}, then deploy",
+        )
+    ]
+
+
+def _words(remap: Remap) -> str:
+    return f"with user namespaces from {remap.place[0]}" if remap.on else "without user namespaces"
+
+
 def problems(host: str, rendered: Rendered, state: Mapping[str, Any]) -> Iterator[MaestroError]:
     """What the Engine would refuse in the roll; ``state`` says what it remaps (`Remap.of`)."""
     remap = Remap.of(state)
     if not remap.on:
         return
     services = rendered.compose["services"]
+    known = {**(state["release"].get("images") or {}), **(state.get("resolved") or {})}
+    users = {str(image["digest"]): str(image.get("user") or "") for image in known.values()}
     for name, service in sorted(services.items()):
         if not of_host(service):
-            yield from _of_service(host, name, service, rendered.compose, remap)
+            yield from _of_service(host, name, service, rendered.compose)
+            user = service.get("user") or users.get(str(service["image"]).rpartition("@")[2])
+            yield from _user(host, name, str(user or "0"), remap)
             yield from _borrowed(host, name, service, services)
     files = [
         *((item, f"the secret {item['name']}") for item in rendered.secret_files),
@@ -41,7 +69,7 @@ def problems(host: str, rendered: Rendered, state: Mapping[str, Any]) -> Iterato
 
 
 def _of_service(
-    host: str, name: str, service: Mapping[str, Any], compose: Mapping[str, Any], remap: Remap
+    host: str, name: str, service: Mapping[str, Any], compose: Mapping[str, Any]
 ) -> Iterator[MaestroError]:
     found = [
         *(["privileged: true"] if service.get("privileged") else []),
@@ -63,7 +91,11 @@ def _of_service(
             where=host,
             fix=f"give it its own name in services.{name}.devices",
         )
-    uid, _, gid = str(service.get("user") or "0").partition(":")
+
+
+def _user(host: str, name: str, user: str, remap: Remap) -> Iterator[MaestroError]:
+    """A user, of the file or of the image, who is nobody on the host."""
+    uid, _, gid = user.partition(":")
     for ids, number, kind in ((remap.uids, uid, "uid"), (remap.gids, gid or "0", "gid")):
         if number.isdigit() and ids.on_host(int(number)) is None:
             yield MaestroError(

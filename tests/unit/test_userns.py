@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from maestro import accounts, userns
 from maestro.errors import MaestroError
-from maestro.host import owners
+from maestro.host import secrets
 from maestro.host import userns as of_host
 from maestro.host.files import File
 from maestro.host.layout import Layout
@@ -20,7 +19,7 @@ from maestro.render import Rendered
 
 BASE = 231072
 ON = Remap(Ids(((BASE, 65536),)), Ids(((BASE, 65536),)))
-STATE = {"userns": ON.as_json()}
+STATE: dict[str, Any] = {"userns": ON.as_json(), "release": {}}
 
 
 def info(data: str = f"/var/lib/docker/{BASE}.{BASE}", *more: str) -> dict[str, Any]:
@@ -76,6 +75,32 @@ def test_an_engine_without_them(tmp_path: Path) -> None:
         of_host.read(info("/srv/docker"), tmp_path)
 
 
+def test_a_file_is_the_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name tells the container's numbers, so that it does not depend on the host."""
+    whose: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.fchown", lambda _, uid, gid: whose.append((uid, gid)))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    layout = Layout(tmp_path, "shop")
+    wanted = [
+        SecretFile("key", "r1", 1000),
+        SecretFile("key", "r1", 1000, 33, 0o440),
+        SecretFile("key", "r1", 1000, host=True),
+    ]
+    secrets.write(layout, [file.as_json() for file in wanted], {"key": "value"}, ON)
+    assert whose == [(BASE + 1000, BASE + 1000), (BASE + 1000, BASE + 33), (1000, 1000)]
+    secrets.complete(layout, [SecretFile("key", "r1", 7).as_json()], ON)
+    assert whose.pop() == (BASE + 7, BASE + 7)
+    assert (layout.secrets / "key/r1/1000.33.0440").exists()
+    whose.clear()
+    for number, file in enumerate(
+        [File(b"", 0o400, 1000, 33), File(b"", 0o400, 1000, 33, host=True), File(b"")]
+    ):
+        File.from_json(file.as_json()).write(tmp_path / str(number), ON)
+        assert file.named(file.digest) == file
+    assert whose == [(BASE + 1000, BASE + 33), (1000, 33), (BASE, BASE)]
+    assert File(b"", 0o400, 1000, 33).named("another") is None
+
+
 def test_an_id_without_a_place_is_refused() -> None:
     with pytest.raises(MaestroError, match="no place for the uid 65536"):
         ON.owner(65536, 0)
@@ -98,86 +123,6 @@ def test_a_secret_of_a_service_in_the_hosts_namespace_has_a_file_of_its_own(
     assert (back.owner, back.host) == (file.owner, file.host)
     assert SecretFile.at(f"/x/{file.path}").owner == name
     assert not is_file(f"{name}.host")
-
-
-# Files of releases that are there when the Engine is switched
-
-
-@pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Layout, dict[str, Any]]:
-    """A stack's files; whose they are is written down, for a test may not be root."""
-    layout = Layout(tmp_path / "maestro", "shop")
-    whose: dict[str, Any] = {}
-    real = os.stat_result
-
-    def chown(path: Path, uid: int, gid: int) -> None:
-        whose[str(path)] = (uid, gid)
-
-    def stat(path: Path, **more: Any) -> os.stat_result:
-        found = os.stat(path, **more)
-        uid, gid = whose.get(str(path), (found.st_uid, found.st_gid))
-        return real((found[0], found[1], found[2], found[3], uid, gid, *found[6:10]))
-
-    monkeypatch.setattr(os, "chown", chown)
-    monkeypatch.setattr(Path, "stat", stat)
-    return layout, whose
-
-
-def put(layout: Layout, whose: dict[str, Any]) -> dict[str, tuple[int, int]]:
-    """Files as an Engine without user namespaces has them: by path, whose they are."""
-    wanted = {
-        layout.secrets / "key/r1/1000": (1000, 1000),
-        layout.secrets / "key/r1/1000.33.0440": (1000, 33),
-        layout.secrets / "key/r1/1000.1000.0400.host": (1000, 1000),
-    }
-    for file in (
-        File(b"plain"),
-        File(b"one", 0o400, 1000, 1000),
-        File(b"two", 0o440, 0, 33),
-        File(b"of the host", 0o400, 1000, 1000, host=True),
-    ):
-        path = layout.configs / "conf" / file.digest
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.content)
-        path.chmod(file.mode)
-        wanted[path] = (file.uid, file.gid)
-    for path, owner in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        whose[str(path)] = owner
-    return {str(path): owner for path, owner in wanted.items()}
-
-
-def test_what_is_there_gets_its_owner_when_the_engine_is_switched(
-    kept: tuple[Layout, dict[str, Any]], tmp_path: Path
-) -> None:
-    layout, whose = kept
-    before = put(layout, whose)
-    (tmp_path / "subuid").write_text(f"dockremap:{BASE}:65536\n")
-    (tmp_path / "subgid").write_text(f"dockremap:{BASE}:65536\n")
-    assert owners.put_right(layout, OFF, tmp_path) == []
-    on = owners.put_right(layout, ON, tmp_path)
-    mine = {path for path in before if path.endswith(".host")}
-    mine |= {path for path in before if Path(path).read_bytes() == b"of the host"}
-    assert set(on) == set(before) - mine
-    assert {path: whose[path] for path in mine} == {path: before[path] for path in mine}
-    assert {whose[path] for path in on} == {
-        (BASE + uid, BASE + gid) for uid, gid in {before[path] for path in on}
-    }
-    assert owners.put_right(layout, ON, tmp_path) == [], "and only once"
-    assert set(owners.put_right(layout, OFF, tmp_path)) == set(on)
-    assert whose == before
-
-
-def test_a_file_whose_reader_has_no_place_stays_as_it_is(
-    kept: tuple[Layout, dict[str, Any]], tmp_path: Path
-) -> None:
-    layout, whose = kept
-    path = layout.secrets / "key/r1/70000"
-    path.parent.mkdir(parents=True)
-    path.touch()
-    whose[str(path)] = (70000, 70000)
-    assert owners.put_right(layout, ON, tmp_path) == []
 
 
 # What the plan says
@@ -217,6 +162,15 @@ def test_what_the_engine_would_refuse_is_refused_in_the_plan(
     assert list(userns.problems("h1", rendered(**service), {})) == []
 
 
+def test_the_user_of_an_image_counts_where_the_file_names_none() -> None:
+    images = {"r.test/web:1": {"digest": "sha256:1", "user": "70000"}}
+    for more in ({"resolved": images}, {"release": {"images": images}, "resolved": {}}):
+        for service, refused in (({}, True), ({"user": "0"}, False), ({"image": "x@y"}, False)):
+            wish = rendered(**{"image": "r.test/web@sha256:1", **service})
+            found = list(userns.problems("h1", wish, {**STATE, **more}))
+            assert len(found) == refused
+
+
 def test_who_is_in_the_hosts_namespace_lends_to_its_kind_alone() -> None:
     own, host = {"image": "x"}, {"image": "x", "userns_mode": "host"}
     for owner, lends in ((own, True), (host, False)):
@@ -239,6 +193,36 @@ def test_a_file_without_a_reader_on_the_host_is_refused_in_the_plan() -> None:
     wish.secret_files = [SecretFile("key", "r1", 70000, host=True).as_json()]
     wish.config_files = {}
     assert list(userns.problems("h1", wish, STATE)) == []
+
+
+WIDER = {"uids": [[BASE, 99]], "gids": [[BASE, 99]]}
+ELSEWHERE = {"uids": [[7, 65536]], "gids": [[7, 65536]]}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (
+            {},
+            ON.as_json(),
+            "without user namespaces, and the Engine runs with user namespaces from",
+        ),
+        (ON.as_json(), {}, "docker_engine_userns_remap: true"),
+        (ON.as_json(), ELSEWHERE, f"from {BASE}, and the Engine runs with user namespaces from 7"),
+        (ON.as_json(), ON.as_json(), ""),
+        (WIDER, ON.as_json(), ""),
+        ({}, {}, ""),
+    ],
+)
+def test_a_release_of_an_engine_with_other_data_is_not_built_upon(
+    before: dict[str, Any], now: dict[str, Any], words: str
+) -> None:
+    state = {"release": {"id": "r1", "userns": before}, "userns": now}
+    found = [str(problem) for problem in userns.moved("h1", "shop", state)]
+    assert [words in text and "remove.yml -l h1 -e stack=shop" in text for text in found] == [
+        True
+    ] * bool(words)
+    assert userns.moved("h1", "shop", {"release": {}, "userns": now}) == []
 
 
 def test_a_directory_of_the_host_that_is_written_is_told() -> None:

@@ -33,11 +33,6 @@ class File:
     host: bool = False
 
     @property
-    def group(self) -> int:
-        """The gid it has."""
-        return self.gid
-
-    @property
     def digest(self) -> str:
         """A name for content, mode and owner; that of the content alone where they are usual."""
         found = hashlib.sha256(self.content)

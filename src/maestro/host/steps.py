@@ -170,13 +170,12 @@ def _lease(layout: Layout, params: dict[str, Any]) -> Answer:
 
 def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]) -> str:
     """Take the lease if the host still is as the plan was made on."""
-    from . import owners, switch, userns
+    from . import switch
 
     taken = lease.acquire(layout, claim)
     try:
         _compare(layout, expect)
         switch.set_up(layout)
-        owners.put_right(layout, userns.here())
     except MaestroError:
         lease.release(layout, taken.token)
         raise

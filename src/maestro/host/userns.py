@@ -8,7 +8,7 @@ https://docs.docker.com/engine/security/userns-remap/
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,11 @@ class Remap:
     def on(self) -> bool:
         """Whether it makes anything of them."""
         return bool(self.uids.ranges)
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """Where it begins: an Engine that begins elsewhere has other containers and volumes."""
+        return tuple(ids.ranges[0][0] for ids in (self.uids, self.gids) if ids.ranges)
 
     def owner(self, uid: int, gid: int, *, host: bool = False) -> tuple[int, int]:
         """Whose a file of a container's ``uid`` and ``gid`` must be on the host.
@@ -129,27 +134,23 @@ def read(info: Mapping[str, Any], etc: Path = ETC) -> Remap:
     )
 
 
-def subordinate(path: Path) -> list[tuple[str, int, int]]:
-    """The lines of /etc/subuid or /etc/subgid: owner, first id, how many."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    fields = [line.strip().split(":") for line in lines]
-    return [
-        (found[0], int(found[1]), int(found[2]))
-        for found in fields
-        if len(found) == 3 and found[1].isdigit() and found[2].isdigit()
-    ]
-
-
 def _ranges(path: Path, first: int) -> tuple[tuple[int, int], ...]:
     """All ranges of the owner whose first one begins there."""
-    lines = subordinate(path)
+    lines = _lines(path)
     owner = next((name for name, start, _ in lines if start == first), None)
-    found: Sequence[tuple[int, int]] = [
-        (start, count) for name, start, count in lines if name == owner
-    ]
+    found = [(start, count) for name, start, count in lines if name == owner]
     if found and found[0][0] != first:
         found = sorted(found)
     return tuple(found) if found and found[0][0] == first else ((first, USUAL),)
+
+
+def _lines(path: Path) -> list[tuple[str, int, int]]:
+    """Owner, first id and how many, of each line that is one."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return [
+        (owner, int(first), int(many))
+        for owner, first, many in re.findall(r"(?m)^([^:\s]+):([0-9]+):([0-9]+)\s*$", text)
+    ]
