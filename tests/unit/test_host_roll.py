@@ -202,6 +202,18 @@ def test_what_still_serves(
     assert roll.Roll(layout, aim, 5, engine=client).due("web") is not serves
 
 
+def test_what_was_recreated_is_not_recreated_once_more(
+    client: Engine, fake: Fake, layout: Layout
+) -> None:
+    """Replicas that stop first, of which one was unhealthy, were replaced for ever."""
+    fake.say("GET /containers/json", [summary(Id="web-1")])
+    aim = roll.Aim("r1", {"web": {"hash": "h1", "replicas": 1}})
+    again = roll.Roll(layout, aim, 5, frozenset({"web"}), engine=client)
+    assert not again.wanted(summary(Id="web-1"))
+    again.level([])
+    assert [again.wanted(summary(Id=name)) for name in ("web-1", "web-2")] == [False, True]
+
+
 # The rules of an exchange
 
 

@@ -347,7 +347,9 @@ class Roll:
         """Whether a container is what the aim wants it to be."""
         name = item["Labels"].get(SERVICE, "")
         right = self._same(item, name) and made_here(self.layout, item["Labels"])
-        sick = name in self.recreate or "(unhealthy)" in item.get("Status", "")
+        # What was made in its place since is not recreated once more.
+        old = self._before is None or str(item["Id"]) in self._before.get(name, ())
+        sick = (name in self.recreate and old) or "(unhealthy)" in item.get("Status", "")
         return right and not sick and self.borrowed.holds(name, str(item["Id"]))
 
     # Stop-first: the old container goes, then the new one comes.
