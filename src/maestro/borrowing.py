@@ -79,6 +79,14 @@ def problems(
                         fix="make it a service of the stack and write "
                         + ("its name" if key == VOLUMES else "service:NAME"),
                     )
+        for entry in service.get("links") or []:
+            owner = str(entry).partition(":")[0]
+            if owner not in active:
+                yield MaestroError(
+                    f"has a link to {owner}, which is not deployed",
+                    where=f"{place}.links",
+                    fix=f"deploy {owner} as well (its profile, its replicas), or remove this line",
+                )
         for key, owner in [
             *namespaces(service).items(),
             *((VOLUMES, owner) for owner in mounts_of(service)),

@@ -307,11 +307,7 @@ def work(
         "services": rendered.services,
         "routes": manifest.get("routes") or [],
         "levels": _only(rendered.order, touched),
-        "recreate": [
-            step.service
-            for step in plan.steps
-            if step.action == planning.REPLACE and step.reasons == (planning.UNHEALTHY,)
-        ],
+        "recreate": [step.service for step in plan.steps if planning.recreates(step)],
         "remove": plan.services(planning.REMOVE),
         "networks": [item.name for item in plan.networks],
         "remove_first": planning.in_the_way(plan, rendered, recorded),

@@ -92,6 +92,21 @@ def anew(compose: Mapping[str, Any], recorded: str, there: Resources, project: s
     return [found[name] for name in sorted(found)]
 
 
+def lacking(
+    compose: Mapping[str, Any], service: str, there: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """Networks of a service that one of its containers is not on.
+
+    An answer of an older program says nothing of the networks of a container.
+    """
+    defined = _defined(compose, "networks")
+    keys = compose["services"][service].get("networks") or {}
+    wanted = {str(defined[key]["name"]) for key in keys if key in defined}
+    return sorted(
+        {name for item in there if "networks" in item for name in wanted - set(item["networks"])}
+    )
+
+
 def _key(key: str, live: Network, project: str) -> Iterable[str]:
     """The name of a network in the file that made it: Compose refuses one that has another."""
     made_as = live.labels.get(NETWORK, key)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import adoption, borrowing, machine, networks, ports, updates
+from . import addresses, adoption, borrowing, machine, networks, ports, updates
 from .errors import MaestroError
 from .host.ports import Taken
 from .host.registry import Reference
@@ -35,6 +35,7 @@ CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
     "keep",
 )
 UNHEALTHY = "is unhealthy"
+CUT_OFF = "is not on the network"  # somebody disconnected it by hand
 # What is done to a service that others depend on.
 _MOVES = {CREATE: "created", REPLACE: "replaced", START: "started", RESTART: "restarted"}
 DONE = "done"  # a job that ended with 0
@@ -193,20 +194,31 @@ def _step(
         return Step(REPLACE, name, reasons, order)
     if len(there) != facts["replicas"]:
         return Step(SCALE, name, (f"{len(there)} -> {facts['replicas']} containers",))
-    return _as_it_is(name, facts, there)
+    return _as_it_is(name, rendered, there)
 
 
-def _as_it_is(name: str, facts: Mapping[str, Any], there: list[Mapping[str, Any]]) -> Step:
+def _as_it_is(name: str, rendered: Rendered, there: list[Mapping[str, Any]]) -> Step:
     """What happens to a service whose containers are of the right definition and number."""
+    facts = rendered.services[name]
     done = [c for c in there if "job" in facts and has_ended_well(c)]
     stopped = [c for c in there if c["status"] != "running" and c not in done]
     if stopped:
         return Step(START, name, (stopped_as(stopped[0]),))
     if done:
         return Step(KEEP, name, (DONE,))
+    order = facts["exchange"]["update"]["order"]
     if any(container["health"] == "unhealthy" for container in there):
-        return Step(REPLACE, name, (UNHEALTHY,), facts["exchange"]["update"]["order"])
+        return Step(REPLACE, name, (UNHEALTHY,), order)
+    if cut_off := networks.lacking(rendered.compose, name, there):
+        return Step(REPLACE, name, tuple(f"{CUT_OFF} {network}" for network in cut_off), order)
     return Step(KEEP, name)
+
+
+def recreates(step: Step) -> bool:
+    """Whether containers are replaced that have the right definition."""
+    return step.action == REPLACE and any(
+        reason == UNHEALTHY or reason.startswith(CUT_OFF) for reason in step.reasons
+    )
 
 
 def was_done(name: str, facts: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
@@ -441,6 +453,9 @@ def resource_problems(
         plan.warnings += [f"{problem.what}; it stays as it is" for problem in changed]
         changed = []
     found = networks.preflight(plan.host, rendered.compose, there, plan.networks, plan.stack)
+    renewed = {item.name for item in plan.networks}
+    staying = [c for c in state["containers"] if c["service"] in plan.services(KEEP)]
+    found += addresses.problems(plan.host, rendered.compose, there, renewed, staying)
     return [*found, *changed]
 
 

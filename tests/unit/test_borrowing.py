@@ -154,6 +154,7 @@ def test_what_cannot_be_borrowed() -> None:
     services["app"]["network_mode"] = "container:other"
     services["backup"]["volumes_from"] = ["container:other:ro", "gone"]
     services["debug"]["ipc"] = "service:off"
+    services["watch"]["links"] = ["vpn", "off:tool"]
     found = policy.problems(model, "staging", "shop")
     assert [(problem.where.partition("services.")[2], problem.what) for problem in found] == [
         (
@@ -166,6 +167,7 @@ def test_what_cannot_be_borrowed() -> None:
         ),
         ("backup.volumes_from", "shares the mounts of gone, which is not deployed"),
         ("debug.ipc", "shares the shared memory of off, which is not deployed"),
+        ("watch.links", "has a link to off, which is not deployed"),
     ]
 
 

@@ -237,6 +237,21 @@ def test_drift(drift: dict[str, str], expected: tuple[str, tuple[str, ...]]) -> 
     assert plan.changes
 
 
+def test_a_container_that_was_disconnected_from_its_network() -> None:
+    model = models.shop()
+    state = models.running(model)
+    release = models.rendered(model)
+    names = [item["name"] for item in release.compose["networks"].values()]
+    for container in state["containers"]:
+        container["networks"] = [*names, "another"]
+    assert not planned(model, state).changes
+    state["containers"][1]["networks"] = ["another"]
+    plan = planned(model, state)
+    lost = f"is not on the network {names[0]}"
+    assert steps(plan) == {"web": ("replace", (lost,))}
+    assert [planning.recreates(step) for step in plan.steps] == [False, True]
+
+
 @pytest.mark.parametrize("drift", [{"health": "starting"}, {"health": "none"}])
 def test_no_drift(drift: dict[str, str]) -> None:
     model = models.shop()

@@ -262,6 +262,7 @@ def container_facts(
         "health": state.get("Health", {}).get("Status", "none"),
         "started": state["StartedAt"],
         "shares": borrowed.shares(detail),
+        "networks": sorted((detail.get("NetworkSettings") or {}).get("Networks") or {}),
         "exit_code": int(state.get("ExitCode") or 0),
         "restarts": int(detail.get("RestartCount") or 0),
         "holds": dump(now(summary, detail)),
