@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import addresses, adoption, borrowing, machine, networks, ports, updates
+from . import addresses, adoption, borrowing, machine, mounts, networks, ports, updates
 from .errors import MaestroError
 from .host.ports import Taken
 from .host.registry import Reference
@@ -456,6 +456,9 @@ def resource_problems(
     renewed = {item.name for item in plan.networks}
     staying = [c for c in state["containers"] if c["service"] in plan.services(KEEP)]
     found += addresses.problems(plan.host, rendered.compose, there, renewed, staying)
+    coming = plan.services(CREATE, REPLACE, SCALE)
+    lost, version = state.get("missing") or (), str((state.get("engine") or {}).get("compose"))
+    found += mounts.problems(plan.host, coming, rendered.compose, lost, version)
     return [*found, *changed]
 
 

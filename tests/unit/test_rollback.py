@@ -13,6 +13,7 @@ from maestro import plan as planning
 from maestro import recorded, rollback
 from maestro.deploy import Decision
 from maestro.errors import MaestroError, MaestroErrors
+from maestro.host.resources import Resources, Volume
 from maestro.host.rules import ROLLBACK
 from maestro.render import hash_of
 
@@ -49,6 +50,15 @@ def test_the_release_before_comes_back() -> None:
     text = planning.describe(decision.plans, decision.digest, (), decision.notes)
     assert text.startswith("shop on a, b (staging): v2 -> v1\n")
     assert f"    back to   release {FIRST}" in text.splitlines()
+
+
+def test_the_networks_and_volumes_of_the_host_are_looked_at() -> None:
+    """The state a rollback is decided on says less than that of a deploy."""
+    state = {**two(), "resources": Resources({}, {"shop_data": Volume("shop_data")}).as_dict()}
+    assert decide({"a": state}).hosts["a"]["levels"] == [["web"]]
+    state["containers"] = [item for item in state["containers"] if item["service"] != "db"]
+    state["resources"]["volumes"] = {}
+    assert "the volume shop_data is not on the host any more" in refused({"a": state}).what
 
 
 def test_the_plan_is_the_same_each_time_and_another_for_another_target() -> None:

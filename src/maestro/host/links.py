@@ -14,6 +14,11 @@ def real(model: Mapping[str, Any]) -> dict[str, str]:
     return _real(_mounted(model))
 
 
+def missing(model: Mapping[str, Any]) -> list[str]:
+    """Absolute paths the model mounts and that are not there."""
+    return sorted({path for path in _mounted(model) if not os.path.exists(path)})
+
+
 def recorded(manifest: Mapping[str, Any]) -> dict[str, str]:
     """The same of a release by its manifest; an older one does not tell what it mounts."""
     return _real(

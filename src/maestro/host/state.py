@@ -109,6 +109,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
             "accounts": accounts.read(),
             "userns": userns.read(info).as_json(),
             "paths": links.real(canonical),
+            "missing": links.missing(canonical),
             "lease": lease.describe(layout),
             "recovery": recovery.describe(layout),
             "agent": checksum(AGENT),
