@@ -108,7 +108,8 @@ def _plan(asked: Asked, host: str, state: Mapping[str, Any], found: Found) -> Pl
         *(f"image {name}" for name in found.images),
     ]
     if found.releases:
-        gone.append(f"{len(found.releases)} releases: nothing to go back to is left")
+        many = f"{len(found.releases)} release{'s' if len(found.releases) > 1 else ''}"
+        gone.append(f"{many}: nothing to go back to is left")
     plan.removals = [f"{REMOVE:<9} {what}" for what in gone]
     plan.removals += [
         f"{'keep':<9} volume {name} (to remove its data too: -e volumes={name})"

@@ -15,6 +15,12 @@ PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 
 def stack(name: str, where: str = "-e stack") -> str:
     """The name, or `MaestroError` where it cannot be that of a stack."""
+    if not name.strip():
+        raise MaestroError(
+            "no stack is named",
+            where=where,
+            fix=f"add {where.split('=')[0]}=NAME; playbooks/status.yml lists those that are there",
+        )
     if not STACK.match(name):
         raise MaestroError(
             f"{name!r} cannot name a stack",
