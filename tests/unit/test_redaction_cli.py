@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 COMMAND = [sys.executable, "-m", "maestro.redact_cli"]
 SECRET = "s3cr3t-of-the-database"
 

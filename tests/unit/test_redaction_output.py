@@ -138,6 +138,7 @@ def _traces(text: str, values: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("measured")
 @pytest.mark.requirement("T7.4", "C9")
 def test_no_secret_comes_out_of_any_channel(tmp_path: Path) -> None:
     """The play succeeds in every way first, and then fails in every way."""

@@ -18,7 +18,7 @@ from maestro import secrets_cli
 from maestro.errors import MaestroError
 from maestro.secrets_cli import with_values
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("measured")]
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
