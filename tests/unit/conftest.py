@@ -34,7 +34,7 @@ settings.load_profile("tests")
 
 @pytest.fixture(autouse=True)
 def unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what a test starts out of the coverage, which doubles its time, unless it is ``measured``."""
+    """Keep what a test starts out of the coverage, which doubles its time, without ``measured``."""
     if "measured" not in request.fixturenames:
         for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
             monkeypatch.delenv(name)
