@@ -79,7 +79,7 @@ def test_a_step_of_a_run_that_lost_its_lease_does_nothing(layout: Layout) -> Non
 def test_a_problem_with_a_file_says_which(layout: Layout) -> None:
     """A link that leads nowhere, where the releases are."""
     layout.releases.symlink_to(layout.home / "nowhere")
-    files: dict[str, Any] = {"configs": {}, "secrets": [], "reading": {}}
+    files: dict[str, object] = {"configs": {}, "secrets": [], "reading": {}}
     given = {"release": "r1", "compose": "services: {}", **files}
     answer = steps.take("maestro_stage", said(layout, **given))
     assert answer["failed"]
