@@ -62,6 +62,10 @@ def published(name: str, service: Mapping[str, Any]) -> list[Published]:
     return found
 
 
+# The ephemeral ports, 49152 to 65535, are 16,384: a relay of media publishes them all.
+MOST = 20_000
+
+
 def meet(one: Published, other: Published) -> bool:
     """Whether two entries need one and the same port; a choice of several can give way."""
     return (
@@ -78,7 +82,15 @@ def clashes(services: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
     everything = [
         port for name, service in sorted(services.items()) for port in published(name, service)
     ]
-    for number, port in enumerate(everything):
+    if len(everything) > MOST:
+        yield MaestroError(
+            f"publishes {len(everything)} ports, more than {MOST}",
+            where=f"{stack}/compose.yaml: services",
+            fix="publish fewer, or use `network_mode: host` with an exception",
+        )
+        return
+    before: dict[tuple[int, str], list[Published]] = {}
+    for port in everything:
         count = replicas(services[port.service])
         if port.high - port.low + 1 < count:
             yield MaestroError(
@@ -86,7 +98,9 @@ def clashes(services: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
                 where=f"{stack}/compose.yaml: services.{port.service}.ports",
                 fix="publish no port or a range of as many ports (8000-8002), or have one replica",
             )
-        twice = [other.service for other in everything[:number] if meet(other, port)]
+        others = before.setdefault((port.low, port.protocol), [])
+        twice = [other.service for other in others if meet(other, port)]
+        others.append(port)
         if twice:
             yield MaestroError(
                 f"port {port.low}/{port.protocol} is published more than once on a host: "
@@ -106,6 +120,9 @@ def preflight(
     """
     problems = []
     missing = set(map(_canonical, absent))
+    by_port: dict[int, list[Taken]] = {}
+    for item in taken:
+        by_port.setdefault(item.port, []).append(item)
     for name, service in sorted(services.items()):
         for port in published(name, service):
             if lacks := missing.intersection(port.addresses):
@@ -118,20 +135,19 @@ def preflight(
                     )
                 )
                 continue
-            holders = [_holder(port, number, taken) for number in range(port.low, port.high + 1)]
+            holders = [_holder(port, number, by_port) for number in range(port.low, port.high + 1)]
             if holders.count(None) < replicas(service):
                 holder = next(item for item in holders if item)
                 problems.append(_refusal(host, port, holder))
     return problems
 
 
-def _holder(port: Published, number: int, taken: Iterable[Taken]) -> Taken | None:
+def _holder(port: Published, number: int, taken: Mapping[int, Iterable[Taken]]) -> Taken | None:
     return next(
         (
             item
-            for item in taken
-            if item.port == number
-            and item.protocol == port.protocol
+            for item in taken.get(number, ())
+            if item.protocol == port.protocol
             and any(_same(address, item.address) for address in port.addresses)
         ),
         None,

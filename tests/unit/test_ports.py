@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,26 @@ def test_an_address_the_host_does_not_have(address: str, lacks: bool) -> None:
     assert [problem.what for problem in found] == (
         [f"port {shown}:8080/tcp of service web: this host has no address {shown}"] if lacks else []
     )
+
+
+def test_thousands_of_ports_are_compared_soon_and_more_are_refused() -> None:
+    """A relay of media publishes a range; comparing each with each took minutes."""
+
+    def service(first: int, count: int) -> dict[str, Any]:
+        numbers = range(first, first + count)
+        return {
+            "image": "r.test/a:1",
+            "ports": [{"target": n, "published": str(n), "protocol": "udp"} for n in numbers],
+        }
+
+    start = time.process_time()
+    relay = {"a": service(40000, 8000), "b": service(50000, 8000)}
+    assert list(ports.clashes(relay, "shop")) == []
+    assert ports.preflight("host", relay, []) == []
+    assert time.process_time() - start < 5
+    twice = list(ports.clashes({**relay, "c": service(47999, 1)}, "shop"))
+    assert [problem.what for problem in twice] == [
+        "port 47999/udp is published more than once on a host: a, c"
+    ]
+    (many,) = ports.clashes({"a": service(1, 60000)}, "shop")
+    assert many.what == "publishes 60000 ports, more than 20000"
