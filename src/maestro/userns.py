@@ -50,6 +50,8 @@ def problems(host: str, rendered: Rendered, state: Mapping[str, Any]) -> Iterato
             yield from _of_service(host, name, service, rendered.compose)
             user = service.get("user") or users.get(str(service["image"]).rpartition("@")[2])
             yield from _user(host, name, str(user or "0"), remap)
+            for group in service.get("group_add") or []:
+                yield from _user(host, name, f"0:{group}", remap)
             yield from _borrowed(host, name, service, services)
     files = [
         *((item, f"the secret {item['name']}") for item in rendered.secret_files),
@@ -75,6 +77,7 @@ def _of_service(
         *(["privileged: true"] if service.get("privileged") else []),
         *(["network_mode: host"] if doors.in_the_hosts_network(service, compose) else []),
         *(f"{key}: host" for key in ("pid", "ipc") if service.get(key) == "host"),
+        *(["domainname"] if service.get("domainname") else []),
     ]
     for key in found:
         yield MaestroError(
