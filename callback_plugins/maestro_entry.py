@@ -63,6 +63,7 @@ class CallbackModule(CallbackBase):
                 [
                     *entry.problems(extra, known, lambda: _inventory(manager)),
                     *entry.unread(extra, _names(playbook)),
+                    *entry.overridden(ROOT, _groups(manager._inventory, extra)),  # noqa: SLF001
                 ]
             )
         except MaestroError as error:
@@ -98,6 +99,14 @@ def _names(playbook: Any) -> set[str]:
 def _is_ours(file: str | None) -> bool:
     path = Path(file).resolve() if file else ROOT
     return path == ROOT / "deploy.yml" or path.parent == ROOT / "playbooks"
+
+
+def _groups(inventory: Any, extra: Any) -> Iterable[tuple[str, dict[str, Any]]]:
+    """What files of the inventory set for groups that hosts of this run are in."""
+    chosen = set(inventory.get_hosts())
+    for name, group in sorted(inventory.groups.items()):
+        if chosen & set(group.get_hosts()):
+            yield name, {key: value for key, value in group.vars.items() if key not in extra}
 
 
 def _inventory(manager: Any) -> Iterable[dict[str, Any]]:

@@ -148,6 +148,37 @@ _READ_OTHERWISE = {
 }
 
 
+def overridden(root: Path, groups: Iterable[tuple[str, Mapping[str, Any]]]) -> list[MaestroError]:
+    """Variables of groups in an inventory's own file that are ignored without a word.
+
+    Ansible lets `group_vars/all.yml` beside the playbook count more than those.
+    https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_variables.html
+    """
+    found: dict[tuple[str, str], MaestroError] = {}
+    for group, given in groups:
+        # What is said last counts.
+        for file in ("all.yml", f"{group}.yml") if given else ():
+            path = root / "group_vars" / file
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            values = yaml.load(text, Loader=_Plain) or {}  # noqa: S506 -- a safe one
+            for name in given:
+                if name in values and values[name] != given[name]:
+                    found[group, name] = MaestroError(
+                        f"the inventory sets it for the group {group}, and group_vars/{file} "
+                        "counts more: it would be ignored",
+                        where=name,
+                        fix=f"move it to group_vars/{group}.yml, or set it for each host",
+                    )
+    return list(found.values())
+
+
+class _Plain(yaml.CSafeLoader):
+    """Reads files of variables; what is encrypted there is no value that can be compared."""
+
+
+_Plain.add_multi_constructor("!", lambda *_: None)
+
+
 def converted(extra: Mapping[str, Any], known: Known) -> dict[str, Any]:
     """Those of the variables that are text and mean a number, a boolean or a list, as these."""
     kinds = ("bool", "int", "float", "list")

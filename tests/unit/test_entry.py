@@ -204,6 +204,25 @@ def test_a_wrong_variable_in_a_file_or_in_json_ends_the_run(tmp_path: Path) -> N
     assert "PLAY" not in done.stdout
 
 
+def test_what_an_inventory_says_of_a_group_and_nobody_would_hear(tmp_path: Path) -> None:
+    """Ansible lets the playbook's group_vars/all count more, without a word."""
+    host = {"a": {"ansible_connection": "local"}}
+    said = {"maestro_stack": "shop", "my_own": "1", "maestro_root": "/opt/maestro"}
+    groups = {"staging": {"hosts": host, "vars": said}, "other": {"hosts": {"b": {}}, "vars": said}}
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(json.dumps(groups))
+    done = run("-i", str(inventory), "playbooks/status.yml", "-l", "a")
+    assert done.returncode == 5
+    wrong = "maestro_stack: the inventory sets it for the group staging, and group_vars/all.yml"
+    assert wrong in done.stderr
+    assert "move it to group_vars/staging.yml, or set it for each host" in done.stderr
+    assert "my_own" not in done.stderr, "nobody else sets it"
+    assert "maestro_root" not in done.stderr, "the same in both"
+    assert "other" not in done.stderr, "none of its hosts is in this run"
+    # What is said on the command line counts before all of it.
+    assert not entry.overridden(ROOT, [("staging", {})])
+
+
 def test_a_setting_that_leaves_secrets_on_hosts_ends_the_run() -> None:
     done = run("playbooks/status.yml", "-l", "staging", ANSIBLE_KEEP_REMOTE_FILES="1")
     assert done.returncode == 5
