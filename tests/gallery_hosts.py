@@ -7,10 +7,11 @@
 
 All tests of a module share one `Direct`; when the module ends, every stack that was written
 through it is removed with its data. Two hosts are for such tests alone, each with a lane of its
-own (tests/lanes.py): ``gallery-1`` has the distribution's Compose, ``gallery-2`` a newer one. A
-test runs on the first of them; on the second where `lanes.NEWER` names its file; on both where it
-is marked ``both_composes`` (what Compose itself does: networks, volumes, its output), and with
-``--long``. What changes the whole host (the Engine, the edge) undoes it before it ends.
+own (tests/lanes.py): ``gallery-1`` has the distribution's Compose, ``gallery-2`` a newer one, and
+an Engine with user namespaces. A test runs on the first of them; on the second where `lanes.NEWER`
+names its file; on both where it is marked ``both_composes`` (what Compose itself does: networks,
+volumes, its output), and with ``--long``. What changes the whole host (the Engine, the edge) undoes
+it before it ends.
 
 While a test is written, MAESTRO_TEST_HOST names hosts that are provisioned already (one, or one
 and one with the newer Compose: ``dev-1,dev-2``): no lab is made then, no image is built.
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "both_composes: runs with the distribution's Compose and with a newer one"
     )
+    config.addinivalue_line("markers", "users_of_host: needs an Engine without user namespaces")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -52,11 +54,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             ("life", "gallery_host"), lives, indirect=["gallery_host"], scope="module"
         )
         return
-    both = long or any(
-        marker.name == "both_composes" for marker in metafunc.definition.iter_markers()
-    )
-    newer = metafunc.definition.path.name in lanes.NEWER
-    chosen = HOSTS if both else HOSTS[-1:] if newer else HOSTS[:1]
+    markers = {marker.name for marker in metafunc.definition.iter_markers()}
+    name = metafunc.definition.path.name
+    both = long or "both_composes" in markers
+    if name in lanes.USERS or "users_of_host" in markers:
+        both = False
+    chosen = HOSTS if both else HOSTS[-1:] if name in lanes.NEWER else HOSTS[:1]
     metafunc.parametrize("gallery_host", chosen, indirect=True, scope="module")
 
 

@@ -33,9 +33,10 @@ DEPLOYS = [name for name in SCENARIOS if (ROOT / "molecule" / name / "prepare.ym
 
 STAGING, PRODUCTION, NONE = "staging", "production", ""
 # Hosts of lanes of their own, see tests/gallery_hosts.py: with the distribution's Compose, and with
-# a newer one. Files whose tests run on the second where they run on one alone:
+# a newer one and user namespaces. Files whose tests run on the second where they run on one alone:
 GALLERY = ("gallery-1", "gallery-2")
-NEWER = ("test_files_and_values.py", "test_life.py")
+NEWER = ("test_files_and_values.py", "test_life.py", "test_userns.py")
+USERS = ("test_userns.py",)  # what an Engine with user namespaces alone shows
 # In the order in which a free process takes them; a lane's files in the order in which they run.
 LANES: dict[str, tuple[str, ...]] = {
     # Every file of the directories below that is not named here; the table's long waits come while

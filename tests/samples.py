@@ -5,6 +5,7 @@ decides what they do: ``v1`` and ``v2`` are good, ``broken`` fails as ``breaks``
 ``port``, ``exec`` or ``shell`` is a question whose answer names the version that serves. A service
 that starts first keeps its containers when a version fails, unless that comes after their exchange
 (``exchanged``). ``prepare`` and ``clean`` are commands for the host, before a stack and after it.
+``users: host`` is for what an Engine with user namespaces refuses: it lives on the first host.
 """
 
 from __future__ import annotations
@@ -76,11 +77,14 @@ class Sample:
 
 def chosen(hosts: Sequence[str], *, long: bool) -> list[tuple[str, str]]:
     """Which lives are lived on which host: in a short run each stack on one of them, in turn."""
+    on = {
+        name: hosts[: 1 if Sample.of(name).case.get("users") == "host" else None] for name in NAMES
+    }
     if long:
-        lives = [name + way for name in NAMES for way in ("", PLAYED)]
-        return [(life, host) for life in lives for host in hosts]
-    dealt = [(name, hosts[number % len(hosts)]) for number, name in enumerate(NAMES)]
-    played = [(name + PLAYED, hosts[n % len(hosts)]) for n, name in enumerate(IN_SHORT)]
+        ways = [(name, way) for name in NAMES for way in ("", PLAYED)]
+        return [(name + way, host) for name, way in ways for host in on[name]]
+    dealt = [(name, on[name][number % len(on[name])]) for number, name in enumerate(NAMES)]
+    played = [(name + PLAYED, on[name][n % len(on[name])]) for n, name in enumerate(IN_SHORT)]
     return [*played, *((name, host) for name, host in dealt if name not in IN_SHORT)]
 
 

@@ -290,6 +290,7 @@ def lockers(services: dict[str, Any], route: str, **extension: Any) -> dict[str,
     }
 
 
+@pytest.mark.users_of_host
 def test_programs_that_lock_their_data_take_over_from_each_other(direct: Direct) -> None:
     lab.ssh(direct.host, "rm -rf /srv/lock; mkdir /srv/lock; ln -sfn lock /srv/link")
     path = "/srv/lock:/p"

@@ -149,12 +149,17 @@ def runs() -> list[str]:
 def test_what_stands_in_the_way_of_a_change_is_named_before_it() -> None:
     unit = "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --log-driver=journald\n"
     lab.ssh(HOST, f"mkdir -p {DROP_IN.rpartition('/')[0]}; printf '{unit}' > {DROP_IN}")
-    wanted = {"docker_engine_daemon_options": {"data-root": "/srv/docker"}}
+    wanted = {
+        "docker_engine_daemon_options": {"data-root": "/srv/docker"},
+        "docker_engine_userns_remap": True,
+    }
     before = state()
     try:
         provision("-e", json.dumps(wanted)).failed(
             f"{DROP_IN}: log-driver is given to the Engine here and in /etc/docker/daemon.json",
             "data-root is /var/lib/docker and would become /srv/docker",
+            "userns-remap is none and would become default",
+            "keep it (docker_engine_userns_remap: false)",
         )
         assert state() == before
     finally:

@@ -306,6 +306,7 @@ def test_a_label_makes_no_edge(direct: Direct) -> None:
         lab.ssh(direct.host, "docker rm -f fake-edge")
 
 
+@pytest.mark.users_of_host
 def test_an_account_of_the_host_with_a_readers_uid(direct: Direct) -> None:
     # No host of the lab has one by itself.
     assert lab.ssh(direct.host, "getent passwd 1000 || echo none").strip() == "none"

@@ -27,6 +27,10 @@ def test_a_container_really_runs(host: Host) -> None:
     )
     container = "docker run --rm --hostname inside --memory 64m probe:1"
     assert host.check_output(f"{container} /bin/uname -n") == "inside"
+    # Its users are nobody's on the host.
+    inside, outside, _ = host.check_output(f"{container} /bin/cat /proc/self/uid_map").split()
+    assert inside == "0"
+    assert f"dockremap:{outside}:" in host.file("/etc/subuid").content_string
 
 
 def test_compose_and_buildx_answer(host: Host) -> None:
@@ -47,9 +51,10 @@ def test_the_configuration_is_merged_and_in_force(host: Host) -> None:
     assert config["max-concurrent-downloads"] == 5
     assert config["live-restore"] is True
     assert config["no-new-privileges"] is True
+    assert config["userns-remap"] == "default"
     info = json.loads(host.check_output("docker info --format '{{json .}}'"))
     assert info["LiveRestoreEnabled"] is True
-    assert "name=no-new-privileges" in info["SecurityOptions"]
+    assert {"name=no-new-privileges", "name=userns"} <= set(info["SecurityOptions"])
     assert info["DefaultAddressPools"] == [{"Base": "10.201.0.0/16", "Size": 24}]
 
 
