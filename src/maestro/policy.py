@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import borrowing, data, doors, ports, updates
+from . import borrowing, data, doors, ports, starting, updates
 from .errors import MaestroError
 from .host.registry import Reference
 
@@ -33,6 +33,7 @@ def problems(
     found += _unknown_rules(model, stack)
     found += borrowing.problems(model["services"], model["services"], stack)
     found += data.problems(model["services"], stack)
+    found += starting.problems(model["services"], stack)
     return [*found, *ports.clashes(model["services"], stack), *updates.problems(model, stack)]
 
 

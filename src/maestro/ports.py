@@ -62,7 +62,7 @@ def published(name: str, service: Mapping[str, Any]) -> list[Published]:
     return found
 
 
-# The ephemeral ports, 49152 to 65535, are 16,384: a relay of media publishes them all.
+# The ephemeral ports, 49152 to 65535, are 16,384: servers of calls publish all of them.
 MOST = 20_000
 
 
