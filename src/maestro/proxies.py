@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable
 
 _MAPPED = 96  # bits before the IPv4 address in ::ffff:0:0/96, RFC 4291, 2.5.5.2
+# The largest private networks: 10.0.0.0/8 and fc00::/7.
+_SHORTEST = {4: 8, 6: 7}
 
 
 def networks(given: Iterable[object]) -> list[str]:
@@ -27,8 +29,8 @@ def problems(given: object) -> list[str]:
         except ValueError:
             found.append(f"{item} is neither an address nor a network such as 192.0.2.0/24")
             continue
-        if network.prefixlen == 0:
-            found.append(f"{item} is everybody: name the addresses of the proxies")
+        if network.prefixlen < _SHORTEST[network.version]:
+            found.append(f"{item} is everybody, or nearly: name the addresses of the proxies")
     return found
 
 

@@ -445,7 +445,17 @@ def test_proxies_as_traefik_takes_them(given: list[str], wanted: list[str]) -> N
 
 @pytest.mark.parametrize(
     "entry",
-    ["proxy.test", "192.0.2", "192.0.2.0/33", "fe80::1%eth0", "", "010.0.0.1", "0.0.0.0/0", "::/0"],
+    [
+        "proxy.test",
+        "192.0.2",
+        "192.0.2.0/33",
+        "fe80::1%eth0",
+        "",
+        "010.0.0.1",
+        "0.0.0.0/0",
+        "128.0.0.0/1",
+        "::/0",
+    ],
 )
 def test_proxies_that_are_refused(entry: str) -> None:
     (problem,) = proxies.problems(["192.0.2.1", entry])
