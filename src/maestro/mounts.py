@@ -11,8 +11,9 @@ from typing import Any
 
 from .errors import MaestroError
 
-# From about here on, Compose makes the path unless the file says that it shall not.
-_MAKES_ALL = (2, 30)
+# Up to here (tried with 2.26.1 and 2.40.3) Compose says `create_host_path: true` of each path that it
+# makes; a newer one may leave out what is its default.
+_SAYS = (2, 40)
 
 
 def problems(
@@ -27,7 +28,7 @@ def problems(
     ``compose`` is the release's file, ``version`` that of the host's Compose.
     """
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    makes = numbers >= _MAKES_ALL
+    makes = numbers > _SAYS
     for service in sorted(services):
         for number, mount in enumerate(compose["services"][service].get("volumes") or []):
             path, place = _needed(mount, compose, makes=makes)

@@ -68,6 +68,20 @@ def test_the_grace_of_a_container(config: dict[str, Any], seconds: float) -> Non
         ({"Test": ["NONE"], "Interval": 300 * SECOND}, 120),
         ({"StartPeriod": 10 * SECOND, "Interval": SECOND, "Retries": 2}, 120),
         ({"StartPeriod": 300 * SECOND, "Interval": 10 * SECOND, "Retries": 3}, 330),
+        # The first check is waited for, whatever the period is.
+        (
+            {"Test": ["CMD", "true"], "StartPeriod": 10 * SECOND, "Interval": 300 * SECOND},
+            305,
+        ),
+        (
+            {
+                "Test": ["CMD", "true"],
+                "StartPeriod": 10 * SECOND,
+                "Interval": 300 * SECOND,
+                "StartInterval": SECOND,
+            },
+            130,
+        ),
         # Three checks 30 s apart, where nothing is said.
         ({"StartPeriod": 300 * SECOND}, 390),
         # Checks that are an hour apart are not waited for.
@@ -337,5 +351,8 @@ def test_a_check_that_comes_too_late_is_named() -> None:
     looks = health.Looks(health.Expect())
     said = looks.late(120, {"Config": {"Healthcheck": hourly}})
     assert "first health check comes after 3600 s (healthcheck.interval)" in said
-    started = {"Config": {"Healthcheck": {**hourly, "StartPeriod": SECOND}}}
+    # Without a start_interval, a start_period alone changes nothing: Engine 26 waits all the same.
+    started: dict[str, Any] = {"Config": {"Healthcheck": {**hourly, "StartPeriod": SECOND}}}
+    assert looks.late(120, started) == said
+    started["Config"]["Healthcheck"]["StartInterval"] = SECOND
     assert looks.late(120, started).startswith("not healthy after 120 s")

@@ -11,7 +11,7 @@ from maestro import mounts
 from maestro.host import links
 
 BIND = {"type": "bind", "source": "/srv/data", "target": "/data"}
-OLD, NEW = "2.26.1", "2.40.3"
+OLD, NEW = "2.40.3", "2.50.0"
 
 
 def made(made: bool) -> dict[str, Any]:

@@ -96,8 +96,8 @@ class Looks:
         if (first := life.first_check(detail)) > limit:
             return (
                 f"its first health check comes after {first:.0f} s (healthcheck.interval), and it "
-                f"was waited for {limit:.0f} s: a start_period has it checked every 5 s, or as its "
-                "start_interval says"
+                f"was waited for {limit:.0f} s: a start_period with a start_interval has it "
+                "checked sooner"
             )
         return (
             f"not healthy after {limit:.0f} s (deploy_timeout, or its healthcheck.start_period "

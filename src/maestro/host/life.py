@@ -43,15 +43,15 @@ def longest_grace(details: Iterable[Mapping[str, Any]]) -> float:
 def start_limit(detail: Mapping[str, Any], timeout: float) -> float:
     """Seconds the container has to turn healthy: ``timeout``, or more where it asks for more.
 
-    A ``start_period`` is followed by as many failed checks as the container may have; without
-    one the first check comes after an interval. Checks that are far apart are not waited for.
+    A ``start_period`` is followed by as many failed checks as the container may have. In any case
+    there is time for the first check. Checks that are far apart are not waited for.
     """
     found = (detail.get("Config") or {}).get("Healthcheck") or {}
     period = float(found.get("StartPeriod") or 0) / _NANOSECONDS
     interval = float(found.get("Interval") or 0) / _NANOSECONDS or INTERVAL
     if period:
         checks = int(found.get("Retries") or RETRIES) * interval
-        return max(timeout, period + min(checks, timeout))
+        timeout = max(timeout, period + min(checks, timeout))
     first = first_check(detail)
     if not 0 < first <= FAR_APART:
         return timeout
@@ -59,15 +59,17 @@ def start_limit(detail: Mapping[str, Any], timeout: float) -> float:
 
 
 def first_check(detail: Mapping[str, Any]) -> float:
-    """Seconds after its start at which a container is checked first; 0 where it is not by then.
+    """Seconds after its start at which a container is checked first; 0 without a check.
 
-    Within a ``start_period`` the Engine checks every ``start_interval``, 5 s by default.
+    Within a ``start_period`` the Engine checks every ``start_interval``. Where none is said, 5 s
+    are documented, and Engine 26 waits for a whole interval (tried with 26.1.5).
     https://docs.docker.com/reference/dockerfile/#healthcheck
     """
     found = (detail.get("Config") or {}).get("Healthcheck") or {}
-    if found.get("StartPeriod") or list(found.get("Test") or ["NONE"])[:1] == ["NONE"]:
+    if list(found.get("Test") or ["NONE"])[:1] == ["NONE"]:
         return 0
-    return float(found.get("Interval") or 0) / _NANOSECONDS or INTERVAL
+    often = found.get("StartInterval") if found.get("StartPeriod") else 0
+    return float(often or found.get("Interval") or 0) / _NANOSECONDS or INTERVAL
 
 
 def restarts_by(detail: Mapping[str, Any]) -> tuple[str, int]:
