@@ -11,8 +11,8 @@ from typing import Any
 
 from .errors import MaestroError
 
-# Up to here (tried with 2.26.1 and 2.40.3) Compose says `create_host_path: true` of each path that it
-# makes; a newer one may leave out what is its default.
+# Up to here (tried with 2.26.1 and 2.40.3) Compose says `create_host_path: true` of each path that
+# it makes; a newer one may leave out what is its default.
 _SAYS = (2, 40)
 
 

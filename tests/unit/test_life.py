@@ -15,6 +15,7 @@ from real_servers import Answer
 
 from maestro import checks, jobs
 from maestro import plan as planning
+from maestro.errors import MaestroError
 from maestro.host import compose, health, life, recovery, repair, settle
 from maestro.host.engine import HASH_LABEL, Engine
 from maestro.host.jobs import Job, remember, remembered
@@ -277,6 +278,16 @@ def test_the_plan_names_who_has_no_check() -> None:
 
 
 # What is put right, and what cannot be put back
+
+
+def test_a_service_that_somebody_removed_meanwhile_is_no_success(
+    client: Engine, fake: Fake, tmp_path: Path
+) -> None:
+    fake.say("GET /containers/json", [])
+    layout, since = Layout(tmp_path, "shop"), time.time()
+    settle.last_look(layout, client, {"job": {"job": {"waited": True}}}, since)
+    with pytest.raises(MaestroError, match="service web: has no container any more"):
+        settle.last_look(layout, client, {"web": {"hash": "h1"}}, since)
 
 
 def test_containers_are_made_ready_to_be_replaced(client: Engine, fake: Fake) -> None:

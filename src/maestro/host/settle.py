@@ -95,7 +95,8 @@ def last_look(
 ) -> None:
     """Look at what was started ``since`` (Unix time) once more, before its release counts.
 
-    Raises `MaestroError` for one that crashed or ended since it was seen healthy.
+    Raises `MaestroError` for one that crashed or ended since it was seen healthy, and for a service
+    whose containers somebody removed meanwhile.
     """
     watching = Settling(engine)
     owner = {}
@@ -111,3 +112,7 @@ def last_look(
         until = time.monotonic() + ROUNDS * LEAST
         watching.watched[container] = _Watched(name, Looks(expect), LEAST, until)
     health.raise_first(layout, engine, owner, watching.finish())
+    left = {str(item["Labels"].get(SERVICE, "")) for item in of_stack(engine, layout.stack)}
+    for name in sorted(set(services) - left):
+        if not Job.of(services[name]):
+            raise health.failure(layout, engine, name, [], "has no container any more")
