@@ -8,7 +8,7 @@ from typing import Any
 
 from real_servers import Answer, Asked
 
-from maestro.host import engine, state
+from maestro.host import labels as labels_of
 
 NAME = f"r.test/web@sha256:{'a' * 64}"
 
@@ -41,10 +41,10 @@ def frame(stream: int, text: bytes) -> bytes:
 
 
 def summary(service: str = "web", stack: str = "shop", **more: Any) -> dict[str, Any]:
-    labels = {engine.PROJECT: stack, engine.SERVICE: service, state.HASH_LABEL: "h1"}
+    labels = {labels_of.PROJECT: stack, labels_of.SERVICE: service, labels_of.HASH_LABEL: "h1"}
     oneoff = more.pop("oneoff", None)
     if oneoff:
-        labels[engine.ONE_OFF] = oneoff
+        labels[labels_of.ONE_OFF] = oneoff
     return {
         "Id": service,
         "Names": [f"/{stack}-{service}-1"],

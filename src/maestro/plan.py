@@ -11,7 +11,7 @@ from typing import Any
 from . import addresses, adoption, borrowing, machine, mounts, networks, ports, updates
 from .errors import MaestroError
 from .host.ports import Taken
-from .host.registry import Reference
+from .host.reference import Reference
 from .host.resources import Resources
 from .host.rules import START_FIRST, STOP_FIRST
 from .recorded import document

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import borrowing, data, doors, ports, starting, updates
 from .errors import MaestroError
-from .host.registry import Reference
+from .host.reference import Reference
 
 DEVELOPMENT = "development"
 

@@ -12,8 +12,8 @@ import yaml
 from . import borrowing, hardening
 from .errors import MaestroError
 from .host.files import digests
+from .host.labels import HASH_LABEL
 from .host.secret_files import SecretFile
-from .host.state import HASH_LABEL
 from .render import Rendered, hash_of
 
 # Ten times as quick, where PyYAML came with libyaml; a file we wrote reads the same with both.

@@ -19,9 +19,9 @@ from .errors import MaestroError, raise_all
 from .host import secret_files
 from .host.compose import SURROUNDINGS
 from .host.files import File
+from .host.labels import HASH_LABEL
 from .host.layout import Layout
-from .host.registry import Reference
-from .host.state import HASH_LABEL
+from .host.reference import Reference
 from .host.userns import of_host
 
 MIGRATION_PROFILE = "maestro-migration"

@@ -220,7 +220,7 @@ def test_files_as_before_are_not_read_again(direct: Direct) -> None:
         return str(state["engine"]["compose"])
 
     assert direct.deploy(name)
-    assert lab.ssh(direct.host, f"stat -Lc %a:%u {path}") == "600:0"
+    assert lab.ssh(direct.host, f"stat -Lc %a:%u {path}").strip() == "600:0"
     version = read()
     # Where it comes from shows by what stands there.
     lab.ssh(direct.host, rf"""sed -i 's/"compose": "[^"]*"/"compose": "kept"/' {path}""")

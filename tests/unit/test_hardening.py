@@ -11,8 +11,8 @@ import stack_models as models
 
 from maestro import hardening, recorded
 from maestro.host import limits
-from maestro.host.engine import HASH_LABEL, PROJECT, SERVICE
 from maestro.host.files import File
+from maestro.host.labels import HASH_LABEL, PROJECT, SERVICE
 
 NNP = ["no-new-privileges:true"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from maestro.host import address
-from maestro.host.engine import SERVICE
+from maestro.host.labels import SERVICE
 from maestro.host.resources import Network
 
 SUBNETS = {"a": "10.1.0.", "b": "10.2.0.", "far": "10.3.0."}

@@ -11,7 +11,8 @@ import pytest
 from fake_engine import summary
 from real_servers import Answer, http_server
 
-from maestro.host import anew, canary, engine, health
+from maestro.host import anew, canary, health
+from maestro.host import labels as labels_of
 from maestro.host.layout import Layout
 
 
@@ -23,7 +24,7 @@ class Networks:
         self.removed: list[str] = []
 
     def networks(self) -> list[dict[str, Any]]:
-        labels = {engine.PROJECT: "shop"}
+        labels = {labels_of.PROJECT: "shop"}
         return [{"Name": name, "Id": key, "Labels": labels} for name, key in self.ids.items()]
 
     def containers(self, _label: str = "") -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from maestro.errors import MaestroError
 from maestro.host import compose, release, smoke, state
 from maestro.host.files import File
 from maestro.host.layout import Layout
-from maestro.host.registry import Login, Reference, ResolvedImage
+from maestro.host.reference import Reference
+from maestro.host.registry import Login, ResolvedImage
 from maestro.host.state import Request
 
 Docker = Callable[[str], Path]

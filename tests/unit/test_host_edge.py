@@ -22,6 +22,7 @@ from real_servers import Answer, Asked
 from maestro import routes
 from maestro.errors import MaestroError
 from maestro.host import edge, engine, journal
+from maestro.host import labels as labels_of
 from maestro.host.layout import Layout
 
 HOST = {"redirect_https": False, "https_port": 443, "certificate_resolver": "", "hosts": []}
@@ -253,7 +254,7 @@ class Host:
         self.containers[:] = [
             {
                 "Id": name,
-                "Labels": {engine.SERVICE: service},
+                "Labels": {labels_of.SERVICE: service},
                 "State": "running",
                 "Status": "Up 5 seconds (healthy)",
                 "NetworkSettings": {"Networks": {"n": {"IPAddress": address(name)}}},

@@ -15,6 +15,7 @@ from real_servers import Answer, Asked
 
 from maestro.errors import MaestroError
 from maestro.host import edge, edge_proxy, engine
+from maestro.host import labels as labels_of
 
 IMAGE = "r.test/edge:1"
 WISH = edge_proxy.Wish(IMAGE, 65532, 60, "entryPoints: {}\n", "tls: {}\n", {"https_port": 443})
@@ -54,7 +55,7 @@ def there(fake: Fake, name: str, label: str, state: str = "running") -> dict[str
         "Names": ["/maestro-edge-1f"],
         "State": state,
         # The edge's image may have been built by Compose.
-        "Labels": {edge_proxy.LABEL: label, engine.PROJECT: "images"},
+        "Labels": {edge_proxy.LABEL: label, labels_of.PROJECT: "images"},
         "HostConfig": {"NetworkMode": "host"},
         "Mounts": [{"Source": str(edge.DIRECTORY), "Destination": str(edge.DIRECTORY)}],
     }

@@ -17,7 +17,8 @@ from real_servers import Answer, Asked
 
 from maestro.errors import MaestroError
 from maestro.host import insecure, registry
-from maestro.host.registry import Login, Reference, Registry, ResolvedImage
+from maestro.host.reference import Reference
+from maestro.host.registry import Login, Registry, ResolvedImage
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

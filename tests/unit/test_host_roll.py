@@ -17,7 +17,8 @@ from fake_engine import NAME, Fake, detail, frame, summary
 from real_servers import Answer
 
 from maestro.errors import MaestroError
-from maestro.host import engine, health, release, roll, secrets, state
+from maestro.host import health, release, roll, secrets
+from maestro.host import labels as labels_of
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout, write_atomically
 from maestro.host.put_back import put_back
@@ -190,7 +191,7 @@ def test_putting_back_where_nothing_served_removes_what_came(
         ([], False),
         ([summary(State="exited")], False),
         ([summary(Status="Up 2 minutes (unhealthy)")], False),
-        ([summary(Labels={engine.SERVICE: "web", state.HASH_LABEL: "h2"})], False),
+        ([summary(Labels={labels_of.SERVICE: "web", labels_of.HASH_LABEL: "h2"})], False),
         ([summary(), summary()], False),
     ],
 )
@@ -265,7 +266,7 @@ def test_what_starts_beside_what_runs(
 ) -> None:
     found = [summary(Id=f"web-{number}", State=states[number]) for number in range(len(states))]
     for item, label in zip(found, labels, strict=True):
-        item["Labels"] = {**item["Labels"], state.HASH_LABEL: label}
+        item["Labels"] = {**item["Labels"], labels_of.HASH_LABEL: label}
     fake.say("GET /containers/json", found)
     wanted = {"hash": "new", "replicas": 2, "exchange": {"update": {"order": START_FIRST}}}
     name = found[0]["Labels"]["com.docker.compose.service"]

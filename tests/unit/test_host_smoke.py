@@ -15,6 +15,7 @@ from real_servers import Answer, Asked
 
 from maestro.errors import MaestroError
 from maestro.host import engine, secrets, smoke
+from maestro.host import labels as labels_of
 from maestro.host.layout import Layout
 
 HEALTHY = json.dumps({"status": "healthy", "parts": {"db": True}}).encode()
@@ -198,7 +199,7 @@ def engine_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[lis
 
 
 def container(service: str, address: str, oneoff: str = "False") -> dict[str, Any]:
-    labels = {engine.SERVICE: service, engine.ONE_OFF: oneoff}
+    labels = {labels_of.SERVICE: service, labels_of.ONE_OFF: oneoff}
     networks = {"a": {"IPAddress": ""}, "b": {"IPAddress": address}}
     return {
         "Id": f"{service}-{address}-{oneoff}",

@@ -17,8 +17,9 @@ from maestro import checks, jobs
 from maestro import plan as planning
 from maestro.errors import MaestroError
 from maestro.host import compose, health, life, recovery, repair, settle
-from maestro.host.engine import HASH_LABEL, Engine
+from maestro.host.engine import Engine
 from maestro.host.jobs import Job, remember, remembered
+from maestro.host.labels import HASH_LABEL
 from maestro.host.layout import Layout
 
 SECOND = 10**9

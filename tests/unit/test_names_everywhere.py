@@ -11,7 +11,7 @@ from maestro import stack
 from maestro.errors import MaestroError
 from maestro.host import naming, secrets, state, steps
 from maestro.host.layout import Layout
-from maestro.host.registry import Reference
+from maestro.host.reference import Reference
 
 ELSEWHERE = [
     "../../etc",

@@ -12,7 +12,8 @@ from maestro import networks
 from maestro import plan as planning
 from maestro.host import resources
 from maestro.host.drift import digest
-from maestro.host.engine import ONE_OFF, PROJECT, SERVICE, Engine
+from maestro.host.engine import Engine
+from maestro.host.labels import ONE_OFF, PROJECT, SERVICE
 from maestro.host.resources import CONFIG_HASH, NETWORK, Network, Resources, Use, Volume
 
 BACK = "shop_back"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from maestro.errors import MaestroError, MaestroErrors
 from maestro.host.files import File
-from maestro.host.state import HASH_LABEL
+from maestro.host.labels import HASH_LABEL
 from maestro.render import active_services, memory, narrow, needs_of, replicas, unescaped
 
 HEALTHY = {"condition": "service_healthy", "required": True}

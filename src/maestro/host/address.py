@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .engine import PROJECT, SERVICE, Engine
+from .engine import Engine
+from .labels import PROJECT, SERVICE
 from .resources import Network, network
 
 ELSEWHERE = ("macvlan", "ipvlan", "overlay", "null")  # drivers whose networks the host is not in

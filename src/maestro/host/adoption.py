@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError, raise_all
-from .engine import SERVICE, Engine
+from .engine import Engine
+from .labels import SERVICE
 from .layout import Layout, write_atomically
 
 _KEPT = "adopted"

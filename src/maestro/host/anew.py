@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import MaestroError
 from .containers import of_stack
-from .engine import PROJECT, SERVICE, Engine
+from .engine import Engine
+from .labels import PROJECT, SERVICE
 from .layout import Layout, write_atomically
 
 Stop = Callable[[Sequence[str]], None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .engine import CONFIG_HASH, HASH_LABEL, ONE_OFF, PROJECT, SERVICE, Engine
+from .engine import Engine
+from .labels import CONFIG_HASH, HASH_LABEL, ONE_OFF, PROJECT, SERVICE
 
 
 def of_stack(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .engine import Engine
+if TYPE_CHECKING:
+    from .engine import Engine
 
 
 def facts(engine: Engine, container: str) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from typing import Any
 
 from ..errors import MaestroError
 from . import address, claims, edge_api, forwarded, journal, locks
-from .engine import ONE_OFF, SERVICE, Engine
+from .engine import Engine
+from .labels import ONE_OFF, SERVICE
 from .layout import Layout, write_atomically
 
 DIRECTORY = Path("/etc/maestro/edge")

@@ -18,14 +18,9 @@ from urllib.parse import urlencode
 
 from ..errors import MaestroError
 from . import life
-from .registry import Reference
+from .reference import Reference
 
 SOCKET = "/var/run/docker.sock"
-PROJECT = "com.docker.compose.project"
-SERVICE = "com.docker.compose.service"
-ONE_OFF = "com.docker.compose.oneoff"
-CONFIG_HASH = "com.docker.compose.config-hash"  # Compose looks for containers that have it
-HASH_LABEL = "maestro.service-hash"  # a service's definition, on each container made from it
 STOPPED = 120.0  # seconds the Engine may take to stop or remove a container beyond its grace
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MaestroError
 from . import compose, holds
 from .containers import of_stack
-from .engine import SERVICE, Engine
+from .engine import Engine
 from .holds import Clash, Hold, Holder, Need
+from .labels import SERVICE
 from .rules import START_FIRST
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .engine import PROJECT, SERVICE
+from .labels import PROJECT, SERVICE
 
 VOLUME, PATH, SHARE = "volume", "path", "share"
 PORT, NAME, ADDRESS = "port", "name", "address"

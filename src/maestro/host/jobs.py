@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .containers import of_stack
-from .engine import HASH_LABEL, SERVICE, Engine
+from .engine import Engine
+from .labels import HASH_LABEL, SERVICE
 from .layout import Layout, write_atomically
 
 

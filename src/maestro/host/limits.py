@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .containers import of_stack
-from .engine import HASH_LABEL, SERVICE, Engine
+from .engine import Engine
+from .labels import HASH_LABEL, SERVICE
 
 DAEMON = Path("/etc/docker/daemon.json")
 PROCESS = Path("/run/docker.pid")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..errors import MaestroError
 from . import compose, mask
-from .engine import PROJECT, SERVICE, Engine
+from .engine import Engine
+from .labels import PROJECT, SERVICE
 from .layout import Layout
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import MaestroError
 from . import anew, compose, health, mask, roll
-from .engine import PROJECT, SERVICE
+from .labels import PROJECT, SERVICE
 from .layout import Layout
 
 

@@ -10,8 +10,9 @@ from . import edge, history, reach, userns
 from .drift import facts
 from .edge_proxy import NAME as EDGE
 from .edge_proxy import of_host
-from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from .engine import Engine
 from .files import File, digests
+from .labels import ONE_OFF, PROJECT, SERVICE
 from .layout import Layout
 from .runtime import Looker
 from .state import container_facts

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import edge
-from .engine import PROJECT
+from .labels import PROJECT
 
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104 -- compared, not bound
 EDGE_PORTS = (80, 443)  # roles/edge/templates/etc/maestro/edge/traefik.yml.j2

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from .reference import DOCKER_HUB, Reference
 
 CERTIFICATES = Path("/etc/docker/certs.d")
-DOCKER_HUB = "docker.io"
 PAUSES = (0.3, 1.0)  # seconds before a registry that answered with 5xx is asked again
 # How a registry is asked: by a certificate that is trusted, by any, or without TLS.
 VERIFIED, UNVERIFIED, PLAIN = "verified", "unverified", "plain"
@@ -36,61 +36,7 @@ _MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-# Registry, repository, tag, digest: https://pkg.go.dev/github.com/distribution/reference
-_GRAMMAR = tuple(
-    re.compile(rf"{pattern}\Z")
-    for pattern in (
-        r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?",
-        r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*",
-        r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?",
-        r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})?",
-    )
-)
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le"}
-
-
-@dataclass(frozen=True)
-class Reference:
-    """An image reference, taken apart: ``registry/repository:tag@digest``."""
-
-    registry: str
-    repository: str
-    tag: str
-    digest: str
-
-    @property
-    def name(self) -> str:
-        """Registry and repository, without tag and digest."""
-        return f"{self.registry}/{self.repository}"
-
-    @classmethod
-    def checked(cls, text: str) -> Reference:
-        """`parse`, or `MaestroError` where the text is no reference by the specification."""
-        found = cls.parse(text)
-        parts = zip(
-            _GRAMMAR, (found.registry, found.repository, found.tag, found.digest), strict=True
-        )
-        if not all(grammar.match(part) for grammar, part in parts):
-            raise MaestroError(
-                "this is no image reference",
-                where=text,
-                fix="allowed: REGISTRY/NAME:TAG or NAME@sha256:..., the name in lower case",
-            )
-        return found
-
-    @classmethod
-    def parse(cls, text: str) -> Reference:
-        """Take a reference apart by the rules of the Engine (Docker Hub is the default)."""
-        rest, _, digest = text.partition("@")
-        head, slash, tail = rest.partition("/")
-        if slash and ("." in head or ":" in head or head == "localhost"):
-            registry, path = head, tail
-        else:
-            registry, path = DOCKER_HUB, rest if slash else f"library/{rest}"
-        repository, colon, tag = path.rpartition(":")
-        if not colon:
-            repository, tag = path, ""
-        return cls(registry, repository, tag, digest)
 
 
 @dataclass(frozen=True)

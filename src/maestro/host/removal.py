@@ -15,9 +15,10 @@ from typing import Any
 from ..errors import MaestroError
 from . import adoption, edge, journal, lease, resources
 from .containers import of_stack
-from .engine import PROJECT, SERVICE, Engine
+from .engine import Engine
 from .holds import nameless
 from .images import pulled
+from .labels import PROJECT, SERVICE
 from .layout import AGENT, Layout
 from .release import committed, references
 from .roll import Aim, Roll

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from ..errors import MaestroError
 from .containers import of_stack
-from .engine import SERVICE, Engine
+from .engine import Engine
+from .labels import SERVICE
 
 # While Compose replaces a container, the new one has the short id of the old one before its name.
 # One that was interrupted leaves it so. (Compose, pkg/compose/convergence.go: recreateContainer.)

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .drift import digest
-from .engine import ONE_OFF, PROJECT, SERVICE, Engine
+from .engine import Engine
 from .holds import ALIVE
+from .labels import ONE_OFF, PROJECT, SERVICE
 
 # What Compose writes on the networks and volumes it makes.
 COMPOSE_LABELS = "com.docker.compose."

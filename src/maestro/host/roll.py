@@ -28,12 +28,12 @@ from . import (
 )
 from .borrowed import Borrowed
 from .containers import ids, of_service, of_stack
-from .engine import SERVICE, Engine
+from .engine import Engine
 from .holds import of_container, writes_data
 from .jobs import Job, listed_as_done
+from .labels import HASH_LABEL, SERVICE
 from .layout import Layout
 from .rules import START_FIRST, UPDATE, Rules
-from .state import HASH_LABEL
 from .strangers import among, made_here
 from .traffic import Traffic, everything, split
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from . import health, life
 from .containers import of_stack
-from .engine import SERVICE, Engine
+from .engine import Engine
 from .health import Expect, Looks
 from .jobs import Job
+from .labels import SERVICE
 from .layout import Layout
 
 WATCH = 10.0  # seconds a container without a health check must run without a restart

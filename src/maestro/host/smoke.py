@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import MaestroError
 from . import address, compose, edge, mask
-from .engine import ONE_OFF, SERVICE, Engine
+from .engine import Engine
+from .labels import ONE_OFF, SERVICE
 from .layout import Layout
 
 PAUSE = 1.0  # seconds between two attempts

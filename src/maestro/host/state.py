@@ -32,16 +32,16 @@ from . import (
     strangers,
     userns,
 )
-from . import engine as engine_api
 from .containers import of_stack
-from .engine import SERVICE, Engine
+from .engine import Engine
 from .holds import behind, dump, nameless, now, of_others
 from .insecure import Lenient
+from .labels import HASH_LABEL, SERVICE
 from .layout import AGENT, Layout
 from .reading import Reading
-from .registry import Login, Reference, Registry
+from .reference import Reference
+from .registry import Login, Registry
 
-HASH_LABEL = engine_api.HASH_LABEL
 # What stands for the stack's own directory in paths, wherever its files lie.
 STACK_DIRECTORY = "."
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .containers import made_by_compose
-from .engine import HASH_LABEL, ONE_OFF, PROJECT, SERVICE, Engine
+from .engine import Engine
+from .labels import HASH_LABEL, ONE_OFF, PROJECT, SERVICE
 from .layout import Layout
 
 # Where Compose writes which files a container was made from, and from where it was called.

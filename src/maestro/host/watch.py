@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from ..errors import MaestroError
 from . import borrowed, edge, edge_health, page
-from .engine import PROJECT, Engine
+from .engine import Engine
+from .labels import PROJECT
 
 QUIET = 30.0  # seconds without an event after which the routes are looked at anyway
 PAUSE = 1.0  # seconds between two tries to reach the Engine
