@@ -253,4 +253,5 @@ def test_what_the_state_tells_of_a_container(
             {"kind": "volume", "name": "f" * 64, "writes": True},
         ],
         "nameless": {"/data": "f" * 64},
+        "networks": [],
     }
