@@ -223,8 +223,8 @@ def test_files_as_before_are_not_read_again(direct: Direct) -> None:
     assert lab.ssh(direct.host, f"stat -Lc %a:%u {path}").strip() == "600:0"
     version = read()
     # Where it comes from shows by what stands there.
-    lab.ssh(direct.host, rf"""sed -i 's/"compose": "[^"]*"/"compose": "kept"/' {path}""")
-    assert (read(), direct.deploy(name)) == ("kept", False)
+    lab.ssh(direct.host, rf"""sed -i 's/"compose": "[^"]*"/"compose": "99.1"/' {path}""")
+    assert (read(), direct.deploy(name)) == ("99.1", False)
     direct.write(name, compose, web__env="LEVEL=two\n")
     assert read() == version
     assert direct.deploy(name)
