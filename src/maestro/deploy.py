@@ -18,6 +18,7 @@ from . import (
     checks,
     edge_names,
     hardening,
+    hooks,
     names,
     ownership,
     profiles,
@@ -114,6 +115,7 @@ def decide(inputs: Inputs) -> Decision:
         )
         fresh = plan.services(planning.CREATE, planning.REPLACE, planning.SCALE)
         plan.warnings += hardening.missing(rendered.compose["services"], fresh, found["engine"])
+        plan.warnings += hooks.warnings(rendered.compose["services"], fresh)
         far = reached.problems(
             plan.stack, wanted[host].model, wanted[host].extension, Resources.of(found)
         )
