@@ -18,6 +18,7 @@ from .networks import own
 
 _KEYS = ("ipv4_address", "ipv6_address")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Net = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,14 @@ class _Fixed:
 
     def where(self, host: str) -> str:
         return f"{host}: services.{self.service}.networks.{self.key}.{self.word}"
+
+
+@dataclass(frozen=True)
+class _Range:
+    """A subnet of a network, and its gateway where it is known."""
+
+    net: _Net
+    gateway: _Address | None
 
 
 def problems(
@@ -55,7 +64,7 @@ def problems(
     }
     for fixed in _all(compose):
         live = None if fixed.network in renewed else there.networks.get(fixed.network)
-        why = _outside(fixed, _ranges(fixed, compose, live))
+        why = _outside(fixed.address, _ranges(fixed, compose, live))
         other = seen.setdefault((fixed.network, fixed.address), fixed.service)
         if not why and other != fixed.service:
             why = f"is that of {other} as well"
@@ -86,25 +95,43 @@ def _all(compose: Mapping[str, Any]) -> Iterator[_Fixed]:
                     yield _Fixed(service, str(key), name, word, address)
 
 
-def _ranges(
-    fixed: _Fixed, compose: Mapping[str, Any], live: Network | None
-) -> list[Mapping[str, Any]]:
+def _ranges(fixed: _Fixed, compose: Mapping[str, Any], live: Network | None) -> Iterator[_Range]:
     """The subnets of its network: as they are, or as the file has them made."""
     if live:
-        return list(live.subnets)
-    definition = own(compose, "networks").get(fixed.key) or {}
-    return list((definition.get("ipam") or {}).get("config") or [])
+        items: Iterable[Mapping[str, Any]] = live.subnets
+        driver, internal = live.driver, live.internal
+    else:
+        definition = own(compose, "networks").get(fixed.key) or {}
+        items = (definition.get("ipam") or {}).get("config") or []
+        driver = str(definition.get("driver") or "bridge")
+        internal = bool(definition.get("internal"))
+    for item in items:
+        try:
+            net = ipaddress.ip_network(str(item["subnet"]), strict=False)
+            gateway = _gateway(net, item, taken=driver == "bridge" and not internal)
+        except (KeyError, ValueError):
+            continue  # the Engine chooses; or what is no network is its matter
+        yield _Range(net, gateway)
 
 
-def _outside(fixed: _Fixed, ranges: Iterable[Mapping[str, Any]]) -> str:
-    found = [item for item in ranges if item.get("subnet")]
-    subnets = [ipaddress.ip_network(str(item["subnet"]), strict=False) for item in found]
-    alike = [subnet for subnet in subnets if subnet.version == fixed.address.version]
+def _gateway(net: _Net, item: Mapping[str, Any], *, taken: bool) -> _Address | None:
+    """What a subnet names as its gateway, or the first address, which a bridge takes.
+
+    Where an ``ip_range`` begins elsewhere, it differs from Engine to Engine which that is.
+    """
+    if item.get("gateway"):
+        # Older Engines write the length of the prefix as well.
+        return ipaddress.ip_interface(str(item["gateway"])).ip
+    begins = ipaddress.ip_network(str(item.get("ip_range") or net), strict=False).network_address
+    if not taken or begins != net.network_address or net.num_addresses == 1:
+        return None
+    return net.network_address + 1
+
+
+def _outside(address: _Address, ranges: Iterable[_Range]) -> str:
+    alike = [each for each in ranges if each.net.version == address.version]
     if not alike:
         return ""  # the Engine chooses, or it is another's network: not known
-    if not any(fixed.address in subnet for subnet in alike):
-        return f"lies in no subnet of the network ({', '.join(map(str, alike))})"
-    gateways = {str(item.get("gateway")) for item in found}
-    # The Engine takes the first address where the file names no gateway.
-    gateways |= {str(net.network_address + 1) for net in alike if "None" in gateways}
-    return "is the network's gateway" if str(fixed.address) in gateways else ""
+    if not any(address in each.net for each in alike):
+        return f"lies in no subnet of the network ({', '.join(str(each.net) for each in alike)})"
+    return "is the network's gateway" if address in [each.gateway for each in alike] else ""

@@ -21,6 +21,7 @@ from .host import naming
 from .values import checked
 
 Option = dict[str, Any]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _JUDGED = ("type", "choices", "elements")  # of an option, for its value on a command line
 _SHORT = re.compile(r"^(\w+): \"\{\{ (\w+) \| default\(.*\) \}\}\"$", re.MULTILINE)
 _READ = re.compile(r"\b([a-z_][a-z0-9_]*)\s*(?:\||is)\s*(?:default\b|defined\b|not defined\b)")
@@ -72,7 +73,7 @@ class Known:
         """Every option of every role; and the short names that stand for one on a command line."""
         found: dict[str, Option] = {}
         for path in sorted(self._root.glob("roles/*/meta/argument_specs.yml")):
-            loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+            loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 -- a SafeLoader
             for entry in loaded["argument_specs"].values():
                 found |= entry.get("options") or {}
         short = {
@@ -160,9 +161,11 @@ def overridden(root: Path, groups: Iterable[tuple[str, Mapping[str, Any]]]) -> l
         for file in ("all.yml", f"{group}.yml") if given else ():
             path = root / "group_vars" / file
             text = path.read_text(encoding="utf-8") if path.exists() else ""
-            values = yaml.load(text, Loader=_Plain) or {}  # noqa: S506 -- a safe one
+            values = yaml.load(text, Loader=_PLAIN)  # noqa: S506 -- a safe one
+            if not isinstance(values, dict):
+                continue  # empty, encrypted as a whole, or for Ansible to refuse
             for name in given:
-                if name in values and values[name] != given[name]:
+                if name in values and not _same(values[name], given[name]):
                     found[group, name] = MaestroError(
                         f"the inventory sets it for the group {group}, and group_vars/{file} "
                         "counts more: it would be ignored",
@@ -172,11 +175,25 @@ def overridden(root: Path, groups: Iterable[tuple[str, Mapping[str, Any]]]) -> l
     return list(found.values())
 
 
-class _Plain(yaml.CSafeLoader):
-    """Reads files of variables; what is encrypted there is no value that can be compared."""
+# Reads files of variables; what is encrypted there is no value that can be compared.
+_PLAIN: Any = type("_Plain", (_LOADER,), {})
+_PLAIN.add_multi_constructor("!", lambda *_: None)
 
 
-_Plain.add_multi_constructor("!", lambda *_: None)
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values mean the same: an inventory in the INI format gives text."""
+    if one == other:
+        return True
+    if isinstance(one, bool) or isinstance(other, bool):
+        words = [str(value).strip().lower() for value in (one, other)]
+        return any(all(word in meaning for word in words) for meaning in _BOOLEANS)
+    return all(isinstance(value, str | int | float) for value in (one, other)) and (
+        str(one) == str(other)
+    )
+
+
+# https://docs.ansible.com/ansible/latest/reference_appendices/YAMLSyntax.html
+_BOOLEANS = (("true", "yes", "on", "1", "y", "t"), ("false", "no", "off", "0", "n", "f"))
 
 
 def converted(extra: Mapping[str, Any], known: Known) -> dict[str, Any]:

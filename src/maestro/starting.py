@@ -18,10 +18,15 @@ Service = Mapping[str, Any]
 Finding = tuple[str, str, str]  # path below the service, what, fix
 
 # https://github.com/opencontainers/runc/blob/main/libcontainer/configs/validate/validator.go
-_SYSCTLS = re.compile(
-    r"(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced|domainname)\Z"
-    r"|fs\.mqueue\.|net\.)"
-)
+# What a container has of its own, by the key that with `host` gives it the host's instead.
+_SYSCTLS = {
+    "network_mode": re.compile(r"net\."),
+    "ipc": re.compile(
+        r"kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)\Z|fs\.mqueue\."
+    ),
+    "uts": re.compile(r"kernel\.domainname\Z"),
+}
+_SWAPPED = str.maketrans("./", "/.")
 # https://man7.org/linux/man-pages/man2/getrlimit.2.html
 _LIMITS = frozenset(
     "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending "
@@ -63,7 +68,7 @@ def _servers(service: Service) -> Iterable[Finding]:
 
 def _limits(service: Service) -> Iterable[Finding]:
     for name in sorted(service.get("ulimits") or {}):
-        if name not in _LIMITS:
+        if name.lower() not in _LIMITS:  # the Engine takes capitals as well
             fix = f"allowed: {', '.join(sorted(_LIMITS))}"
             yield f".ulimits.{name}", "Linux has no such limit", fix
 
@@ -72,9 +77,20 @@ def _kernel(service: Service) -> Iterable[Finding]:
     if str(service.get("runtime") or "") not in _RUNC:
         return
     for name in sorted(service.get("sysctls") or {}):
-        if not _SYSCTLS.match(name):
+        key = next((key for key, own in _SYSCTLS.items() if own.match(_dotted(name))), None)
+        fix = "set it on the host, and remove it here"
+        if key is None:
             what = "a setting of the host's kernel, which no container has of its own"
-            yield f".sysctls.{name}", what, "set it on the host, and remove it here"
+            yield f".sysctls.{name}", what, fix
+        elif service.get(key) == "host":
+            what = f"a setting that is the host's own with `{key}: host`"
+            yield f".sysctls.{name}", what, f"{fix}, or remove `{key}: host`"
+
+
+def _dotted(name: str) -> str:
+    """A setting's name with dots; whichever of dot and slash comes first parts it (sysctl.d(5))."""
+    first = next((letter for letter in name if letter in "./"), ".")
+    return name.translate(_SWAPPED) if first == "/" else name
 
 
 def _logs(service: Service) -> Iterable[Finding]:

@@ -223,6 +223,35 @@ def test_what_an_inventory_says_of_a_group_and_nobody_would_hear(tmp_path: Path)
     assert not entry.overridden(ROOT, [("staging", {})])
 
 
+@pytest.mark.parametrize(
+    ("text", "given", "refused"),
+    [
+        # An inventory in the INI format gives text, where YAML gives a boolean or a number.
+        ("it: true", "true", False),
+        ("it: true", "yes", False),
+        ("it: false", "no", False),
+        ("it: false", "true", True),
+        ("it: 'true'", True, False),
+        ("it: 5", "5", False),
+        ("it: /Data", "/data", True),
+        ("it: [a]", "[a]", True),
+        ("it: [a]", ["a"], False),
+        # Files of variables that are none, or that nobody can read here.
+        ("- it", "1", False),
+        ("it", "1", False),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6974", "1", False),
+        ("", "1", False),
+    ],
+)
+def test_what_counts_as_the_same_value(
+    tmp_path: Path, text: str, given: object, refused: bool
+) -> None:
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_text(text)
+    found = entry.overridden(tmp_path, [("staging", {"it": given})])
+    assert [problem.where for problem in found] == (["it"] if refused else [])
+
+
 def test_a_setting_that_leaves_secrets_on_hosts_ends_the_run() -> None:
     done = run("playbooks/status.yml", "-l", "staging", ANSIBLE_KEEP_REMOTE_FILES="1")
     assert done.returncode == 5

@@ -368,3 +368,31 @@ def test_a_check_that_comes_too_late_is_named() -> None:
     assert looks.late(120, started) == said
     started["Config"]["Healthcheck"]["StartInterval"] = SECOND
     assert looks.late(120, started).startswith("not healthy after 120 s")
+
+
+@pytest.mark.parametrize(
+    ("began", "seconds"),
+    [
+        ((), 305),
+        # An Engine that checks sooner: nothing more is to come that was not seen.
+        (("2026-01-01T10:00:05.5Z",), 130),
+        (("2026-01-01T12:00:05.123456789+02:00",), 130),
+        (("2026-01-01T04:30:05-05:30",), 130),
+        # Engine 26: the first check came after the interval.
+        (("2026-01-01T10:05:00.4Z",), 305),
+        # Checks of before the container was started again.
+        (("2026-01-01T09:59:00Z",), 305),
+        (("2026-01-01T11:59:00+02:00", "2026-01-01T12:00:05+02:00"), 130),
+    ],
+)
+def test_the_first_check_is_waited_for_until_it_was_seen(
+    began: tuple[str, ...], seconds: float
+) -> None:
+    check = {"Test": ["CMD", "true"], "StartPeriod": 10 * SECOND, "Interval": 300 * SECOND}
+    health_of = {"Status": "starting", "Log": [{"Start": each, "ExitCode": 1} for each in began]}
+    found = detail(StartedAt="2026-01-01T10:00:00.2Z", Health=health_of)
+    found["Config"]["Healthcheck"] = check
+    assert life.start_limit(found, 120) == seconds
+    # What is said when the time is over names the first check only where none was made.
+    late = health.Looks().late(120, found)
+    assert ("first health check comes after 300 s" in late) == (seconds == 305)

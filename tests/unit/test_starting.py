@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import policy
+from maestro import policy, starting
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (".environment", {"environment": {"A": "a\0b"}}, "NUL"),
@@ -15,6 +15,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (".dns[1]", {"dns": ["1.1.1.1", "resolver.test"]}, "no address"),
     (".ulimits.files", {"ulimits": {"files": 5}}, "no such limit"),
     (".sysctls.vm.swappiness", {"sysctls": {"vm.swappiness": "1"}}, "host's kernel"),
+    (".sysctls.vm/swappiness", {"sysctls": {"vm/swappiness": "1"}}, "host's kernel"),
     (".sysctls.kernel.hostname", {"sysctls": {"kernel.hostname": "x"}}, "host's kernel"),
     (".logging.options.max-size", {"logging": {"options": {"max-size": "ten"}}}, "'ten'"),
     (
@@ -43,7 +44,9 @@ def test_refused_before_anything_is_stopped(path: str, keys: dict[str, Any], wha
         {"dns": ["2606:4700::1111", "fe80::1%eth0"]},
         {"ulimits": {"nofile": {"soft": 1, "hard": 2}, "memlock": -1}},
         {"sysctls": {"net.core.somaxconn": "1", "kernel.shmmax": "1", "fs.mqueue.msg_max": "9"}},
+        {"sysctls": {"net/core/somaxconn": "1", "net/ipv4/conf/eth0.100/forwarding": "1"}},
         {"sysctls": {"vm.swappiness": "1"}, "runtime": "kata"},
+        {"ulimits": {"NOFILE": 5, "Core": 0}},
         {"logging": {"options": {"max-size": "10m", "max-file": "3", "compress": "true"}}},
         {"logging": {"options": {"max-size": "-1", "tag": "{{.Name}}"}}},
         {"logging": {"driver": "syslog", "options": {"max-size": "ten"}}},
@@ -53,3 +56,33 @@ def test_refused_before_anything_is_stopped(path: str, keys: dict[str, Any], wha
 def test_what_a_container_starts_with(keys: dict[str, Any]) -> None:
     model = {"services": {"web": models.service("web:v1", **keys)}}
     assert policy.problems(model, "staging", "shop") == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "setting", "key"),
+    [
+        ({"network_mode": "host"}, "net.core.somaxconn", "network_mode"),
+        ({"network_mode": "host"}, "net/core/somaxconn", "network_mode"),
+        ({"network_mode": "host"}, "kernel.shmmax", ""),
+        ({"network_mode": "none"}, "net.core.somaxconn", ""),
+        ({"ipc": "host"}, "kernel.shmmax", "ipc"),
+        ({"ipc": "host"}, "kernel.msgmni", "ipc"),
+        ({"ipc": "host"}, "kernel.sem", "ipc"),
+        ({"ipc": "host"}, "fs/mqueue/msg_max", "ipc"),
+        ({"ipc": "host"}, "net.core.somaxconn", ""),
+        ({"ipc": "host"}, "kernel.domainname", ""),
+        ({"ipc": "shareable"}, "kernel.shmmax", ""),
+        ({"uts": "host"}, "kernel.domainname", "uts"),
+        ({"uts": "host"}, "kernel.sem", ""),
+        ({"network_mode": "host", "runtime": "kata"}, "net.core.somaxconn", ""),
+    ],
+)
+def test_settings_of_a_kernel_that_is_the_host_s(
+    keys: dict[str, Any], setting: str, key: str
+) -> None:
+    services = {"web": {**keys, "sysctls": {setting: "1"}}}
+    found = list(starting.problems(services, "shop"))
+    where = f"shop/compose.yaml: services.web.sysctls.{setting}"
+    assert [problem.where for problem in found] == ([where] if key else [])
+    if key:
+        assert f"`{key}: host`" in found[0].what

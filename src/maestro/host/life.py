@@ -7,6 +7,7 @@ older release, or somebody else, has made.
 from __future__ import annotations
 
 import calendar
+import re
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,6 +20,7 @@ SLACK = 5.0  # seconds a check takes whose file gives it no limit
 GRACE = 10.0
 FOREVER = 86400.0  # seconds; a negative grace means that the Engine waits without a limit
 _NANOSECONDS = 1e9
+_ZONE = re.compile(r"([+-])(\d\d):(\d\d)\Z")
 
 
 def checked(detail: Mapping[str, Any]) -> bool:
@@ -62,14 +64,26 @@ def first_check(detail: Mapping[str, Any]) -> float:
     """Seconds after its start at which a container is checked first; 0 without a check.
 
     Within a ``start_period`` the Engine checks every ``start_interval``. Where none is said, 5 s
-    are documented, and Engine 26 waits for a whole interval (tried with 26.1.5).
+    are documented, and Engine 26 waits for a whole interval (tried with 26.1.5). So an Engine that
+    was seen to check sooner is believed.
     https://docs.docker.com/reference/dockerfile/#healthcheck
     """
     found = (detail.get("Config") or {}).get("Healthcheck") or {}
     if list(found.get("Test") or ["NONE"])[:1] == ["NONE"]:
         return 0
     often = found.get("StartInterval") if found.get("StartPeriod") else 0
-    return float(often or found.get("Interval") or 0) / _NANOSECONDS or INTERVAL
+    expected = float(often or found.get("Interval") or 0) / _NANOSECONDS or INTERVAL
+    return min([expected, *_checked_after(detail.get("State") or {})])
+
+
+def _checked_after(state: Mapping[str, Any]) -> list[float]:
+    """Seconds after its start of the checks that are known; those of an earlier start are none."""
+    log = (state.get("Health") or {}).get("Log") or []
+    if not log:
+        return []
+    started = moment(str(state["StartedAt"]))
+    after = [moment(str(entry["Start"])) - started for entry in log if entry.get("Start")]
+    return [seconds for seconds in after if seconds > 0]
 
 
 def restarts_by(detail: Mapping[str, Any]) -> tuple[str, int]:
@@ -84,7 +98,11 @@ def age(state: Mapping[str, Any]) -> float:
 
 
 def moment(text: str) -> float:
-    """A time as the Engine writes it, in seconds since 1970."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
+    """A time as the Engine writes it, in seconds since 1970; checks have the host's own zone."""
+    zone = _ZONE.search(text)
+    whole, _, fraction = (text[: zone.start()] if zone else text.rstrip("Z")).partition(".")
     seconds = calendar.timegm(time.strptime(whole[:19], "%Y-%m-%dT%H:%M:%S"))
+    if zone:
+        ahead = int(zone[2]) * 3600 + int(zone[3]) * 60
+        seconds -= ahead if zone[1] == "+" else -ahead
     return seconds + float(f"0.{fraction or 0}")
