@@ -361,7 +361,7 @@ def _manifest(
         "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
         "configs": rendered.configs,
         # Which of the Engine's data this release's containers and volumes are in.
-        **({"userns": remap} if (remap := inputs.states[plan.host].get("userns")) else {}),
+        "userns": inputs.states[plan.host].get("userns") or {},
     }
 
 

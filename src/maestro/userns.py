@@ -22,6 +22,8 @@ def moved(host: str, stack: str, state: Mapping[str, Any]) -> list[MaestroError]
     before, now = Remap.of(release), Remap.of(state)
     if not release or before.place == now.place:
         return []
+    if "userns" not in release and state["containers"]:
+        return []  # an older manifest says nothing of it, and its containers are there
     return [
         MaestroError(
             f"release {release['id']} was deployed {_words(before)}, and the Engine runs "

@@ -12,7 +12,7 @@ import stack_models as models
 from maestro import adoption, plan, rollback, rotation
 from maestro.errors import MaestroError
 from maestro.host import adoption as kept
-from maestro.host import strangers
+from maestro.host import lease, release, strangers
 from maestro.host.layout import Layout
 
 LAYOUT = Layout(Path("/opt/maestro"), "shop")
@@ -63,6 +63,23 @@ def test_without_a_release_only_what_comes_is_ours(tmp_path: Path) -> None:
     assert not strangers.made_here(layout, labels)
     layout.current.unlink()
     layout.current.symlink_to("releases/1")
+    assert strangers.made_here(layout, labels)
+    # It is what serves, and only its manifest is lost: nothing that comes.
+    (layout.release("1") / "release.json").unlink()
+    assert not strangers.made_here(layout, labels)
+    release.sweep(layout)
+    assert layout.release("1").is_dir()
+
+
+def test_a_first_release_that_is_being_committed_is_ours(tmp_path: Path) -> None:
+    """Its manifest is written and nothing leads to it yet: the lease knows it."""
+    layout = Layout(tmp_path, "shop")
+    labels = {**OURS, strangers.CONFIG_FILES: str(layout.compose_file("1"))}
+    layout.release("1").mkdir(parents=True)
+    (layout.release("1") / "release.json").write_text("{}")
+    assert not strangers.made_here(layout, labels)
+    whose = {"token": "t1", "by": "me", "purpose": "a test", "release": "1", "serves": ""}
+    lease.acquire(layout, {**whose, "limit": 60, "timeout": 60, "armed": True})
     assert strangers.made_here(layout, labels)
 
 

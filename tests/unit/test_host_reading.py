@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from maestro.host import compose, reading
+from maestro.host import compose, reading, state
 from maestro.host.files import File
 from maestro.host.layout import Layout, point
 
@@ -22,14 +24,12 @@ ONE: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Compose and the host's program, as files."""
-    plugin, agent = tmp_path / "plugins/docker-compose", tmp_path / "agent.pyz"
+    """Compose, as a file."""
+    plugin = tmp_path / "plugins/docker-compose"
     plugin.parent.mkdir()
     plugin.write_text("#!/bin/sh\n")
     plugin.chmod(0o755)
-    agent.write_text("one")
     monkeypatch.setattr(compose, "PLUGINS", (plugin.parent,))
-    monkeypatch.setattr(reading, "AGENT", agent)
     return plugin
 
 
@@ -59,12 +59,21 @@ def test_another_input_has_another_key(other: dict[str, Any]) -> None:
     assert reading.key(**{**ONE, **other}) != reading.key(**ONE)
 
 
-def test_another_compose_or_program_has_another_key(program: Path) -> None:
+def test_another_compose_or_format_has_another_key(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = reading.key(**ONE)
     os.utime(program, ns=(1, 1))
     second = reading.key(**ONE)
-    reading.AGENT.write_text("two")
+    monkeypatch.setattr(reading, "FORMAT", reading.FORMAT + 1)
     assert len({first, second, reading.key(**ONE)}) == 3
+
+
+def test_what_makes_a_reading_is_that_of_its_format() -> None:
+    """Where this fails, `reading.FORMAT` has to be raised: kept readings are of before."""
+    sources = [compose.canonical, state._model, state._relative]
+    text = "".join(inspect.getsource(each) for each in sources)
+    assert (reading.FORMAT, hashlib.sha256(text.encode()).hexdigest()[:12]) == (1, "ac35a8c63486")
 
 
 def test_without_a_known_compose_nothing_is_kept(

@@ -228,6 +228,13 @@ def test_a_release_of_an_engine_with_other_data_is_not_built_upon(
     assert userns.moved("h1", "shop", {"release": {}, "userns": now}) == []
 
 
+def test_an_older_manifest_says_nothing_of_user_namespaces() -> None:
+    """Its containers are there, so the Engine has the data that it had."""
+    state = {"release": {"id": "r1"}, "userns": ON.as_json(), "containers": [{"id": "web"}]}
+    assert userns.moved("h1", "shop", state) == []
+    assert len(userns.moved("h1", "shop", {**state, "containers": []})) == 1
+
+
 def test_a_directory_of_the_host_that_is_written_is_told() -> None:
     mounts = [
         {"type": "bind", "source": "/srv/data", "target": "/data"},

@@ -66,11 +66,14 @@ class Layout:
 
         One whose manifest is lost is none: nobody knows any more what it was.
         """
+        return self.linked_id() if (self.current / "release.json").exists() else ""
+
+    def linked_id(self) -> str:
+        """The id of the release that ``current`` leads to, also of one whose manifest is lost."""
         try:
-            found = Path(os.readlink(self.current)).name
+            return Path(os.readlink(self.current)).name
         except OSError:
             return ""
-        return found if (self.current / "release.json").exists() else ""
 
     def manifest(self, release_id: str) -> dict[str, Any]:
         """``release.json`` of a release, or an empty dict where there is none."""

@@ -13,9 +13,11 @@ from typing import Any
 
 from ..errors import MaestroError
 from . import compose
-from .layout import AGENT, Layout, write_atomically
+from .layout import Layout, write_atomically
 
 FILE = "reading.json"
+# Raise it when `compose.canonical` or what `host.state` makes of its answer changes.
+FORMAT = 1
 # The values of variables stand in it, as in the Compose file beside it.
 MODE = 0o600
 
@@ -24,8 +26,8 @@ MODE = 0o600
 class Reading:
     """A stack as Compose reads it.
 
-    ``key`` names all that it follows from: the files, the variables, Compose and this program;
-    empty where that cannot be said. ``compose`` is Compose's version.
+    ``key`` names all that it follows from: the files, the variables and Compose; empty where that
+    cannot be said. ``compose`` is Compose's version.
     """
 
     key: str
@@ -43,12 +45,11 @@ def key(
     try:
         program = Path(shutil.which(compose.program()[0]) or "")
         found = os.stat(program)
-        mine = hashlib.sha256(AGENT.read_bytes()).hexdigest()
     except OSError:
         return ""
     if len(compose.program()) > 1:
         return ""  # Docker's own command finds the plugin, we do not know where
-    parts: list[object] = [stack, files, compose_files, variables, mine]
+    parts: list[object] = [FORMAT, stack, files, compose_files, variables]
     parts += [str(program.resolve()), found.st_size, found.st_mtime_ns]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

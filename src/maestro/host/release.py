@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import MaestroError
 from . import compose, files, naming, reading, secrets
 from .engine import Engine
+from .labels import PROJECT
 from .layout import Layout, point, write_atomically
 from .userns import OFF, Remap
 
@@ -64,10 +65,11 @@ def commit(layout: Layout, release: str, manifest: Mapping[str, Any]) -> None:
 
 def discard(layout: Layout, release: str) -> None:
     """Remove a staged release and the secret versions only it would have used."""
-    if release and release != layout.current_id():
+    # One whose manifest is lost may serve all the same.
+    if release and release not in (layout.current_id(), layout.linked_id()):
         shutil.rmtree(layout.release(release), ignore_errors=True)
         secrets.discard_version(layout, release)
-        _prune_configs(layout, committed(layout))
+        _prune_configs(layout, committed(layout), _mounted(layout))
 
 
 def sweep(layout: Layout) -> None:
@@ -148,13 +150,26 @@ def _digests(manifest: Mapping[str, Any]) -> set[str]:
     return {str(service["image"]) for service in manifest.get("services", {}).values()}
 
 
-def _prune_configs(layout: Layout, kept: Mapping[str, Mapping[str, Any]]) -> None:
+def _prune_configs(
+    layout: Layout, kept: Mapping[str, Mapping[str, Any]], mounted: frozenset[str] = frozenset()
+) -> None:
     used = {
         pair for manifest in kept.values() for pair in files.digests(manifest.get("configs", {}))
     }
     for path in sorted(layout.configs.glob("*/*")):
-        if (path.parent.name, path.name) not in used:
+        if (path.parent.name, path.name) not in used and str(path) not in mounted:
             path.unlink()
+
+
+def _mounted(layout: Layout) -> frozenset[str]:
+    """What the stack's containers mount: also those of a release whose record is lost."""
+    try:
+        there = Engine().containers(f"{PROJECT}={layout.stack}")
+    except MaestroError:
+        return frozenset()
+    return frozenset(
+        str(mount.get("Source")) for item in there for mount in item.get("Mounts") or []
+    )
 
 
 def _remove_images(references: set[str]) -> None:

@@ -155,6 +155,10 @@ def _model(request: Request, variables: Mapping[str, str]) -> tuple[dict[str, An
         return {}, str(error)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+    for service in (found.get("services") or {}).values():
+        # No release builds anything, and a token may be among them.
+        if isinstance(service.get("build"), dict):
+            service["build"].pop("args", None)
     relative: dict[str, Any] = _relative(found, str(directory))
     return relative, ""
 

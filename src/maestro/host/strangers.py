@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import lease
 from .containers import made_by_compose
 from .engine import Engine
 from .labels import HASH_LABEL, ONE_OFF, PROJECT, SERVICE
@@ -33,12 +34,18 @@ def made_here(layout: Layout, labels: Mapping[str, str]) -> bool:
         file.is_relative_to(layout.releases) or file.parent == layout.current for file in files
     ):
         return False
-    return not files or bool(layout.current_id()) or any(_comes(f.parent) for f in files)
+    if not files or layout.current_id():
+        return True
+    return any(_comes(layout, file.parent) for file in files)
 
 
-def _comes(release: Path) -> bool:
-    """Whether a release lies there that was never committed."""
-    return release.is_dir() and not (release / "release.json").exists()
+def _comes(layout: Layout, release: Path) -> bool:
+    """Whether a first deploy brings the release that lies there, or began to commit it."""
+    if not release.is_dir() or release.name in ("current", layout.linked_id()):
+        return False
+    held = lease.read(layout)
+    committed = (release / "release.json").exists()
+    return not committed or bool(held and held.release == release.name)
 
 
 def services(engine: Engine, layout: Layout) -> set[str]:
