@@ -293,11 +293,40 @@ os.environ.setdefault("API_TOKEN", "⟦Qx7mmLp2⟧")
 hibernate.connection.password ⟦Spr1ngBoot!⟧
 GET /cb?code=⟦4/0AX4XfWh_abcdefghijklmnopqr⟧&state=open HTTP/1.1
 [smtp.example.com]:587 joe@example.com:⟦Xy7kkQ2w9⟧
+[mail.example.com]:submission joe:⟦Xy7 kkQ2w9⟧
+[relay.example.com]:smtps joe:⟦Xy7kkQ2w9⟧
+> USER joe\n> PASS ⟦Xy7kkQ2w9⟧
+C: PASS ⟦Xy7kkQ2w9⟧
+send: 'PASS ⟦Xy7kkQ2w9⟧'
+*cmd* 'PASS ⟦Xy7kkQ2w9⟧'
+> PASS ⟦Xy7kkQ2w9⟧\n< 230 Login successful.
+< +OK ready\n> PASS ⟦Xy7kkQ2w9⟧
+"""
+)
+
+# Passphrases that look like a call, and calls with a secret among their arguments
+CALLS = _cases(
+    r"""
+password: ⟦New-Horizon blue 42⟧
+password: ⟦New-Horizon⟧
+DB_PASSWORD=⟦Get-Lucky tonight⟧
+password: ⟦Read-Only Memory77⟧
+password: ⟦Read-Host hunter⟧
+SECRET_KEY: ⟦Import-Export 44aa⟧
+token: ⟦New-Secret⟧
+$password = ⟦Get-Foo "s3cretvalue99x"⟧
+$password = ⟦Get-Foo -Key "s3cretvalue99x"⟧
+$password = ⟦Get-Foo -Key 's3cretvalue99x'⟧ -Force
+$password = ⟦Read-Host "s3cretvalue99x"⟧ -AsSecureString
+password: ⟦new horizon(blue 42)⟧
+password: ⟦await dawn(s3cretvalue99x)⟧
+const secret = ⟦new Secret("s3cretvalue99x");⟧
 """
 )
 
 SECRETS: list[str] = [
     *TRACES,
+    *CALLS,
     *POWERSHELL,
     *WEBHOOKS,
     *PAIRS,
@@ -444,7 +473,24 @@ GET /page?code=404&lang=en HTTP/1.1
   -p, --password string      Password
 docker login [OPTIONS] [SERVER]  -p, --password string
 const token = await getToken();
+const token = new Token();
+const token = await this.vault.read(config.path, options.name);
 $password = Read-Host "Password" -AsSecureString
+$password = Read-Host -Prompt 'Enter the new password' -AsSecureString
+if ($ask) { $password = Read-Host "Password" -AsSecureString }
+$password = ConvertTo-SecureString $plain -AsPlainText -Force
+$password = Get-Content C:\run\db.txt | ConvertTo-SecureString
+$password = Import-Clixml -Path ./cred.xml
+$token = Get-Content $path -Raw | ConvertFrom-Json
+$token = Get-AzKeyVaultSecret -VaultName $vault -Name $name -AsPlainText
+$token = Invoke-RestMethod -Method Post -Uri $url -Headers (Get-Headers $id)
+[web]:error foo:bar baz qux
+[web.1]:error foo:bar
+[web]:8080 foo:bar
+> PASS ok_then
+  > PASS test_login
+> make test\n> PASS ok_then\n> FAIL not_so
+"PASS ok_then"
 setLabel("password", "Password")
 form.add('password', 'Your password is required')
 python.token 1.2.0

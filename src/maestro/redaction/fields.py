@@ -448,7 +448,9 @@ def _scalar(text: str, at: int, name: str, *, line: bool, separator: str = ":") 
     whole = _COMMENT.sub("", rest).rstrip()
     if values.is_harmless(whole, name) or values.is_count(whole, name):
         return []
-    if line and (separator != ":" or _is_yaml(text, at)):
+    if call := values.literal_call(rest):
+        value = call
+    elif line and (separator != ":" or _is_yaml(text, at)):
         value = _line_value(whole, separator)
     else:
         value = _word(rest, prose=separator != "=" or text[at - 1] in " \t")

@@ -16,7 +16,7 @@ _PGPASS = re.compile(
 _SHADOW = re.compile(r"(?m)^[a-z_][\w.-]{0,32}:([^\s:*!]{13,}):\d*:\d*:\d*:")
 # A map of Postfix: `[smtp.example.com]:587 user:password`
 _MAIL_MAP = re.compile(
-    r"(?m)^\[[\w.-]{1,255}\]:\w{1,10}[ \t]+[^\s:]{1,255}:(\S[^\n]{0,255}?)[ \t]*$"
+    r"(?m)^\[(?=[^\]\s]*\.)[\w.-]{1,255}\]:(?:\d{1,5}|smtps?|submissions?)[ \t]+[^\s:]{1,255}:(\S[^\n]{0,255}?)[ \t]*$"
 )
 _SECRET_DATA = re.compile(r"(?m)^([ \t]*)\\?\"?(?:data|stringData)\\?\"?:[ \t]*(?:\{[ \t]*)?$")
 _ENTRY = re.compile(

@@ -10,6 +10,13 @@ from .spans import Span
 _QUOTED = r"(?:[nNeE]?'((?:[^'\n]|''){1,512})'|\"([^\"\n]{1,512})\")"
 # A line that a client sent, and what it sent last
 _SENT = r"(?:(?:^|\n)[ \t]*(?:[<*-]*>|c:)|'|\") ?"
+# What tells a dialogue of FTP, POP3 or SMTP: lines of it before and after. Test runners print PASS.
+_DIALOGUE = r"(?:[<*-]*>|c:) ?(?:user|helo|ehlo|lhlo|apop|capa|auth tls) ?\S|(?:<[<*-]*|s:) ?(?:\+ok|-err|[2-5]\d\d[ -])"
+_BEFORE = (
+    rf"(?:(?:^|\n)[ \t]*(?:{_DIALOGUE})[^\n]{{0,255}}(?:\n[^\n]{{0,255}}){{0,4}}?\n[ \t]*[<*-]*> ?)"
+)
+_AFTER = rf"(?=[ \t\r]*\n[ \t]*(?:{_DIALOGUE}))"
+_QUOTED_CALL = r"(?:send|sent|put|cmd|write|command)\w{0,8}\W{1,6}b?['\"]"
 _WORD = r"([^\s'\"]{4,})(?=\s|\\r|['\"]|\Z)"
 # By a word of the statement: what else is in a text with it (capitals: as they are), and the
 # statement with its secrets in groups.
@@ -44,7 +51,12 @@ _STATEMENTS: dict[str, list[tuple[str, str]]] = {
         ("auth login ", r"\bauth login ([A-Za-z0-9+/]{8,}={0,2})"),
         ("auth xoauth2 ", r"\bauth xoauth2 ([A-Za-z0-9+/]{8,}={0,2})"),
     ],
-    "pass": [("PASS ", rf"{_SENT}pass (?!tests?\b){_WORD}")],
+    "pass": [
+        ("PASS ", rf"(?:(?:^|\n)[ \t]*(?:[<*-]*[*-]+>|c:) ?|{_QUOTED_CALL})pass {_WORD}"),
+        ("PASS ", rf"{_BEFORE}pass {_WORD}"),
+        ("PASS ", rf"(?:^|\n)[ \t]*[<*-]*> ?pass {_WORD}{_AFTER}"),
+        ("PASS ", r"['\"]pass ([^\s'\"]{4,}?)(?=\\r)"),
+    ],
     "login": [
         (" LOGIN ", rf"{_SENT}\w{{1,10}} login (?:\"[^\"\n]{{1,80}}\"|\S{{1,80}}) \"?{_WORD}")
     ],

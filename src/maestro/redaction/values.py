@@ -37,11 +37,25 @@ _CODE = re.compile(
     | (?:process\.env|os\.environ|os\.getenv|env|environ|config|settings|secrets|vars?|local|data|module|values
         |github|inputs|self|this|props|args|options|params|request|req)
       (?:\.[a-z_][\w.]*|\[\s*['"]?\w+['"]?\s*\])(?:\(.*\)?)?[;,]?
-    | (?:(?:await|new)\ )?[a-z_][a-z_.]*\([^()]*\)[;,]?
-    | (?-i:(?:ConvertTo|ConvertFrom|New|Get|Read|Import|Invoke)-[A-Z][A-Za-z]+)(?:\ .*)? | (?-i:[a-z_]+\[\w*\])["']?
+    | [a-z_][a-z_.]*\([^()]*\)[;,]? | (?-i:[a-z_]+\[\w*\])["']?
+    | (?:await|new)\ [a-z_][a-z_.]*\((?:[a-z_]+(?:\.[a-z_]+)+(?:,\s*(?=[a-z_.]+[,)])|(?=\))))*\)[;,]?
     | (?:str|int|bool|string|optional|union|list|dict)\[.*
     | (?:str|int|bool|string|secretstr|bytes|any)(?:\ \|\ none)?\ =.*
     """
+)
+# A call of PowerShell: nothing but flags, variables, pipes and paths follow, and at least one of them.
+_CMDLET = Lazy(r"(?:ConvertTo|ConvertFrom|New|Get|Read|Import|Invoke)-[A-Z][A-Za-z]+(?=[ \t])")
+_ARGUMENTS = Lazy(
+    r"(?:[ \t|(){},;]|(?<=[ \t(])-[A-Z][A-Za-z]+(?![^\s);,]):?|\$[A-Za-z_][\w.:]*"
+    r"|(?<=[|(])[ \t]?[A-Z][a-z]+[A-Z]?[a-z]*-[A-Z][A-Za-z]+|(?<=-Method )[A-Z][A-Za-z]{2,5}(?![^\s);,])"
+    r"|(?<=[ \t])(?:\.{0,2}(?:[/\\][\w.%+-]+){2,}|\.{1,2}[/\\][\w.%+-]+|~[/\\][\w.%+/\\-]+|[A-Za-z]:\\[\w.%+\\-]+))+\Z"
+)
+# Its literals, and a call as far as its last literal
+_LITERAL = re.compile(r"(?<=[ \t(])(?:\"([^\"\n]{0,256})\"|'([^'\n]{0,256})')")
+_PROMPT = frozenset("enter please type give again confirm repeat".split())
+_LITERALLY = Lazy(
+    r"(?:ConvertTo|ConvertFrom|New|Get|Read|Import|Invoke)-[A-Z][A-Za-z]+"
+    r"(?:[ \t]+(?:-[A-Z][A-Za-z]+|\$[A-Za-z_][\w.:]*|\"[^\"\n]{1,256}\"|'[^'\n]{1,256}')(?![^\s);,|])){1,16}"
 )
 _PUBLIC = re.compile(
     r"-{5}BEGIN (?:[A-Z0-9]+ )?(?:PUBLIC KEY|CERTIFICATE)|(?:ssh-|ecdsa-sha2-|sk-ssh-)[\w@.-]+ AAAA"
@@ -85,7 +99,9 @@ def is_harmless(value: str, key: str = "", *, quoted: bool = False) -> bool:
         return True
     if len(plain) > _LONGEST:
         return False
-    if _NOTHING.fullmatch(plain) or (not quoted and _CODE.fullmatch(plain)):
+    if _NOTHING.fullmatch(plain):
+        return True
+    if not quoted and (_CODE.fullmatch(plain) or _is_cmdlet(plain)):
         return True
     lowered = key.lower()
     if lowered.endswith("passwd") and _PACKAGE.match(plain.split(None, 1)[0]):
@@ -95,6 +111,31 @@ def is_harmless(value: str, key: str = "", *, quoted: bool = False) -> bool:
     if lowered in ("pin", "cvv", "cvc", "otp", "totp") and not re.fullmatch(r"\d{3,8}", plain):
         return True
     return lowered == "secret_id" and "/" in plain
+
+
+def _is_cmdlet(value: str) -> bool:
+    """Tell whether a value without quotes is a call of PowerShell that tells no secret."""
+    match = _CMDLET.match(value)
+    if not match:
+        return False
+    rest = value[match.end() :]
+    if match.group() == "ConvertTo-SecureString":
+        return True  # the secret among its arguments is found by their places
+    if match.group() == "Read-Host":
+        rest = _LITERAL.sub(lambda found: "" if _is_prompt(found) else found.group(), rest)
+    return bool(rest.strip()) and bool(_ARGUMENTS.match(rest))
+
+
+def _is_prompt(match: re.Match[str]) -> bool:
+    words = re.findall(r"[^\s:?_-]+", (match.group(1) or match.group(2) or "").lower())
+    return all(word in _METAWORDS or word in _SENTENCE or word in _PROMPT for word in words)
+
+
+def literal_call(value: str) -> str:
+    """Return a call of PowerShell at the beginning of a value as far as its last literal; "": none."""
+    match = _LITERALLY.match(value)
+    call = match.group() if match else ""
+    return call[: max(call.rfind("'"), call.rfind('"')) + 1]
 
 
 def is_count(rest: str, key: str) -> bool:
