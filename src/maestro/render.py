@@ -122,7 +122,7 @@ def narrow(
 
 def render(wish: Wish) -> Rendered:
     """Render the release; `MaestroError` on an unknown reader of a secret or circular needs."""
-    wish = replace(wish, model=_plain_keys(wish.model))
+    wish = replace(wish, model=plain_keys(wish.model))
     active = active_services(wish.model, wish.extension, wish.profiles)
     one_shot = migration_services(wish.extension)
     result = Rendered({}, {}, {}, _order(wish, active))
@@ -178,19 +178,19 @@ def render(wish: Wish) -> Rendered:
     return result
 
 
-def _plain_keys(value: Any) -> Any:
+def plain_keys(value: Any) -> Any:
     """The same with ``$`` in keys: Compose doubles it there as well, and reads no key anew."""
     if isinstance(value, dict):
-        return {str(key).replace("$$", "$"): _plain_keys(item) for key, item in value.items()}
+        return {str(key).replace("$$", "$"): plain_keys(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain_keys(item) for item in value]
+        return [plain_keys(item) for item in value]
     return value
 
 
 def unescaped(value: Any) -> Any:
-    """What Compose's reading means: it writes ``$`` as ``$$``, so that it can be read again."""
+    """What values of Compose's reading mean: it writes ``$`` as ``$$``, to be read again."""
     if isinstance(value, dict):
-        return {str(key).replace("$$", "$"): unescaped(item) for key, item in value.items()}
+        return {key: unescaped(item) for key, item in value.items()}
     if isinstance(value, list):
         return [unescaped(item) for item in value]
     return value.replace("$$", "$") if isinstance(value, str) else value

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import doors, policy, reached, routes
 from .errors import MaestroError, MaestroErrors, raise_all
-from .render import narrow, unescaped
+from .render import narrow, plain_keys, unescaped
 from .stack import EXTENSION, extension_problems
 
 Images = dict[str, dict[str, Any]]
@@ -133,7 +133,7 @@ def _wanted(
     stack, environment = str(inputs.request["stack"]), str(inputs.request["environment"])
     if state["model_problem"]:
         raise MaestroError(str(state["model_problem"]))
-    extension = unescaped(state["model"].get(EXTENSION) or {})
+    extension = unescaped(plain_keys(state["model"].get(EXTENSION) or {}))
     place = f"{stack}/compose.yaml: {EXTENSION}"
     raise_all(extension_problems(extension, place, list(state["model"]["services"]), filled=True))
     model = narrow(state["model"], extension, profiles)

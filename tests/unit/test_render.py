@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from maestro.errors import MaestroError, MaestroErrors
 from maestro.host.files import File
 from maestro.host.labels import HASH_LABEL
-from maestro.render import active_services, memory, narrow, needs_of, replicas, unescaped
+from maestro.render import (
+    active_services,
+    memory,
+    narrow,
+    needs_of,
+    plain_keys,
+    replicas,
+    unescaped,
+)
 
 HEALTHY = {"condition": "service_healthy", "required": True}
 
@@ -586,3 +594,10 @@ def test_needs_are_a_part_of_the_order(model: dict[str, Any], data: st.DataObjec
     assert set(model["services"][service]["depends_on"]) <= set(flat)
     for name in flat:
         assert set(model["services"][name]["depends_on"]) <= set(flat)
+
+
+def test_a_dollar_in_a_key_is_taken_apart_once() -> None:
+    """Compose doubles it in keys and in values; a release's file has doubled values alone."""
+    plain = plain_keys({"labels": {"a$$$$b": "c$$d"}})
+    assert plain == {"labels": {"a$$b": "c$$d"}}
+    assert unescaped(plain) == {"labels": {"a$$b": "c$d"}}
