@@ -105,7 +105,12 @@ def test_what_such_an_engine_does_not_start_is_refused_in_the_plan(direct: Direc
     before = owners(direct)
     # A release of before the Engine was switched, which finds other data now.
     current = "/opt/maestro/users/current/release.json"
-    lab.ssh(direct.host, f'cp -p {current} /root/; sed -i \'s/"userns":/"was":/\' {current}')
+    lab.ssh(
+        direct.host,
+        f"cp -p {current} /root/; python3 -c 'import json, pathlib; "
+        f'path = pathlib.Path("{current}"); release = json.loads(path.read_text()); '
+        'release["userns"] = {}; path.write_text(json.dumps(release))\'',
+    )
     direct.environment = "development"
     try:
         with pytest.raises(MaestroError) as refused:
