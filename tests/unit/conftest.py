@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,16 +41,25 @@ def unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session")
+def copy_project() -> Callable[[Path], Path]:
+    """Put the project at a path, as git would give it, with the toolkit of this checkout."""
+
+    def copy(project: Path) -> Path:
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in filter(None, names.split("\0")):
+            source, target = ROOT / name, project / name
+            if source.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target, follow_symlinks=False)
+        (project / ".venv").symlink_to(Path(sys.executable).parents[1])
+        return project
+
+    return copy
+
+
 @pytest.fixture
-def project_copy(tmp_path: Path) -> Path:
-    """A copy of the project as git would give it, with the toolkit and what the pages speak of."""
-    project = tmp_path / "maestro"
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        source, target = ROOT / name, project / name
-        if source.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
-    (project / ".venv").symlink_to(Path(sys.executable).parents[1])
-    return project
+def project_copy(tmp_path: Path, copy_project: Callable[[Path], Path]) -> Path:
+    """A copy of the project for one test."""
+    return copy_project(tmp_path / "maestro")

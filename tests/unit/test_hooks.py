@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ pytestmark = pytest.mark.slow
 
 # In pieces, or the hook would refuse this very file.
 PRIVATE_KEY = "-----BEGIN " + "OPENSSH PRIVATE KEY-----\nabc\n"
+LINTERS = "format,types,yaml,shell,docker"
 
 
 class Clone:
@@ -46,20 +49,27 @@ class Clone:
         who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
         return self.run("git", *who, *words, **environ)
 
-    def commit(self, name: str, text: str, skip: str = "tests") -> str:
-        """Try to commit one file; return what the hooks say, nothing when it was committed."""
-        file = self.path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        assert self.git("add", "--force", name).returncode == 0
-        done = self.git("commit", "-m", f"Add {name}", SKIP=skip)
+    def commit(self, files: Mapping[str, str], skip: str = "tests") -> str:
+        """Try to commit files; return what the hooks say, nothing when they were committed."""
+        for name, text in files.items():
+            file = self.path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        assert self.git("add", "--force", *files).returncode == 0
+        done = self.git("commit", "-m", "Add what is tried", SKIP=skip)
         self.git("reset", "--quiet", "--hard")
         return done.stdout + done.stderr if done.returncode else ""
 
+    def says(self, message: str) -> str:
+        """What the hooks say of a commit with this message and no files, or nothing."""
+        done = self.git("commit", "--allow-empty", "-m", message)
+        return done.stdout + done.stderr if done.returncode else ""
 
-@pytest.fixture
-def clone(project_copy: Path) -> Clone:
-    found = Clone(project_copy)
+
+@pytest.fixture(scope="module")
+def clone(copy_project: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """One for all tests here: the linters fill their caches once."""
+    found = Clone(copy_project(tmp_path_factory.mktemp("hooks") / "maestro"))
     assert found.git("init", "--quiet").returncode == 0
     assert found.git("add", "--all").returncode == 0
     assert found.git("commit", "--quiet", "-m", "All of it").returncode == 0
@@ -69,27 +79,59 @@ def clone(project_copy: Path) -> Clone:
 
 
 def test_the_hooks_pass_offline(clone: Clone) -> None:
-    # The tests themselves are run beside this one; here it is the hook that is tried.
-    done = clone.run("pre-commit", "run", "--all-files", PYTEST_ADDOPTS="-k test_policy")
+    # The linters pass in tests/lint, and judge offline below; the tests run beside this one, and
+    # here it is their hook that is tried.
+    few = "--ignore-glob=*/test_[!p]* -k test_policy"
+    done = clone.run("pre-commit", "run", "--all-files", PYTEST_ADDOPTS=few, SKIP=LINTERS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert clone.git("status", "--porcelain").stdout == ""
 
 
 def test_what_is_not_clean_is_not_committed(clone: Clone) -> None:
-    assert "ruff" in clone.commit("src/maestro/bad.py", "x = {  'a':1 }\n")
-    assert "mypy" in clone.commit("src/maestro/bad.py", '"""Bad."""\n\nx: int = "a"\n')
-    assert "yamllint" in clone.commit("group_vars/bad.yml", "a: [1,2\n")
-    assert "shellcheck" in clone.commit("scripts/bad", "#!/bin/sh\ncd $1\n")
-    assert "hadolint" in clone.commit("docker/Dockerfile", "FROM debian:latest\n")
+    said = clone.commit(
+        {
+            "src/maestro/bad.py": '"""Bad."""\n\nx: int = {  "a" }\n',
+            "group_vars/bad.yml": "a: [1,2\n",
+            "scripts/bad": "#!/bin/sh\ncd $1\n",
+            "docker/Dockerfile": "FROM debian:latest\n",
+        }
+    )
+    failed = re.findall(r"\((\w+)\)\.+Failed", said)
+    assert failed == ["ruff", "mypy", "yamllint", "shellcheck", "hadolint"], said
+    # Each for what is wrong, and not because something could not be fetched.
+    for words in ("x: int = {", "Incompatible types", "syntax error", "SC2164", "DL3007"):
+        assert words in said
 
 
 def test_no_secret_is_committed(clone: Clone) -> None:
-    def commit(name: str, text: str) -> str:
-        return clone.commit(name, text, skip="tests,format,types,yaml,shell,docker")
+    said = clone.commit(
+        {
+            "secrets/staging/jessy.yml": "token: in the clear\n",
+            "secrets/staging/jessy.sops.yml": "token: x\n",
+            ".vault-password": "x\n",
+            "notes.txt": PRIVATE_KEY,
+        },
+        skip=f"tests,{LINTERS}",
+    )
+    assert "secrets/staging/jessy.yml: it is not encrypted\n" in said
+    assert "secrets/staging/jessy.sops.yml: it is not encrypted by sops\n" in said
+    assert ".vault-password: it is a password or a key\n" in said
+    assert "notes.txt: it holds a private key\n" in said
+    clean = {
+        "secrets/staging/jessy.yml": "$ANSIBLE_VAULT;1.1;AES256\n61\n",
+        "notes.txt": "Nothing to see.\n",
+    }
+    assert clone.commit(clean, skip=f"tests,{LINTERS}") == ""
 
-    assert "not encrypted" in commit("secrets/staging/jessy.yml", "token: in the clear\n")
-    assert "not encrypted by sops" in commit("secrets/staging/jessy.sops.yml", "token: x\n")
-    assert "a password or a key" in commit(".vault-password", "x\n")
-    assert "holds a private key" in commit("notes.txt", PRIVATE_KEY)
-    assert commit("secrets/staging/jessy.yml", "$ANSIBLE_VAULT;1.1;AES256\n61\n") == ""
-    assert commit("notes.txt", "Nothing to see.\n") == ""
+
+@pytest.mark.parametrize(
+    ("subject", "rule"),
+    [
+        (f"Check {'a' * 66}", ""),
+        (f"Check {'a' * 67}", "subject-max-length"),
+        ("Added a check", "subject-imperative"),
+    ],
+)
+def test_a_subject_is_short_and_in_the_imperative(clone: Clone, subject: str, rule: str) -> None:
+    said = clone.says(f"{subject}\n\nThe body may say why, in lines of any length.")
+    assert (rule in said) if rule else not said, said
