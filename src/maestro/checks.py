@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import smoke
 from .host.settle import WATCH
 from .jobs import checked
 
@@ -20,9 +21,9 @@ def unchecked(
     active: Iterable[str],
 ) -> set[str]:
     """Services with neither a health check (of their own or of the image) nor a smoke check."""
-    smoked = {
-        name for item in extension.get("smoke") or [] for name in _met(item, model, extension)
-    }
+    smoked = smoke.services(
+        extension.get("smoke"), extension.get("routes") or [], model["services"]
+    )
     return {
         name
         for name in active
@@ -118,28 +119,3 @@ def _healthy(service: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]
         return checked(service)
     # An image that was resolved before this was recorded is given the benefit of the doubt.
     return bool(images.get(str(service.get("image")), {}).get("checked", True))
-
-
-def _met(
-    item: Mapping[str, Any], model: Mapping[str, Any], extension: Mapping[str, Any]
-) -> Iterable[str]:
-    """The services that one smoke check asks."""
-    spec: Mapping[str, Any] = next(
-        (item[kind] for kind in ("http", "tcp", "command") if kind in item), {}
-    )
-    if "service" in spec:
-        yield str(spec["service"])
-    elif spec.get("edge"):
-        for route in extension.get("routes") or []:
-            host = route.get("host") or []
-            hosts = host if isinstance(host, list) else [host]
-            below = str(spec.get("path") or "/").startswith(str(route.get("path") or "/"))
-            if below and (not hosts or spec.get("host") in hosts):
-                yield str(route["service"])
-    elif "port" in spec:
-        for name, service in model["services"].items():
-            if any(
-                str(port.get("published")) == str(spec["port"])
-                for port in service.get("ports") or []
-            ):
-                yield name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import borrowing
+from . import borrowing, smoke
 from .errors import MaestroError
 from .host.address import ELSEWHERE
 from .host.resources import Resources
@@ -71,11 +71,8 @@ def _asked(extension: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     """Where a service is asked for at a port of its own, and the network that is named there."""
     for number, route in enumerate(_entries(extension, "routes")):
         yield f"routes[{number}]", str(route["service"]), str(route.get("network") or "")
-    for number, check in enumerate(_entries(extension, "smoke")):
-        for kind in ("http", "tcp"):
-            spec = check.get(kind) or {}
-            if "service" in spec:
-                yield f"smoke[{number}].{kind}", str(spec["service"]), ""
+    for where, service in smoke.at_a_port(extension.get("smoke")):
+        yield where, service, ""
 
 
 def _entries(extension: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:

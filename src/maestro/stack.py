@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import json
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-from . import project, routes
+from . import project, routes, smoke
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
 from .errors import MaestroError, raise_all
@@ -40,7 +38,6 @@ TOP_LEVEL = (
     *("networks", "volumes", "secrets", "configs"),
 )
 MAPPINGS = ("networks", "volumes", "secrets", "configs")
-KINDS = ("http", "tcp", "command")  # of a smoke check
 
 
 # In Compose's own order; of several, it reads the first.
@@ -393,8 +390,7 @@ def extension_problems(
 
     A value that still is a ``${VARIABLE}`` is not judged, unless they are ``filled`` in.
     """
-    schema = json.loads(resources.files("maestro").joinpath("schema/x-maestro.json").read_text())
-    validator = _Validator(schema)
+    validator = _Validator(smoke.schema())
     found = [
         error
         for error in validator.iter_errors(extension)
@@ -416,7 +412,7 @@ def extension_problems(
             for problem in (
                 *routes.problems(extension, place, services),
                 *routes.two_networks(extension, place),
-                *_unclear_targets(place, extension),
+                *smoke.problems(place, extension.get("smoke")),
             )
             if filled or "$" not in str(problem)
         ]
@@ -480,44 +476,15 @@ def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroErr
     return MaestroError(what, where=path, fix=fix)
 
 
-def _unclear_targets(place: str, extension: Mapping[str, Any]) -> Iterable[MaestroError]:
-    """HTTP checks that say neither which port nor the edge, or both."""
-    for number, item in _mappings(extension.get("smoke")):
-        spec = item.get("http")
-        if not isinstance(spec, dict):
-            continue
-        where = f"{place}.smoke[{number}].http"
-        if spec.get("edge"):
-            found = [key for key in ("service", "port", "scheme") if key in spec]
-            if found:
-                yield MaestroError(
-                    f"found {' and '.join(found)} beside edge",
-                    where=where,
-                    fix="with edge: true the request goes to this host's edge; "
-                    "say only host and path",
-                )
-        elif "port" not in spec:
-            yield MaestroError("lacks port", where=where, fix="set port, or edge: true")
-        elif "host" in spec:
-            yield MaestroError(
-                "found host without edge", where=where, fix="set headers: {Host: NAME} instead"
-            )
-
-
 def _unknown_services(
     place: str, extension: Mapping[str, Any], services: list[str]
 ) -> Iterable[MaestroError]:
-    named = [
+    named: list[tuple[str, Mapping[str, Any]]] = [
         (f"{key}[{number}]", item)
         for key in ("migrations", "jobs", "routes")
         for number, item in _mappings(extension.get(key))
     ]
-    for number, item in _mappings(extension.get("smoke")):
-        named += [
-            (f"smoke[{number}].{kind}", item[kind])
-            for kind in KINDS
-            if isinstance(item.get(kind), dict)
-        ]
+    named += smoke.asked(extension.get("smoke"))
     found = [(f"{path}.service", item["service"]) for path, item in named if "service" in item]
     for key in ("secret_owners", "throw_away"):
         by_service = extension.get(key)

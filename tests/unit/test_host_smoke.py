@@ -17,6 +17,7 @@ from maestro.errors import MaestroError
 from maestro.host import engine, secrets, smoke
 from maestro.host import labels as labels_of
 from maestro.host.layout import Layout
+from maestro.smoke import kinds
 
 HEALTHY = json.dumps({"status": "healthy", "parts": {"db": True}}).encode()
 
@@ -225,3 +226,7 @@ def test_a_service_that_runs_nowhere(layout: Layout, engine_says: list[dict[str,
     for kind in ("tcp", "http"):
         text = failure(layout, {kind: {"service": "web", "port": 80}})
         assert "service web has no running container with an address" in text
+
+
+def test_every_kind_of_the_schema_is_carried_out() -> None:
+    assert set(kinds()) == set(smoke.RUN)

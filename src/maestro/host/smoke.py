@@ -9,7 +9,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import MaestroError
@@ -73,20 +73,23 @@ def _attempt(layout: Layout, release: str, item: Mapping[str, Any], attempts: in
 
 
 def _once(layout: Layout, release: str, item: Mapping[str, Any]) -> None:
-    timeout = float(item.get("timeout", 5))
-    if "http" in item:
-        _http(layout, item["http"], timeout)
-    elif "tcp" in item:
-        place = _address(layout, item["tcp"])
-        try:
-            socket.create_connection(place, timeout).close()
-        except OSError as error:
-            raise Failed(f"tcp {place[0]}:{place[1]}: {error}") from error
-    else:
-        _command(layout, release, item["command"], timeout)
+    kind = _kind(item)
+    RUN[kind](layout, release, item[kind], float(item.get("timeout", 5)))
 
 
-def _http(layout: Layout, spec: Mapping[str, Any], timeout: float) -> None:
+def _kind(item: Mapping[str, Any]) -> str:
+    return next(kind for kind in RUN if kind in item)
+
+
+def _tcp(layout: Layout, _release: str, spec: Mapping[str, Any], timeout: float) -> None:
+    place = _address(layout, spec)
+    try:
+        socket.create_connection(place, timeout).close()
+    except OSError as error:
+        raise Failed(f"tcp {place[0]}:{place[1]}: {error}") from error
+
+
+def _http(layout: Layout, _release: str, spec: Mapping[str, Any], timeout: float) -> None:
     if spec.get("edge"):
         _through_edge(spec, timeout)
         return
@@ -226,5 +229,13 @@ def _command(layout: Layout, release: str, spec: Mapping[str, Any], timeout: flo
 
 
 def _describe(item: Mapping[str, Any]) -> str:
-    kind = next(key for key in ("http", "tcp", "command") if key in item)
+    kind = _kind(item)
     return f"{kind} {json.dumps(item[kind], sort_keys=True)}"
+
+
+# The kinds of smoke checks, and what makes one attempt of each within ``timeout`` seconds.
+RUN: Mapping[str, Callable[[Layout, str, Mapping[str, Any], float], None]] = {
+    "http": _http,
+    "tcp": _tcp,
+    "command": _command,
+}
