@@ -209,6 +209,15 @@ def test_troubleshooting_has_its_parts_and_each_issue_a_cause_and_a_command() ->
     assert all(len(issue) == 3 and all(cell.strip() for cell in issue) for issue in issues)
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/contributing.md"])
+def test_every_file_of_the_project_that_a_page_for_developers_names_is_there(page: str) -> None:
+    named = re.findall(r"`([a-z0-9_.]+/[a-z0-9_./-]+)`", prose(ROOT / page))
+    rooms = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    ours = [path for path in named if path.split("/")[0] in rooms]
+    assert ours
+    assert [path for path in ours if not (ROOT / path).exists()] == []
+
+
 def quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
