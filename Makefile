@@ -33,8 +33,8 @@ help: ## Show the targets
 ## Environment
 
 .PHONY: venv venv-dev lock
-venv: .venv/.runtime ## Make .venv with the locked toolkit
-venv-dev: .venv/.dev ## Make .venv with what lint and tests need as well
+venv: .venv/.runtime ## Create .venv from the lock files
+venv-dev: .venv/.dev ## The same, with the tools for lint and tests
 
 .venv/.runtime: requirements-bootstrap.lock requirements.lock pyproject.toml
 	@scripts/bootstrap runtime
@@ -45,7 +45,7 @@ venv-dev: .venv/.dev ## Make .venv with what lint and tests need as well
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_OPTIONS)
 LOCK_OPTIONS ?=
-lock: .venv/.runtime ## Write the lock files anew from pyproject.toml (LOCK_OPTIONS=--upgrade for newer ones)
+lock: .venv/.runtime ## Update the lock files from pyproject.toml (LOCK_OPTIONS=--upgrade for newer versions)
 	$(LOCK) --group bootstrap -o requirements-bootstrap.lock
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
@@ -53,16 +53,16 @@ lock: .venv/.runtime ## Write the lock files anew from pyproject.toml (LOCK_OPTI
 ## Lab and deploy
 
 .PHONY: demo lab lab-down provision images
-demo: venv ## From a fresh clone to Jessy on two staging hosts in the lab
+demo: venv ## Create the lab and deploy Jessy to two staging hosts
 	@scripts/demo
 
-lab: venv ## Make or repair the lab: real hosts on this machine
+lab: venv ## Create or repair the lab: real hosts on this machine
 	@$(BIN)/ansible-playbook -i inventories/lab playbooks/lab.yml
 
 lab-down: venv ## Remove the lab and everything on it
 	@$(BIN)/ansible-playbook -i inventories/lab playbooks/lab_down.yml
 
-provision: venv ## Make the hosts of LIMIT ready for a deploy: Docker Engine, registry login
+provision: venv ## Prepare the hosts of LIMIT for a deploy: Docker Engine, registry login
 	@$(BIN)/ansible-playbook playbooks/provision.yml -l $(LIMIT)
 
 images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy]
@@ -120,7 +120,7 @@ test-long: venv-dev ## Run the long load, fault, plan and gallery tests; COMPOSE
 unit: venv-dev ## Run the tests that need no host
 	@$(BIN)/pytest $(PYTEST_OPTIONS) tests/unit
 
-requirements: venv-dev ## Show which commitments are proven and which are pending
+requirements: venv-dev ## Show which requirements are tested and which are pending
 	@$(BIN)/python tests/traceability.py
 
 ROUNDS ?= 5
@@ -128,23 +128,23 @@ bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of on
 	@$(BIN)/python benchmarks/noop.py $(LIMIT) --rounds $(ROUNDS)
 
 .PHONY: bench-roll bench-rollback
-bench-roll: venv-dev ## Measure replacing one service against the bare commands that do the same
+bench-roll: venv-dev ## Compare replacing one service with doing the same by hand
 	@$(BIN)/python benchmarks/roll.py
 
-bench-rollback: venv-dev ## Measure a rollback of Jessy, from the command to traffic on the old release
+bench-rollback: venv-dev ## Measure how long a rollback of Jessy takes
 	@$(BIN)/python benchmarks/rollback.py
 
 .PHONY: bench-redaction
-bench-redaction: venv-dev ## Measure the masking of secrets against a masker of raw values
+bench-redaction: venv-dev ## Compare the speed of the redaction with a plain search
 	@$(BIN)/python benchmarks/redaction.py
 
 .PHONY: fuzz
 SECONDS ?= 60
-fuzz: venv-dev ## Try the redaction and the reading of stacks on ever new inputs: SECONDS=60
+fuzz: venv-dev ## Test the redaction and the reading of stacks on random inputs: SECONDS=60
 	@scripts/fuzz $(SECONDS)
 
-ci: ## Run what continuous integration runs, in a lab of its own
+ci: ## Run the CI pipeline, in a separate lab
 	@.ci/run
 
-hooks: venv-dev ## Check each commit of this clone before it is made
+hooks: venv-dev ## Check every commit in this clone
 	@$(BIN)/pre-commit install
