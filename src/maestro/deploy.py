@@ -23,6 +23,7 @@ from . import (
     ownership,
     profiles,
     reached,
+    settings,
     variables,
     volumes,
 )
@@ -105,6 +106,7 @@ def decide(inputs: Inputs) -> Decision:
             images=images_of(known, wanted[host]),
             wish=_wish(request, wanted[host]),
         )
+        plan.settings = settings.changes(found, rendered, wanted[host].extension)
         problems += planning.preflight(plan, rendered, found)
         problems += ownership.judge(plan, wanted[host], rendered, found, asked)
         plan.warnings += variables.left_open(wanted[host].model)

@@ -71,6 +71,8 @@ class Plan:
     # What is shared with other stacks from now on, or no longer, see `names.share_changes`.
     shares: dict[str, str] = field(default_factory=dict)
     networks: list[networks.Anew] = field(default_factory=list)
+    # What the release records and no container shows, where it differs, see `settings.changes`.
+    settings: list[str] = field(default_factory=list)
     # The kept release that is gone back to; empty in a deploy.
     back_to: str = ""
     # What a removal takes away besides services, and what it leaves: as an operator reads it.
@@ -83,7 +85,7 @@ class Plan:
         """Whether a deploy would change anything on this host."""
         moved = any(step.action != KEEP for step in self.steps)
         more = bool(self.migrations or self.secrets or self.routes or self.shares)
-        more = more or bool(self.networks or self.back_to)
+        more = more or bool(self.networks or self.settings or self.back_to)
         more = more or any(text.startswith(REMOVE) for text in self.removals)
         return moved or more or self.version != self.version_before
 
@@ -551,6 +553,7 @@ def _lines(plan: Plan) -> list[str]:
     lines += [f"    route     {name} ({state})" for name, state in plan.routes.items()]
     lines += [f"    share     {name} ({state})" for name, state in plan.shares.items()]
     lines += [f"    network   {item.shown}" for item in plan.networks]
+    lines += [f"    record    {setting}" for setting in plan.settings]
     for step in plan.steps:
         reason = f"  {'; '.join(step.reasons)}" if step.reasons else ""
         order = f" ({step.order})" if step.order == START_FIRST else ""

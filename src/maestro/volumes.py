@@ -123,7 +123,10 @@ def leaving(view: View) -> list[Clash]:
 def _holder(view: View, container: Mapping[str, Any]) -> Holder:
     service = str(container["service"])
     facts = view.rendered.services.get(service) or {}
-    stays = container["hash"] == facts.get("hash") and container["health"] != "unhealthy"
+    same = container["hash"] == facts.get("hash") and container["health"] != "unhealthy"
+    stays = same and not any(
+        planning.recreates(step) for step in view.plan.steps if step.service == service
+    )
     return Holder(
         str(container["id"]), service, holds.load(container.get("holds") or ()), stays=stays
     )

@@ -93,6 +93,15 @@ def test_a_removed_stack_leaves_its_data_and_its_history(direct: Direct) -> None
     assert left(direct.host, "gone") == nothing()
 
 
+def test_a_stack_whose_record_is_lost_is_removed_as_well(direct: Direct) -> None:
+    direct.values["key"] = "sentinel-of-a-removal"
+    direct.write("lost", shop("lost"))
+    direct.deploy("lost")
+    lab.ssh(direct.host, "rm -rf /opt/maestro/lost")
+    assert direct.take_away("lost", "lost_data")
+    assert left(direct.host, "lost") == nothing()
+
+
 def test_what_others_use_is_not_removed(direct: Direct) -> None:
     direct.values["key"] = "sentinel-of-a-removal"
     direct.write("used", shop("used"))

@@ -53,6 +53,7 @@ def test_without_a_release_only_what_comes_is_ours(tmp_path: Path) -> None:
     layout = Layout(tmp_path, "shop")
     labels = {**OURS, strangers.CONFIG_FILES: str(layout.compose_file("1"))}
     assert not strangers.made_here(layout, labels)
+    assert strangers.labelled(layout, labels), "a removal takes it all the same"
     layout.release("1").mkdir(parents=True)
     assert strangers.made_here(layout, labels)
     (layout.release("1") / "release.json").write_text("{}")

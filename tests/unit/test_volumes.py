@@ -77,6 +77,17 @@ def test_a_renamed_writer_stops_first_and_the_plan_says_so() -> None:
     assert f"    warning   {plan.warnings[0]}" in planning.describe([plan], "0")
 
 
+@pytest.mark.parametrize(("networks", "stays"), [(["shop_default"], True), ([], False)])
+def test_who_is_replaced_for_its_network_makes_way(networks: list[str], stays: bool) -> None:
+    """The roll decides the same: it does not count as wanted there either."""
+    model = models.shop()
+    state = running(model)
+    state["containers"][0] |= {"networks": networks}
+    plan, _ = reviewed(model, state)
+    view = volumes.View(plan, models.rendered(model), state)
+    assert volumes._holder(view, state["containers"][0]).stays is stays
+
+
 def test_start_first_by_the_file_lets_both_run() -> None:
     model = renamed(models.shop())
     model["services"]["database"]["deploy"]["update_config"] = {"order": "start-first"}

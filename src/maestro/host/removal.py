@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from .layout import AGENT, Layout
 from .release import committed, references
 from .roll import Aim, Roll
 from .state import checksum, container_facts
-from .strangers import among, made_here
+from .strangers import Ours, among, labelled, made_here
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
     engine = engine or Engine()
     current = layout.current_id()
     summaries = of_stack(engine, layout.stack)
-    ours = [item for item in summaries if made_here(layout, item["Labels"])]
+    # Also what a release made whose record is lost: nothing else would ever take it away.
+    ours = [item for item in summaries if labelled(layout, item["Labels"])]
     everything = engine.containers()
     found = resources.read(engine, everything)
     networks = sorted(n.name for n in found.networks.values() if n.project == layout.stack)
@@ -67,7 +68,7 @@ def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
         networks=networks,
         volumes=volumes,
         used=_used(everything, layout, {*networks, *volumes}),
-        images=sorted(_own_images(layout)),
+        images=sorted(_own_images(layout, ours)),
         releases=sorted(committed(layout)),
         secrets=sorted(path.name for path in layout.secrets.glob("*")),
         routes=[str(route["name"]) for route in edge.current(layout).get("routes") or []],
@@ -91,8 +92,9 @@ def remove(layout: Layout, token: str, volumes: Iterable[str], timeout: float) -
     Raises `MaestroError` when a volume cannot be removed, and then goes on with the rest.
     """
     engine = Engine()
-    images = _own_images(layout)
-    done = _containers(layout, engine, timeout)
+    there = of_stack(engine, layout.stack)
+    images = _own_images(layout, [item for item in there if labelled(layout, item["Labels"])])
+    done = _containers(layout, engine, timeout, labelled)
     edge.withdraw(layout)
     layout.current.unlink(missing_ok=True)
     lease.disarm(layout, token)
@@ -128,7 +130,7 @@ def undo_first(layout: Layout, staged: str, engine: Engine) -> None:
     found = lease.read(layout)
     began = found.acquired if found else time.time()
     edge.withdraw(layout)
-    _containers(layout, engine, 0)
+    _containers(layout, engine, 0, made_here)
     # Containers that are stopped hold on to a network, and the Engine does not know it.
     strangers = bool(among(engine, layout)) or bool(adoption.services(layout, staged))
     _networks(layout, engine, began if strangers else 0)
@@ -143,12 +145,12 @@ def undo_first(layout: Layout, staged: str, engine: Engine) -> None:
     _images(engine, brought)
 
 
-def _containers(layout: Layout, engine: Engine, timeout: float) -> list[str]:
-    roll = Roll(layout, Aim("", {}), timeout, engine=engine)
+def _containers(layout: Layout, engine: Engine, timeout: float, ours: Ours) -> list[str]:
+    roll = Roll(layout, Aim("", {}), timeout, engine=engine, ours=ours)
     there = {
         str(item["Labels"].get(SERVICE, ""))
         for item in of_stack(engine, layout.stack)
-        if made_here(layout, item["Labels"])
+        if ours(layout, item["Labels"])
     }
     order = [set(level) for level in layout.manifest(layout.current_id()).get("order") or []]
     levels = [*reversed(order), there.difference(*order)]
@@ -187,8 +189,10 @@ def _images(engine: Engine, names: Iterable[str]) -> list[str]:
     return removed
 
 
-def _own_images(layout: Layout) -> set[str]:
+def _own_images(layout: Layout, ours: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Those of its releases, and those its containers run where no release is recorded."""
     mine = {name for release in committed(layout) for name in references(layout, release)}
+    mine |= {name for item in ours if "@" in (name := str(item.get("Image", "")))}
     return mine - _needed_by_others(layout)
 
 
@@ -211,7 +215,7 @@ def _used(
 ) -> dict[str, list[str]]:
     used: dict[str, list[str]] = {}
     for item in containers:
-        if item["Labels"].get(PROJECT) == layout.stack and made_here(layout, item["Labels"]):
+        if item["Labels"].get(PROJECT) == layout.stack and labelled(layout, item["Labels"]):
             continue
         volumes = {str(mount.get("Name")) for mount in item.get("Mounts") or []}
         for name in sorted(names & {*volumes, *item["NetworkSettings"]["Networks"]}):

@@ -34,7 +34,7 @@ from .jobs import Job, listed_as_done
 from .labels import HASH_LABEL, SERVICE
 from .layout import Layout
 from .rules import START_FIRST, UPDATE, Rules
-from .strangers import among, made_here
+from .strangers import Ours, among, made_here
 from .traffic import Traffic, everything, split
 
 # Seconds that Compose has at least to make and start containers: a busy machine is no failure.
@@ -91,6 +91,7 @@ class Roll:
     Compose's word for what is done about images: a host that goes back may have lost one, and be
     able to get it again.
     ``over`` are further options of Compose itself: files over the release's own.
+    ``ours`` tells what a release made: all else can be brought back.
     """
 
     layout: Layout
@@ -105,6 +106,7 @@ class Roll:
     strict: bool = True
     over: Sequence[str] = ()
     pull: str = "never"
+    ours: Ours = made_here
 
     def __post_init__(self) -> None:
         self.borrowed = Borrowed(self.engine, self.layout.stack, self.aim.services)
@@ -398,7 +400,7 @@ class Roll:
         return bool(item["Labels"].get(HASH_LABEL) == self.aim.services[name]["hash"])
 
     def _stranger(self, item: Mapping[str, Any]) -> bool:
-        return not made_here(self.layout, item["Labels"])
+        return not self.ours(self.layout, item["Labels"])
 
     def _one_after_the_other(self, name: str, rules: Rules, replicas: int) -> None:
         failed = 0
@@ -568,7 +570,7 @@ class Roll:
             return
         self.check()
         self.traffic.drain(containers)
-        strangers = {str(item["Id"]) for item in among(self.engine, self.layout)}
+        strangers = {str(item["Id"]) for item in among(self.engine, self.layout, self.ours)}
         with ThreadPoolExecutor(len(containers)) as pool:
             list(pool.map(lambda item: self._away(item, stranger=item in strangers), containers))
 

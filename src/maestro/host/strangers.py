@@ -5,7 +5,7 @@ Somebody ran `docker compose -p NAME up` by hand, or another directory's file ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from .layout import Layout
 # Where Compose writes which files a container was made from, and from where it was called.
 CONFIG_FILES = "com.docker.compose.project.config_files"
 WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
+Ours = Callable[[Layout, Mapping[str, str]], bool]
 _NAMESPACES = ("NetworkMode", "PidMode", "IpcMode")
 
 
@@ -29,14 +30,24 @@ def made_here(layout: Layout, labels: Mapping[str, str]) -> bool:
     only what a first deploy is bringing was made here: of anything else the record is lost, so
     that nobody could bring it back.
     """
-    files = [Path(name) for name in labels.get(CONFIG_FILES, "").split(",") if name]
-    if not labels.get(HASH_LABEL) or not all(
-        file.is_relative_to(layout.releases) or file.parent == layout.current for file in files
-    ):
+    if not labelled(layout, labels):
         return False
+    files = _files(labels)
     if not files or layout.current_id():
         return True
     return any(_comes(layout, file.parent) for file in files)
+
+
+def labelled(layout: Layout, labels: Mapping[str, str]) -> bool:
+    """The same by the labels alone, also where the record of the release is lost."""
+    return bool(labels.get(HASH_LABEL)) and all(
+        file.is_relative_to(layout.releases) or file.parent == layout.current
+        for file in _files(labels)
+    )
+
+
+def _files(labels: Mapping[str, str]) -> list[Path]:
+    return [Path(name) for name in labels.get(CONFIG_FILES, "").split(",") if name]
 
 
 def _comes(layout: Layout, release: Path) -> bool:
@@ -55,12 +66,15 @@ def services(engine: Engine, layout: Layout) -> set[str]:
     }
 
 
-def among(engine: Engine, layout: Layout) -> list[dict[str, Any]]:
-    """Summaries of all of them, running or not, those of `docker compose run` included."""
+def among(engine: Engine, layout: Layout, ours: Ours = made_here) -> list[dict[str, Any]]:
+    """Summaries of all of them, running or not, those of `docker compose run` included.
+
+    ``ours`` tells which are none of them.
+    """
     return [
         item
         for item in engine.containers(f"{PROJECT}={layout.stack}")
-        if made_by_compose(item["Labels"]) and not made_here(layout, item["Labels"])
+        if made_by_compose(item["Labels"]) and not ours(layout, item["Labels"])
     ]
 
 
