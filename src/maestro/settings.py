@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from . import smoke
 from .recorded import document
 from .render import Rendered
 
@@ -66,8 +67,7 @@ def _name(item: Mapping[str, Any]) -> str:
     """What a check is called, or what it asks: no header, which may hold a password."""
     if item.get("name"):
         return str(item["name"])
-    kind = next(key for key in ("http", "tcp", "command") if key in item)
-    spec = item[kind]
+    kind, spec = next(iter(smoke.asked([item])), ("without a name", {}))
     place = spec.get("service") or spec.get("host") or ("the edge" if spec.get("edge") else "")
     port = f":{spec['port']}" if "port" in spec else ""
     return f"{kind} {place}{port}{spec.get('path', '')}"
