@@ -67,7 +67,8 @@ def _name(item: Mapping[str, Any]) -> str:
     """What a check is called, or what it asks: no header, which may hold a password."""
     if item.get("name"):
         return str(item["name"])
-    kind, spec = next(iter(smoke.asked([item])), ("without a name", {}))
+    where, spec = next(iter(smoke.asked([item])), ("without a name", {}))
+    kind = where.rpartition(".")[2]
     place = spec.get("service") or spec.get("host") or ("the edge" if spec.get("edge") else "")
     port = f":{spec['port']}" if "port" in spec else ""
     return f"{kind} {place}{port}{spec.get('path', '')}"
