@@ -43,6 +43,25 @@ def problems(
                 where=f"{host}: services.{name}.{key}",
                 fix="raise it; a number without a unit means bytes: write 64m",
             )
+        if engine.get("gpus") is False and (place := _gpu(service)):
+            yield MaestroError(
+                "asks for a GPU, and the Engine of this host has no driver for one",
+                where=f"{host}: services.{name}.{place}",
+                fix="install the GPU maker's container toolkit on the host, or remove the key for "
+                "one environment: `gpus: !reset null` in compose.ENVIRONMENT.yaml",
+            )
+
+
+def _gpu(service: Mapping[str, Any]) -> str:
+    """Where a service of a release asks for a GPU, as its author wrote it; empty where it does not.
+
+    ``gpus`` stands there in its long form, see `quirks.mend`.
+    """
+    reserved = ((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    for item in reserved.get("devices") or []:
+        if {"gpu", "nvidia", "amd"} & {item.get("driver"), *(item.get("capabilities") or [])}:
+            return "deploy.resources.reservations.devices (or gpus)"
+    return ""
 
 
 def _limit(service: Mapping[str, Any], key: str, short: str) -> tuple[str, Any]:

@@ -31,3 +31,21 @@ def mend(service: dict[str, Any]) -> None:
         # Zeros are left out.
         if isinstance(limit, dict) and not limit.get("single"):
             limits[name] = {"soft": limit.get("soft", 0), "hard": limit.get("hard", 0)}
+    _reserve(service)
+
+
+def _reserve(service: dict[str, Any]) -> None:
+    """Say ``gpus`` in the long form: Compose 2.26 takes the short one, and gives no container any.
+
+    Compose 2.30 and newer do just this with it.
+    """
+    asked = service.pop("gpus", None)
+    if not asked:
+        return
+    deploy = service["deploy"] = service.get("deploy") or {}
+    resources = deploy["resources"] = deploy.get("resources") or {}
+    reserved = resources["reservations"] = resources.get("reservations") or {}
+    reserved["devices"] = [
+        *(reserved.get("devices") or []),
+        *({**item, "capabilities": [*(item.get("capabilities") or []), "gpu"]} for item in asked),
+    ]

@@ -543,5 +543,22 @@ def test_what_starts_first_says_so() -> None:
 def test_what_no_container_of_the_host_can_have(service: dict[str, Any], where: str) -> None:
     found = list(machine.problems("h", {"web": service}, {"cpus": 2}))
     assert [problem.where for problem in found] == ([f"h: services.web.{where}"] if where else [])
-    # One that runs an older program says nothing of its processors.
+    # One that runs an older program says nothing of its processors and GPUs.
     assert not [p for p in machine.problems("h", {"web": service}, {}) if "cpu" in str(p.where)]
+
+
+@pytest.mark.parametrize(
+    "devices",
+    [
+        [{"capabilities": ["gpu"], "count": -1}],
+        [{"driver": "nvidia", "capabilities": ["compute"]}],
+        [{"driver": "cdi", "capabilities": ["tpu"]}, {"capabilities": ["gpu"]}],
+    ],
+)
+def test_a_gpu_on_a_host_without_a_driver_is_refused(devices: list[dict[str, Any]]) -> None:
+    service = {"deploy": {"resources": {"reservations": {"devices": devices}}}}
+    (problem,) = machine.problems("h", {"web": service}, {"gpus": False})
+    assert "asks for a GPU" in str(problem)
+    for knows in ({"gpus": True}, {}):
+        assert not list(machine.problems("h", {"web": service}, knows))
+    assert not list(machine.problems("h", {"web": {"deploy": {}}}, {"gpus": False}))

@@ -8,6 +8,8 @@ import pytest
 
 from maestro import quirks
 
+GPU = {"capabilities": ["gpu"]}
+
 
 @pytest.mark.parametrize(
     ("said", "written"),
@@ -21,6 +23,38 @@ from maestro import quirks
             {"blkio_config": {"weight": 3, "device_read_bps": [{"Path": "/dev/a", "Rate": "1"}]}},
             {"blkio_config": {"weight": 3, "device_read_bps": [{"path": "/dev/a", "rate": "1"}]}},
         ),
+        (
+            {"gpus": [{"count": -1}]},
+            {
+                "deploy": {
+                    "resources": {"reservations": {"devices": [{"count": -1, **GPU}]}},
+                }
+            },
+        ),
+        (
+            {
+                "gpus": [{"driver": "nvidia", "device_ids": ["0"], "capabilities": ["utility"]}],
+                "deploy": {"resources": {"reservations": {"memory": "9", "devices": [GPU]}}},
+            },
+            {
+                "deploy": {
+                    "resources": {
+                        "reservations": {
+                            "memory": "9",
+                            "devices": [
+                                GPU,
+                                {
+                                    "driver": "nvidia",
+                                    "device_ids": ["0"],
+                                    "capabilities": ["utility", "gpu"],
+                                },
+                            ],
+                        }
+                    }
+                }
+            },
+        ),
+        ({"gpus": []}, {}),
         ({"image": "a", "ulimits": None}, {"image": "a", "ulimits": None}),
     ],
 )

@@ -19,6 +19,7 @@ from . import (
     compose,
     edge,
     files,
+    gpus,
     jobs,
     lease,
     limits,
@@ -128,6 +129,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
                 "free": _free(data),
                 "root_free": _free(Path(request.root)),
                 **limits.of_engine(info),
+                "gpus": gpus.of_engine(info),
             },
         }
 
