@@ -2,9 +2,9 @@
 
 A test of the lab changes hosts; the tests of one lane share theirs and come one after the other,
 those of two lanes have nothing in common. A lane waits for its hosts more than it computes, so
-each begins as early as it can. What needs no host comes wherever a process is free, most of it
-while the first one makes the lab and the demo, the longest at the end. Without more processes
-(`pytest` as it is) all of it runs in one, in the same order.
+each begins as early as it can. What needs no host comes when all of them have begun, on the
+processes that are free by then, and keeps both cores busy while the last of them wait. Without
+more processes (`pytest` as it is) all of it runs in one, in the same order.
 
 A test with the marker ``alone`` measures time: nothing runs beside it, and it comes last.
 """
@@ -56,14 +56,14 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_edge_tls.py",
     ),
     **dict.fromkeys(GALLERY, ("test_gallery.py",)),  # tests with a Direct
-    NONE: (),  # tests/lint, tests/unit
+    "build host": ("test_jessy_images.py", "test_images.py", "test_lab.py"),
     "molecule deploys": (),  # scenarios that take turns on one host
     "molecule": (),
-    "build host": ("test_jessy_images.py", "test_images.py", "test_lab.py"),
+    NONE: (),  # tests/lint, tests/unit
 }
-# The longest of what needs no host comes when the first lanes have ended, so that no process is
-# idle while the last of them goes on; in this order.
-LAST = ("test_lint.py", "test_hooks.py", "test_bootstrap.py")
+# The longest of what needs no host comes before the rest of it, so that the last process does not
+# end long after the others; in this order.
+LONGEST = ("test_lint.py", "test_bootstrap.py", "test_redaction_output.py", "test_hooks.py")
 ON_HOSTS = ("e2e", "load", "faults")
 
 
@@ -86,8 +86,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = list(LANES)
 
     def place(item: pytest.Item) -> tuple[int, bool, int]:
-        if item.path.name in LAST:
-            return len(order), False, LAST.index(item.path.name)
+        if item.path.name in LONGEST:
+            return order.index(NONE), False, LONGEST.index(item.path.name) - len(LONGEST)
         mine = lane(item.nodeid)
         alone = bool(item.get_closest_marker("alone"))
         return order.index(mine), alone, [*LANES[mine], item.path.name].index(item.path.name)
