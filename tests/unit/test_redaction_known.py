@@ -153,6 +153,19 @@ def test_a_secret_that_repeats_itself_is_found_at_every_position(secret: str) ->
         )
 
 
+@pytest.mark.parametrize("letters", ["kZ4x9-Qw7", "ké4x9-Qw7", "漢Z4字9-Qw7", "k😀4x9\udc80Q"])
+def test_a_secret_of_any_length_is_found_at_every_position(letters: str) -> None:
+    """Also where others have pieces of it, and characters of several bytes are before it."""
+    for length in (4, 6, 7, 8, 10, 11, 12, 15, 16, 31):
+        secret = (letters * 5)[:length]
+        others = [f"{letters * 6}{number}" for number in range(9)]
+        redactor = Redactor([*others, secret], unknown=False)
+        for lead in (".", "ß", "\U0001f600"):
+            text = "".join(f"{lead * shift} {secret} " for shift in range(9))
+            masked = "".join(f"{lead * shift} *** " for shift in range(9))
+            assert redactor.text(text) == masked, (length, lead)
+
+
 def test_many_short_secrets_are_found_too() -> None:
     redactor = Redactor([f"k{number:03d}" for number in range(100, 400)], unknown=False)
     assert redactor.text("k100 k399 k400 ak100") == "*** *** k400 ak100"

@@ -36,25 +36,26 @@ _WORDED = re.compile(r"[A-Za-z][a-z]{3}")
 _TO_URL = str.maketrans("+/", "-_")
 
 
-def _base64_cores(raw: bytes, *, shortest: int = 6, url: bool = True) -> Iterator[Form]:
-    """Yield what is always the same of base64 wherever the value begins in what is encoded.
+def _base64_cores(raw: bytes, *, shortest: int = 6, url: bool = True) -> list[Form]:
+    """Return what is always the same of base64 wherever the value begins in what is encoded.
 
     Base64 turns 3 bytes into 4 characters. A value that begins at byte 0, 1 or 2 of such a group
     has three encodings; characters at the edges depend in part on the neighbours and are left out
     of the core, but are masked with it.
     """
+    cores: list[Form] = []
     for lead in (0, 1, 2):
         encoded = b2a_base64(b"\0" * lead + raw, newline=False).decode()
         first = (lead * 4 + 2) // 3  # characters that also hold bits of the bytes before
-        bits = (lead + len(raw)) * 8
-        last = bits // 6
+        last, more = divmod((lead + len(raw)) * 8, 6)
         core = encoded[first:last]
         if len(core) < shortest:
             continue
-        before, after = (1 if lead else 0), (1 if bits % 6 else 0)
-        yield core, before, after
+        before, after = (1 if lead else 0), (1 if more else 0)
+        cores.append((core, before, after))
         if url and ("+" in core or "/" in core):
-            yield core.translate(_TO_URL), before, after
+            cores.append((core.translate(_TO_URL), before, after))
+    return cores
 
 
 def _base64_lines(raw: bytes) -> Iterator[Form]:
@@ -150,13 +151,13 @@ def cases(text: str) -> Iterator[str]:
         yield "-".join(part.capitalize() for part in text.split("-"))
 
 
-def _wide(text: str) -> Iterator[Form]:
-    """Yield the base64 of UTF-16, as PowerShell takes a command.
+def _wide(text: str) -> list[Form]:
+    """Return the base64 of UTF-16, as PowerShell takes a command.
 
     With the other byte first, all but the outermost zero is the same one byte later.
     """
     raw = text.encode("utf-16-le", "surrogatepass")
-    yield from _base64_cores(raw[:-1] if raw[-1:] == b"\0" else raw, shortest=12, url=False)
+    return _base64_cores(raw[:-1] if raw[-1:] == b"\0" else raw, shortest=12, url=False)
 
 
 def encode(text: str) -> bytes:
@@ -206,11 +207,12 @@ def encodings(text: str) -> Iterator[Form]:
         yield encode(each).hex(), 0, 0
     for each in texts:
         raw = encode(each)
-        yield from _base64_cores(raw)
+        cores = _base64_cores(raw)
+        yield from cores
         if len(raw) > 48:
             yield from _base64_lines(raw)
         if len(raw) >= 8:
             # A value in base64 that was encoded again, as in a Kubernetes secret of a Docker login.
-            for inner, _, _ in list(_base64_cores(raw)):
+            for inner, _, _ in cores:
                 yield from _base64_cores(inner.encode(), shortest=12, url=False)
         yield from _wide(each)

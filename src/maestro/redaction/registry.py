@@ -266,8 +266,7 @@ class Registry:
         self._register(bare)
         if text != bare and "\n" not in bare:
             # With its line break, as a file has it: only the encoded forms differ.
-            self.index.add(forms.encodings(text))
-            self.index.add(forms.numbers(text))
+            self.index.add([*forms.encodings(text), *forms.numbers(text)])
         for part in parts(bare):
             if part.strip() not in self._seen and not why_not(part):
                 self._register(part.strip())
@@ -278,18 +277,22 @@ class Registry:
         if self._mask in value:
             self.holds_mask = True
         whole = len(value) < FREE
+        free = [*forms.encodings(value), *forms.numbers(value)]
+        words: list[forms.Form] = []
         for spelling in forms.spellings(value):
-            if len(spelling) >= SHORTEST and not is_stop_word(spelling):
+            # `why_not` has been asked about the value itself.
+            if spelling is value or (len(spelling) >= SHORTEST and not is_stop_word(spelling)):
                 texts = [(each, 0, 0) for each in (spelling, *forms.cases(spelling))]
-                self.index.add(texts, whole=whole or len(spelling) < FREE)
+                (words if whole or len(spelling) < FREE else free).extend(texts)
             if " " in spelling or "\t" in spelling:
                 squeezed = views.squeeze(spelling)
                 if len(squeezed) >= FREE and not is_stop_word(squeezed):
                     self.squeezed.add([(squeezed, 0, 0)])
-        self.index.add(forms.encodings(value))
-        self.index.add(forms.numbers(value))
         if "PRIVATE KEY" in value:
-            self.index.add(forms.pieces_of_key(value))
+            free += forms.pieces_of_key(value)
+        self.index.add(free)
+        if words:
+            self.index.add(words, whole=True)
 
     def report(self) -> dict[str, str]:
         """Return why a secret is not masked everywhere, by its name; never a value."""
