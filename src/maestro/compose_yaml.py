@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from .dates import PATTERN, read
 from .errors import MaestroError
 
 # A file of a hundred services with anchors has some 20,000 nodes, ten deep.
@@ -46,10 +47,16 @@ class _Loader(yaml.SafeLoader):
         """Nothing, whatever stands there; of a list an empty one that replaces."""
         return Override() if isinstance(node, yaml.SequenceNode) else None
 
+    def date(self, node: yaml.ScalarNode) -> Any:
+        """The text of a date as it stands there."""
+        return read(str(node.value))
+
 
 _Loader.yaml_implicit_resolvers = {}
 _Loader.add_constructor("!reset", _Loader.resetting)
 _Loader.add_constructor("!override", _Loader.overriding)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.date)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:timestamp", PATTERN, [*"0123456789"])
 for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),

@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema
 
-from . import project, routes, smoke
+from . import dates, project, routes, smoke
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
 from .errors import MaestroError, raise_all
@@ -225,6 +225,7 @@ def _shape(stack: Stack) -> list[MaestroError]:
         where = f"{stack.name}/{part.path}"
         problems += _keys(part, where)
         problems += _too_deep(part, where)
+        problems += dates.problems(part.document, ("services", *MAPPINGS), where)
         services = part.document.get("services")
         for name, service in (services if isinstance(services, dict) else {}).items():
             if service is not None and not isinstance(service, dict):
@@ -252,7 +253,13 @@ def _keys(part: Part, where: str) -> Iterable[MaestroError]:
     """Top-level keys that Compose or Maestro does not know, or that are of another kind."""
     for key, value in part.document.items():
         place = f"{where}: {key}"
-        if key not in TOP_LEVEL and not str(key).startswith("x-"):
+        if key == "models":
+            yield MaestroError(
+                "found models: no host has the program that Compose runs them with",
+                where=place,
+                fix="run the model as a service of the stack, and give its address to what uses it",
+            )
+        elif key not in TOP_LEVEL and not str(key).startswith("x-"):
             yield MaestroError(
                 "unknown key", where=place, fix=_did_you_mean(str(key), [*TOP_LEVEL, EXTENSION])
             )

@@ -161,6 +161,14 @@ def test_compose_s_own_words_without_the_passing_directory(docker: Docker, tmp_p
     with pytest.raises(MaestroError) as caught:
         compose.canonical(tmp_path, ["compose.yaml"], "shop", {})
     assert "this host has Compose 2.26.1: " in caught.value.fix
+    docker(
+        'case "$*" in *version*) echo 2.26.1-4;; *) echo "panic: not string" >&2; echo >&2; '
+        'echo "goroutine 1 [running]:" >&2; echo "main.main()" >&2; exit 2;; esac'
+    )
+    with pytest.raises(MaestroError) as caught:
+        compose.canonical(tmp_path, ["compose.yaml"], "shop", {})
+    assert caught.value.what == "Compose cannot read the stack: panic: not string"
+    assert "Compose 2.26.1 itself crashed" in caught.value.fix
 
 
 @pytest.fixture

@@ -129,7 +129,14 @@ def canonical(
     if result.returncode != 0:
         reason = result.stderr.strip().replace(f"{directory}/", "")
         fix = "`docker compose config` on the file shows the same; correct what it names"
-        if any(word in reason for word in _UNKNOWN):
+        if "\n\ngoroutine " in reason:
+            # It crashed: what follows is where in its own source.
+            reason = reason.partition("\n\ngoroutine ")[0]
+            fix = (
+                f"Compose {version()} itself crashed: a value is of another kind than it expects, "
+                "such as a number or a date where it wants text: put it into quotes"
+            )
+        elif any(word in reason for word in _UNKNOWN):
             fix = f"this host has Compose {version()}: correct the word, or install a newer one"
         raise MaestroError(
             f"Compose cannot read the stack: {reason}",
