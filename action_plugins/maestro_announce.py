@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
         result["changed"] = changes and self._task.check_mode
         if self._task.diff and changes:
             result["diff"] = {
-                "before_header": "the release that serves",
+                "before_header": "the running release",
                 "after_header": "the release as planned",
                 "before": str(args["before"]),
                 "after": str(args["work"]["compose"]),

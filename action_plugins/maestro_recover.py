@@ -1,4 +1,4 @@
-"""Put back what a vanished run left half-done."""
+"""Roll back what a lost deploy did not finish."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ EXAMPLES = r"""
     stack: shop
 """
 RETURN = r"""
-release: {description: The manifest of the release that serves., returned: success, type: dict}
+release: {description: The manifest of the running release., returned: success, type: dict}
 target: {description: The manifest of the release to go back to., returned: success, type: dict}
 releases: {description: What is kept, by id., returned: success, type: dict}
 containers: {description: The stack's containers., returned: success, type: list}

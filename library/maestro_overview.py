@@ -34,7 +34,7 @@ EXAMPLES = r"""
     stack: shop
 """
 RETURN = r"""
-release: {description: The manifest of the release that serves., returned: success, type: dict}
+release: {description: The manifest of the running release., returned: success, type: dict}
 containers: {description: The stack's containers and how each is., returned: success, type: list}
 stacks: {description: All of it by stack., returned: without a stack, type: dict}
 edge: {description: The container of the edge., returned: when asked for security, type: dict}

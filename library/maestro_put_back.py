@@ -53,7 +53,7 @@ EXAMPLES = r"""
     timeout: 120
 """
 RETURN = r"""
-serves: {description: Id of the release that serves now., returned: success, type: str}
+serves: {description: Id of the release that runs now., returned: success, type: str}
 restored: {description: Services that were put back., returned: success, type: list}
 problem:
   description: What could not be put back; the host tries again by itself. Empty when all serves.

@@ -6,7 +6,7 @@ from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_recover
-short_description: Put back what a vanished deploy left half-done
+short_description: Roll back what a lost deploy did not finish
 description:
   - Takes over a lease that has expired and lets the release that served before serve again.
 options:
@@ -23,13 +23,13 @@ attributes:
 author: The Maestro authors
 """
 EXAMPLES = r"""
-- name: Put back what a vanished deploy left half-done
+- name: Roll back what a lost deploy did not finish
   maestro_recover:
     root: /opt/maestro
     stack: shop
 """
 RETURN = r"""
-serves: {description: Id of the release that serves again., returned: success, type: str}
+serves: {description: Id of the release that runs again., returned: success, type: str}
 """
 
 if __name__ == "__main__":

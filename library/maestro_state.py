@@ -43,7 +43,7 @@ EXAMPLES = r"""
     resolve: true
 """
 RETURN = r"""
-release: {description: The manifest of the release that serves., returned: success, type: dict}
+release: {description: The manifest of the running release., returned: success, type: dict}
 model: {description: The stack as Compose reads it., returned: success, type: dict}
 containers: {description: The stack's containers., returned: success, type: list}
 resolved: {description: Digest of each image reference., returned: success, type: dict}

@@ -67,11 +67,11 @@ def problems(
         why = _outside(fixed.address, _ranges(fixed, compose, live))
         other = seen.setdefault((fixed.network, fixed.address), fixed.service)
         if not why and other != fixed.service:
-            why = f"is that of {other} as well"
+            why = f"is also used by {other}"
         name = f"{fixed.network} {fixed.address}"
         by = sorted(service for held_name, service in held if held_name == name)
         if not why and live and by and by != [fixed.service]:
-            why = f"is that of a container of {by[0]} now, which stays"
+            why = f"is used by a container of {by[0]} now, which stays"
         if why:
             yield MaestroError(
                 f"the address {fixed.address} {why}",

@@ -61,7 +61,7 @@ def warnings(named: Iterable[str], state: Mapping[str, Any], asked: Asked) -> li
     there = strangers(state["containers"])
     left = [item for item in there if stays(item, set(named), remove_unnamed=asked.remove_unnamed)]
     return [
-        f"{item['name']} (service {item['service']}) was made by no release of Maestro and stays "
+        f"{item['name']} (service {item['service']}) was not deployed by Maestro and stays "
         "as it is: -e remove_unnamed=true removes it"
         for item in left
     ]
@@ -73,7 +73,7 @@ def reused(compose: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
         return []
     there = Resources.of(state)
     return [
-        f"the {kind} {name} is there already and is used as it is"
+        f"the {kind} {name} already exists and is used as it is"
         for kind, plural in KINDS.items()
         for name in sorted(
             str((item or {}).get("name") or key)
@@ -116,7 +116,7 @@ def _unasked(host: str, stack: str, there: Containers, taken: Containers) -> Mae
     if left:
         fix += f"; {left} stays as it is, unless you add -e remove_unnamed=true"
     return MaestroError(
-        f"no release of Maestro made these containers of the project {stack}: {listed}",
+        f"Maestro did not deploy these containers of the project {stack}: {listed}",
         where=host,
         fix=f"{fix}. Or deploy under another name. Nothing was changed",
     )
@@ -162,7 +162,7 @@ def on_networks(
     state: Mapping[str, Any],
     asked: Asked,
 ) -> Iterable[MaestroError]:
-    """Networks that would be made anew with a container on them that stays."""
+    """Networks that would be recreated with a container on them that stays."""
     named = set(services)
     left = {
         item["name"]
@@ -173,7 +173,7 @@ def on_networks(
         for use in Resources.of(state).uses:
             if use.container in left and network.name in use.networks:
                 yield MaestroError(
-                    f"the network {network.name} would be made anew, and {use.container}, which "
+                    f"the network {network.name} would be recreated, and {use.container}, which "
                     "stays, is on it",
                     where=host,
                     fix=f"stop {use.container}, add -e remove_unnamed=true, or define the network "

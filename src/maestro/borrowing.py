@@ -74,7 +74,7 @@ def problems(
             for value in values:
                 if value.startswith(_CONTAINER):
                     yield MaestroError(
-                        f"found {value}: a container that no service of the stack stands for",
+                        f"found {value}: a container that belongs to no service of the stack",
                         where=f"{place}.{key}",
                         fix="make it a service of the stack and write "
                         + ("its name" if key == VOLUMES else "service:NAME"),

@@ -65,7 +65,7 @@ def warnings(
         for route in routes
     }
     return [
-        f"{name} has no health check and no smoke check: it counts as up when "
+        f"{name} has no health check and no smoke check: it counts as healthy when "
         + (
             f"GET {paths[name]} is answered with a status below 500"
             if name in paths
@@ -77,7 +77,7 @@ def warnings(
 
 
 def gone(manifest: Mapping[str, Any], images: Iterable[str], replaced: Iterable[str]) -> list[str]:
-    """Services that could not be put back: the image of the release that serves is gone."""
+    """Services that could not be put back: the image of the running release is gone."""
     there = set(images)
     services = manifest.get("services") or {}
     lost = sorted(
@@ -86,8 +86,8 @@ def gone(manifest: Mapping[str, Any], images: Iterable[str], replaced: Iterable[
     if not lost:
         return []
     text = (
-        f"the image of {', '.join(lost)} in the release that serves is not on the host any "
-        "more: if this deploy fails, it cannot be put back"
+        f"the image of {', '.join(lost)} in the running release is not on the host any "
+        "more: if this deploy fails, it cannot be restored"
     )
     return [text]
 
@@ -97,18 +97,18 @@ def behind(recovery: Mapping[str, Any]) -> list[str]:
     if not recovery:
         return []
     missing = ", ".join(sorted(filter(None, recovery["problems"]))) or "all of it"
-    return [f"release {recovery['release']} could not be put back whole: {missing} is missing"]
+    return [f"release {recovery['release']} could not be restored completely: {missing} is missing"]
 
 
 def unrecovered(recovery: Mapping[str, Any]) -> list[str]:
-    """What is said about a release that could not be put back whole."""
+    """What is said about a release that could not be restored completely."""
     if not recovery:
         return []
     wrong = "; ".join(str(text) for text in recovery["problems"].values())
     times = f"{recovery['attempts']} time{'s' if recovery['attempts'] != 1 else ''}"
     text = (
-        f"release {recovery['release']} could not be put back whole (tried {times}): {wrong}; "
-        "correct what is named and the host tries again by itself, or deploy a version that works"
+        f"release {recovery['release']} could not be restored completely (tried {times}): {wrong}; "
+        "fix it and the host tries again by itself, or deploy a version that works"
     )
     return [text]
 

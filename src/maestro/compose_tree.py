@@ -183,7 +183,7 @@ class Tree:
             raise MaestroError(
                 "the path depends on the version, and none is asked for",
                 where=where,
-                fix="say it: -e version=TAG",
+                fix="add -e version=TAG",
             ) from missing
         if "://" in found or found.startswith(("oci:", "git@")):
             raise MaestroError(

@@ -114,8 +114,8 @@ def guard(
     """Refuse a run that is aimed at nothing, at two environments, or at one that needs approval."""
     if limit_required and not limit:
         raise MaestroError(
-            "which hosts? no limit was given",
-            fix="say it: ansible-playbook deploy.yml -l staging",
+            "no limit was given, so every host would be changed",
+            fix="add a limit: ansible-playbook deploy.yml -l staging",
         )
     found = sorted(set(environments.values()))
     if len(found) != 1 or not found[0]:
@@ -212,7 +212,7 @@ def check_approval(approved: str, found: str) -> None:
     """Refuse an approval that was given for another plan."""
     if approved and approved != found:
         raise MaestroError(
-            f"the approval is for plan {approved}, the plan is now {found}",
+            f"the approval is for plan {approved}, but the plan is now {found}",
             where="-e approved_plan",
             fix="something changed since it was read: read the new plan and approve that",
         )

@@ -283,7 +283,7 @@ def work(
     """What the steps after the plan need on one host, without migrations.
 
     ``state`` is what the plan was made on, ``purpose`` what the lease is taken for.
-    ``recorded`` is the Compose file of the release that serves, ``manifest`` that of the one to
+    ``recorded`` is the Compose file of the running release, ``manifest`` that of the one to
     come. ``staged`` is its id, empty when the host has it already: that one is not discarded
     when it does not go in.
     """

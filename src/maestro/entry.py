@@ -144,7 +144,7 @@ def unread(extra: Mapping[str, Any], playbooks: Iterable[str]) -> list[MaestroEr
 
 
 _READ_OTHERWISE = {
-    ("rollback.yml", "version"): "name the release to go back to: -e to=RELEASE "
+    ("rollback.yml", "version"): "name the release to roll back to: -e to=RELEASE "
     "(playbooks/history.yml shows them), or deploy the version: deploy.yml -e version=TAG"
 }
 
@@ -259,7 +259,7 @@ def settings_problem(root: Path, used: str | None, environment: Mapping[str, str
     if root.stat().st_mode & 0o002:
         return str(
             MaestroError(
-                "Ansible ignores these settings: everybody can write to the directory",
+                "Ansible ignores these settings: the directory is writable by everyone",
                 where=where,
                 fix=f"chmod o-w {root}",
             )

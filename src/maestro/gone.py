@@ -1,4 +1,4 @@
-"""Volumes that a release had and that are not on the host any more: their services begin empty.
+"""Volumes that a release had and that are no longer on the host: their services begin empty.
 
 Somebody removed one by hand, or the disk with the Engine's data is another one than before.
 """
@@ -35,9 +35,9 @@ def problems(
                 continue
             said.add(name)
             yield MaestroError(
-                f"the volume {name} is not on the host any more: {service} would begin with an "
+                f"the volume {name} is no longer on the host: {service} would start with an "
                 "empty one",
                 where=f"{where}: services.{service}.volumes",
                 fix=f"restore it from a backup (docker volume create {name}, then its files), or "
-                "begin with an empty one: -e accept_volume_change=true",
+                "start with an empty one: -e accept_volume_change=true",
             )

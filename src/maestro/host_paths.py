@@ -17,9 +17,9 @@ NEVER = (
     ("/run/k3s", "an Engine's socket rules the host"),
     ("/run/buildkit", "a builder's socket rules the host"),
     ("/run/libvirt", "the socket of virtual machines rules the host"),
-    ("/var/lib/docker", "the volumes of all stacks lie there"),
-    ("/var/lib/containerd", "the images of all stacks lie there"),
-    ("/etc/maestro", "the keys of the edge lie there"),
+    ("/var/lib/docker", "the volumes of all stacks are there"),
+    ("/var/lib/containerd", "the images of all stacks are there"),
+    ("/etc/maestro", "the edge's keys are there"),
 )
 # What belongs to the host. `host-path` names it as an exception.
 HOST = (
@@ -64,7 +64,7 @@ def judge(path: str, *, read_only: bool, never: Iterable[tuple[str, str]] = ()) 
         return Judgement("it belongs to the host", exception=True)
     whole_home = _below(found, "/home") and found.count("/") <= 2
     if whole_home or set(found.split("/")) & set(_SECRET_NAMES):
-        return Judgement("keys of a person lie there", exception=True)
+        return Judgement("a user's keys are there", exception=True)
     return None
 
 

@@ -1,6 +1,6 @@
 """Networks and volumes of a stack's file beside those the Engine has.
 
-Neither can be changed once it is there. A network is made anew, with all containers on it; a
+Neither can be changed once it is there. A network is recreated, with all containers on it; a
 volume holds data, and stays.
 https://github.com/compose-spec/compose-spec/blob/main/06-networks.md and 07-volumes.md
 """
@@ -44,7 +44,7 @@ class Anew:
     @property
     def shown(self) -> str:
         """A line of the plan."""
-        what = "is made anew" if self.key else "is removed"
+        what = "is recreated" if self.key else "is removed"
         stops = f": replaces {', '.join(self.services)}" if self.services else ""
         return f"{self.name} {what} ({'; '.join(self.reasons)}){stops}"
 
@@ -359,8 +359,8 @@ def changed_volumes(
         if live and (found := volume(item, before.get(live.name), live)):
             problems.append(
                 MaestroError(
-                    f"the volume {live.name} was made otherwise than the file says now: "
-                    f"{'; '.join(found)}; a volume cannot be changed",
+                    f"the volume {live.name} differs from what the file says now: "
+                    f"{'; '.join(found)}; and a volume cannot be changed",
                     where=f"{host}: volumes.{key}",
                     fix=f"take the change back; or copy the data to a volume of another name and "
                     f"give that as volumes.{key}.name; or keep {live.name} as it is and say "

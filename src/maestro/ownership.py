@@ -79,7 +79,7 @@ def _beside_the_edge(host: str, wanted: Wanted, state: Mapping[str, Any]) -> Ite
         if doors.in_the_hosts_network(service, wanted.model) and user == str(edge):
             yield MaestroError(
                 f"the service {name} runs in the host's network as the uid {edge}, which is the "
-                "edge's: it could take requests from port 80 and 443",
+                "edge's: it could take over ports 80 and 443",
                 where=host,
                 fix=f"set another `user` in services.{name}, or give it a network of the stack",
             )

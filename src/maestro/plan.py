@@ -263,7 +263,7 @@ def _with_others(
     """One step, after what ``moves`` says of the services before it."""
     name = step.service
     facts = borrowing.facts(rendered.compose["services"][name])
-    why = [f"network {item.name} is made anew" for item in plan.networks if item.has(name)]
+    why = [f"network {item.name} is recreated" for item in plan.networks if item.has(name)]
     stops = bool(why or facts.get("borrows"))
     why += borrowing.reasons(facts, there.get(name, ()), there, moves)
     renewed = [owner for owner in facts.get("restarts_with", ()) if owner in moves]
@@ -285,15 +285,15 @@ def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Mapping[str, Any]])
     for item in plan.networks:
         if on := sorted(routed & set(item.services)):
             yield (
-                f"requests to {', '.join(on)} fail while the network {item.name} is made anew: "
-                "all that is on it stops, and starts again"
+                f"requests to {', '.join(on)} fail while the network {item.name} is recreated: "
+                "every container on it stops and starts again"
             )
     for name in sorted(routed & set(plan.services(REPLACE, RESTART))):
         owners = borrowing.facts(rendered.compose["services"][name]).get("borrows", ())
         if moved := sorted(set(owners) & set(plan.services(*_MOVES))):
             yield (
-                f"requests to {name} fail while {', '.join(moved)} is exchanged: {name} lives in "
-                "its namespaces, stops before it and starts after it"
+                f"requests to {name} fail while {', '.join(moved)} is replaced: {name} uses "
+                "its namespaces, so it stops before and starts after"
             )
     services = {name: rendered.compose["services"][name] for name in rendered.services}
     lenders = borrowing.lenders(services)
@@ -301,7 +301,7 @@ def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Mapping[str, Any]])
         why = lenders.get(step.service) or updates.fixed(services.get(step.service, {}))
         borrows = step.service in services and borrowing.namespaces(services[step.service])
         if step.action == REPLACE and step.service in routed and why and not borrows:
-            yield f"requests to {step.service} fail while it is exchanged: {why}"
+            yield f"requests to {step.service} fail while it is replaced: {why}"
 
 
 def _reasons(
@@ -392,7 +392,7 @@ def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[
             MaestroError(
                 f"not enough disk room: {_size(needed)} needed, {_size(engine['free'])} free",
                 where=f"{plan.host}: {engine['data']}",
-                fix="free some (`docker image prune`, `docker system df` shows where it went) "
+                fix="free some space (`docker image prune`; `docker system df` shows what uses it) "
                 "or enlarge the disk; nothing was changed",
             )
         )
@@ -402,7 +402,7 @@ def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[
                 f"not enough disk room for releases: {_size(ROOT_RESERVE)} needed, "
                 f"{_size(engine['root_free'])} free",
                 where=plan.host,
-                fix="free some or enlarge the disk; nothing was changed",
+                fix="free some space or enlarge the disk; nothing was changed",
             )
         )
     wanted = sum(memory(service) for service in rendered.compose["services"].values())
@@ -444,7 +444,7 @@ def resource_problems(
 ) -> list[MaestroError]:
     """Networks and volumes of a release that this host lacks, or cannot have as the file says.
 
-    ``recorded`` is the Compose file of the release that serves. A volume that is not as the
+    ``recorded`` is the Compose file of the running release. A volume that is not as the
     file says, and is accepted so, is a warning of the plan.
     """
     there = Resources.of(state)
@@ -467,7 +467,7 @@ def resource_problems(
 def in_the_way(plan: Plan, rendered: Rendered, recorded: str) -> list[str]:
     """Services that go and publish a port which a new or replaced one needs.
 
-    ``recorded`` is the Compose file of the release that serves. Any other service that goes
+    ``recorded`` is the Compose file of the running release. Any other service that goes
     stays until the release is committed, so that it can still be gone back to.
     """
     old = document(recorded).get("services") or {}
@@ -531,7 +531,7 @@ def describe(
         after = first.version or "nothing"
         change = f"{before} -> {after}" if first.changes else f"{after}, no change"
         parts.append(f"{first.stack} on {hosts} ({first.environment}): {change}\n{text}")
-    left_out = [f"{host} cannot be reached: it is left out and stays as it is" for host in lost]
+    left_out = [f"{host} cannot be reached: it is skipped and stays as it is" for host in lost]
     return "\n".join([*parts, *left_out, *notes, f"plan {digest}"])
 
 

@@ -137,7 +137,7 @@ def _image(service: Mapping[str, Any], where: str, environment: str) -> Iterable
         return
     if reference.tag in ("", "latest"):
         yield MaestroError(
-            f"found {image}: a moving tag",
+            f"found {image}: a tag that can move",
             where=f"{where}.image",
             fix="allowed: a version tag such as ${VERSION}, or a digest; `latest` only in "
             "development",

@@ -30,7 +30,7 @@ def problems(
         place = f"{stack}/compose.yaml: {EXTENSION}.{where}"
         owner, chain = _owner(service, model["services"])
         mode = str(model["services"][owner].get("network_mode") or "")
-        through = f" (it lives in the network of {owner})" if chain else ""
+        through = f" (it uses the network of {owner})" if chain else ""
         if mode == "none":
             yield MaestroError(
                 f"{service} has no network{through}: network_mode: none",

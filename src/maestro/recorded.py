@@ -30,7 +30,7 @@ def read(manifest: Mapping[str, Any], text: str) -> Rendered:
         raise MaestroError(
             f"its compose.yaml was edited since: {', '.join(changed)}",
             where=f"release {manifest['id']}",
-            fix="choose another release, or deploy the version anew: "
+            fix="choose another release, or deploy the version again: "
             f"deploy.yml -e version={manifest['version']}",
         )
     compose = document(text)

@@ -53,7 +53,7 @@ def _unknown(asked: Asked, found: Mapping[str, Found]) -> list[MaestroError]:
     if not any(there.known or there.services for there in found.values()):
         problems.append(
             MaestroError(
-                f"the stack {asked.stack} has never been on these hosts",
+                f"the stack {asked.stack} was never deployed to these hosts",
                 where="-e stack",
                 fix="playbooks/status.yml without a stack lists those that are there",
             )
@@ -109,7 +109,7 @@ def _plan(asked: Asked, host: str, state: Mapping[str, Any], found: Found) -> Pl
     ]
     if found.releases:
         many = f"{len(found.releases)} release{'s' if len(found.releases) > 1 else ''}"
-        gone.append(f"{many}: nothing to go back to is left")
+        gone.append(f"{many}: no release is left to roll back to")
     plan.removals = [f"{REMOVE:<9} {what}" for what in gone]
     plan.removals += [
         f"{'keep':<9} volume {name} (to remove its data too: -e volumes={name})"
@@ -117,7 +117,7 @@ def _plan(asked: Asked, host: str, state: Mapping[str, Any], found: Found) -> Pl
         if name not in asked.volumes
     ]
     plan.warnings = [
-        f"{name} stays: no release made it" for name in found.strangers if not found.services
+        f"{name} stays: Maestro did not deploy it" for name in found.strangers if not found.services
     ]
     return plan
 

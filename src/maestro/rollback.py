@@ -100,7 +100,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> deploy.Deci
 def _way(asked: Asked, host: str, state: Mapping[str, Any], undone: str) -> _Way:
     release = state["release"]
     if not release:
-        raise MaestroError(f"{asked.stack} has not been deployed: there is nothing to go back to")
+        raise MaestroError(f"{asked.stack} has not been deployed: there is nothing to roll back to")
     # What undoes the newest release leaves a host alone that the release did not touch.
     stays = not asked.to and release["id"] != undone
     target = release if stays else state["target"]
@@ -108,9 +108,9 @@ def _way(asked: Asked, host: str, state: Mapping[str, Any], undone: str) -> _Way
         what = (
             f"release {asked.to} is not there"
             if asked.to
-            else f"release {release['previous']}, the one before, is not there any more"
+            else f"release {release['previous']}, the one before, no longer exists"
             if release.get("previous")
-            else "the release that serves is the first one"
+            else "the running release is the first one"
         )
         raise MaestroError(what, fix=choices(state))
     text = str(state["compose"].get(target["id"], ""))
@@ -130,7 +130,7 @@ def _refusals(asked: Asked, way: _Way) -> list[MaestroError]:
     if missing:
         problems.append(
             MaestroError(
-                f"release {way.target['id']} needs images that are not on the host any more: "
+                f"release {way.target['id']} needs images that are no longer on the host: "
                 f"{', '.join(missing)}",
                 where=way.host,
                 fix=choices(way.state),
@@ -143,7 +143,7 @@ def _refusals(asked: Asked, way: _Way) -> list[MaestroError]:
                 f"{'; '.join(broken)}: marked as not backward compatible, release "
                 f"{way.target['id']} may not work with the database as it is now",
                 where=way.host,
-                fix="deploy a version that can work with it, or go back all the same: "
+                fix="deploy a version that can work with it, or roll back anyway: "
                 "-e accept_schema=true",
             )
         )
@@ -189,7 +189,7 @@ def choices(state: Mapping[str, Any]) -> str:
     ]
     if not lines:
         return "no older release is kept on this host; deploy a version: deploy.yml -e version=TAG"
-    return "\n     ".join(["this host can go back to:", *lines])
+    return "\n     ".join(["this host can roll back to:", *lines])
 
 
 def _rendered(way: _Way, fresh: str) -> Rendered:
@@ -204,7 +204,7 @@ def _rendered(way: _Way, fresh: str) -> Rendered:
             raise MaestroError(
                 f"no version of the secret {name} is left",
                 where=way.host,
-                fix="deploy the version anew: "
+                fix="deploy the version again: "
                 f"deploy.yml -e version={way.target.get('version', 'TAG')}",
             )
     return recorded.with_secrets(way.rendered, way.replaced)

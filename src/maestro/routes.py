@@ -101,7 +101,7 @@ def preflight(
 ) -> list[MaestroError]:
     """Why a host cannot take these routes; ``edge`` is what `host.edge.look` saw there.
 
-    ``in_force`` are the routes of the release that serves.
+    ``in_force`` are the routes of the running release.
     """
     if not routes:
         return []

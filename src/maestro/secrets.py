@@ -378,7 +378,7 @@ class DirectorySource(SecretSource):
         ]
         problems = [
             MaestroError(
-                "others than its owner may use it",
+                "others than its owner have access to it",
                 where=self.place.show(path),
                 fix=f"chmod 600 {self.place.show(path)}",
             )

@@ -125,7 +125,9 @@ def password_file(root: Path, directory: Path, given: str | None, *, make: bool)
     if kept.exists():
         if kept.stat().st_mode & 0o077:
             raise MaestroError(
-                "others than its owner may use it", where=kept.name, fix=f"chmod 600 {kept.name}"
+                "others than its owner have access to it",
+                where=kept.name,
+                fix=f"chmod 600 {kept.name}",
             )
         return path
     encrypted = [path for path in directory.glob("*/*.yml") if is_encrypted(path.read_bytes())]

@@ -51,9 +51,9 @@ class Sources:
             return self.read(path, where, COMPOSE_LIMIT).content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise MaestroError(
-                "cannot be read: it is no text in UTF-8" if not where else _no_text(path),
+                "cannot be read: it is not UTF-8 text" if not where else _no_text(path),
                 where=place,
-                fix="a Compose file is a readable text in UTF-8",
+                fix="a Compose file must be readable UTF-8 text",
             ) from error
 
     def read(self, path: str, where: str = "", limit: int = FILE_LIMIT) -> File:
@@ -127,7 +127,7 @@ def climbs(path: str) -> bool:
 
 
 def _no_text(path: str) -> str:
-    return f"the file {path} is no text in UTF-8"
+    return f"the file {path} is not UTF-8 text"
 
 
 def _size(count: int) -> str:

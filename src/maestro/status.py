@@ -46,7 +46,8 @@ def everything(
     for host, state in states.items():
         parts += [f"{host}: {problem}" for problem in state["unreachable"]]
         parts += [
-            f"{host}: {count} containers of the Compose project {name}, which no release made"
+            f"{host}: {count} containers of the Compose project {name}, "
+            "which Maestro did not deploy"
             for name, count in sorted(state["strangers"].items())
         ]
     stacks = sorted({name for state in states.values() for name in state["stacks"]})
@@ -103,7 +104,7 @@ def _head(
         held = "held" if lease.get("held") else "left behind"
         yield (
             f"  lease: {held} by {lease.get('by', '?')} for {lease.get('purpose', '?')}, "
-            f"last sign of life {float(lease.get('age', 0)):.0f} s ago"
+            f"last renewed {float(lease.get('age', 0)):.0f} s ago"
         )
 
 

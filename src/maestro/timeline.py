@@ -22,7 +22,7 @@ def table(events: Mapping[str, Sequence[Mapping[str, Any]]], lost: Iterable[str]
         for event in found:
             together.setdefault(_key(event), []).append(host)
     if not together:
-        return "\n".join([*parts, "nothing has happened here yet"])
+        return "\n".join([*parts, "no events yet"])
     rows: list[tuple[str, ...]] = [HEADINGS]
     messages = [""]
     for key, hosts in sorted(together.items()):

@@ -51,7 +51,7 @@ def problems(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
         count = int((service.get("deploy") or {}).get("replicas") or service.get("scale") or 1)
         if count > 1 and (fixed := _fixed_address(service)):
             yield MaestroError(
-                f"has a fixed {fixed} and {count} replicas: two cannot have one address",
+                f"has a fixed {fixed} and {count} replicas: two containers cannot have one address",
                 where=f"{stack}/compose.yaml: services.{name}",
                 fix=f"remove {fixed}, or have one replica",
             )
@@ -68,7 +68,7 @@ def problems(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
                 )
                 what = f"the service {why}" if alone else why
                 yield MaestroError(
-                    f"found order: {START_FIRST}, but {what}: two cannot run at once",
+                    f"found order: {START_FIRST}, but {what}: two containers cannot run at once",
                     where=f"{where}.order",
                     fix=f"use {STOP_FIRST}{instead}",
                 )
@@ -99,7 +99,7 @@ def _alone(service: Mapping[str, Any]) -> str:
 def fixed(service: Mapping[str, Any]) -> str:
     """Why a fixed address keeps a second container from running; empty where there is none."""
     key = _fixed_address(service)
-    return f"it has a fixed {key}, which two cannot have" if key else ""
+    return f"it has a fixed {key}, and two containers cannot both have it" if key else ""
 
 
 def _fixed_address(service: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ PLACE = "userns-remap"
 def moved(host: str, stack: str, state: Mapping[str, Any]) -> list[MaestroError]:
     """An Engine that was switched since the release came in: it has other data, and none of this.
 
-    A database would begin empty, and no migration or job of before would run again.
+    A database would start empty, and no migration or job of before would run again.
     """
     release = state["release"]
     before, now = Remap.of(release), Remap.of(state)

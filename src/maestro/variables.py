@@ -100,7 +100,7 @@ def left_open(model: Mapping[str, Any]) -> list[str]:
         if names:
             found.append(
                 f"{service}: {', '.join(names)} of its environment {_have(names)} no value and "
-                "will not be set: give one in maestro_stack_variables, or leave the name out"
+                "stays unset: give one in maestro_stack_variables, or leave the name out"
             )
     return found
 

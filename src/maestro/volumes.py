@@ -199,7 +199,7 @@ def _without_a_name(view: View) -> Iterator[str]:
                 f"{_name_it(step.service, path)}"
             )
     for name, path in _gone(view):
-        yield f"{name} leaves, and what it kept in {path}, a volume without a name, is removed"
+        yield f"{name} is removed, and so is {path}, a volume without a name"
 
 
 def _name_it(service: str, path: str) -> str:
@@ -215,7 +215,7 @@ def _refused_order(view: View) -> Iterator[MaestroError]:
             for path in found.nameless:
                 yield MaestroError(
                     f"found order: {START_FIRST}, but {name} keeps {path} in a volume without a "
-                    "name: a container beside the old one would begin with an empty one",
+                    "name: a container beside the old one would start with an empty one",
                     where=f"{view.plan.stack}/compose.yaml: services.{name}.deploy.update_config",
                     fix=f"{_name_it(name, path)}; or use order: {STOP_FIRST}",
                 )
@@ -267,8 +267,8 @@ def _lost(view: View) -> Iterator[MaestroError]:
             mount = _by_target(view.rendered.compose["services"][other]).get(path) or {}
             if path in view.kept(other).nameless or mount.get("type") in ("volume", "bind"):
                 yield MaestroError(
-                    f"{name} leaves and {other} comes: what {name} keeps in {path}, a volume "
-                    "without a name, would not go along",
+                    f"{name} is removed and {other} is added: what {name} keeps in {path}, a "
+                    "volume without a name, would be lost",
                     where=view.where(other),
                     fix=f'mount a named volume at it (volumes: ["NAME:{path}"]) while it still is '
                     f"{name}, copy the data, then rename it; or say {ACCEPT}",
@@ -283,7 +283,7 @@ def moved(
 ) -> list[MaestroError]:
     """Services that would find other data, or none, where their data was mounted.
 
-    ``recorded`` is the Compose file of the release that serves, ``compose`` the one to come.
+    ``recorded`` is the Compose file of the running release, ``compose`` the one to come.
     ``dropped`` volumes count where no service of the release to come mounts them any more.
     """
     old = document(recorded)
@@ -346,8 +346,8 @@ def _begins_empty(view: View) -> Iterator[MaestroError]:
                 now = _new_volume(view, services[other], target)
                 if now and not _mounted_still(view, was):
                     yield MaestroError(
-                        f"{name} leaves and {other} comes: {target} was the {was} and would become "
-                        f"{now}, which is empty: {other} would not find the data",
+                        f"{name} is removed and {other} is added: {target} was the {was} and would "
+                        f"become {now}, which is empty: {other} would not find the data",
                         where=view.where(other),
                         fix=f"give the volume its old name (volumes.KEY.name), or copy the data "
                         f"first and say {ACCEPT}",
@@ -355,7 +355,7 @@ def _begins_empty(view: View) -> Iterator[MaestroError]:
 
 
 def _removed(view: View) -> Iterable[MaestroError]:
-    """Volumes of the release that serves, or of one that is gone back to, which are lost."""
+    """Volumes of the running release, or of one that is gone back to, which are lost."""
     if not view.state.get("resources"):
         return []
     compose = view.rendered.compose

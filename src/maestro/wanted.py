@@ -154,8 +154,8 @@ def _place(model: Mapping[str, Any], root: str, state: Mapping[str, Any]) -> doo
     """What the policy needs to know of a host: links there, and where others' files lie."""
     data = str((state.get("engine") or {}).get("data") or "")
     never = [
-        (root, "the releases and secrets of all stacks lie there"),
-        (data, "the volumes of all stacks lie there"),
+        (root, "the releases and secrets of all stacks are there"),
+        (data, "the volumes of all stacks are there"),
     ]
     known = tuple(item for item in never if item[0].startswith("/"))
     return doors.Place(model, state.get("paths") or {}, known)
@@ -190,13 +190,13 @@ def _versions(inputs: Inputs) -> dict[str, str]:
     found = sorted(set(running.values()))
     if found == [""]:
         raise MaestroError(
-            f"which version? {inputs.request['stack']} has not been deployed here yet",
+            f"no version was given: {inputs.request['stack']} has not been deployed here yet",
             where=", ".join(running),
-            fix="say it: -e version=TAG (make images VERSION=TAG builds one)",
+            fix="add -e version=TAG (make images VERSION=TAG builds one)",
         )
     if len(found) > 1:
         detail = ", ".join(f"{host}: {version or 'none'}" for host, version in running.items())
         raise MaestroError(
-            "the hosts run different versions", where=detail, fix="say which one: -e version=TAG"
+            "the hosts run different versions", where=detail, fix="choose one: -e version=TAG"
         )
     return {**asked, **running}

@@ -200,7 +200,7 @@ def inspect(host: str, container: str) -> dict:
 
 
 def manifest(host: str, stack: str) -> dict:
-    """release.json of the release that serves."""
+    """release.json of the running release."""
     return json.loads(ssh(host, f"cat /opt/maestro/{stack}/current/release.json"))
 
 

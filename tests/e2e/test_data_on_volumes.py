@@ -247,7 +247,9 @@ def test_no_volume_without_a_name_is_left_behind(direct: Direct, volume_image: s
 
     # What would be lost is refused; what is thrown away starts first, and is not left behind.
     direct.write("keeper", keeper(volume_image, "one", name="renamed"))
-    with pytest.raises(MaestroError, match="store leaves and renamed comes: what store keeps in"):
+    with pytest.raises(
+        MaestroError, match="store is removed and renamed is added: what store keeps in"
+    ):
         direct.decide("keeper", "v2")
     for value in ("three", "four"):
         stack = keeper(volume_image, value, deploy={})

@@ -171,7 +171,7 @@ def test_an_engine_that_does_not_come_up_goes_back_with_all_that_ran() -> None:
     before, ran = lab.ssh(HOST, "cat /etc/docker/daemon.json"), runs()
     wanted = {"docker_engine_daemon_options": {"seccomp-profile": "/no/such/file.json"}}
     provision("-e", json.dumps(wanted)).failed(
-        "the Engine does not start", "The old file is back, and the Engine runs with it"
+        "the Engine does not start", "The old file was restored, and the Engine runs with it"
     )
     assert lab.ssh(HOST, "cat /etc/docker/daemon.json") == before
     assert runs() == ran

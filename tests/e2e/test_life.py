@@ -227,7 +227,7 @@ def test_what_can_serve_of_a_release_serves(direct: Direct) -> None:
     assert "NOT WHOLE" not in shown(direct, "half")
 
     assert "serves without db" in refused(direct, "half", shop("2", "touch /data/bad"))
-    assert "could not be put back whole: db is missing" in direct.plan("half", "v3")
+    assert "could not be restored completely: db is missing" in direct.plan("half", "v3")
     # A deploy of what works goes over it.
     assert deployed(direct, "half", shop("3", "rm -f /data/bad"), "v3")
     direct.until("! test -e /opt/maestro/half/recovery.json", 1)

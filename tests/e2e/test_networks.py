@@ -54,7 +54,7 @@ def test_a_changed_network_is_made_anew_and_goes_back_whole(direct: Direct) -> N
     direct.write("nets", stack(changed, web=WEB | SICK | {"networks": ["back"]}))
     shown = direct.plan("nets", "v2")
     assert (
-        f"network   nets_back is made anew (internal; driver_opts {MTU}; labels a): replaces "
+        f"network   nets_back is recreated (internal; driver_opts {MTU}; labels a): replaces "
         "db, web"
     ) in shown
     with pytest.raises(MaestroError, match="web"):
@@ -135,7 +135,7 @@ def test_who_lives_in_another_container_follows_it(direct: Direct) -> None:
     assert "replace   app  shares with vpn, which is replaced\n" in shown
     assert "replace   debug  shares with probe, which is replaced\n" in shown
     assert "restart   watcher  with vpn, which is replaced\n" in shown
-    assert "warning   requests to app fail while vpn is exchanged" in shown
+    assert "warning   requests to app fail while vpn is replaced" in shown
     assert direct.deploy("lent", "v2")
     assert whole(direct, "lent")
     later = direct.container("lent", "watcher")
@@ -220,7 +220,7 @@ def test_what_a_host_lacks_or_has_otherwise_is_told_in_the_plan(direct: Direct) 
         said = refused(direct, "lacks")
     assert "the external network not-there is not there" in said
     assert "docker network create not-there" in said
-    assert "the volume lacks_data was made otherwise than the file says now: driver_opts o" in said
+    assert "the volume lacks_data differs from what the file says now: driver_opts o" in said
     assert "port 127.0.0.1:8055/tcp of service web is taken by a program of the host" in said
     assert "port 80/tcp of service web is taken by the edge of this host" in said
     assert "8056" not in said

@@ -85,7 +85,7 @@ def test_a_release_is_asked_for_by_its_id(second: Counter) -> None:
     assert "v1 -> v2" in forward.out
     assert [second.answer(host)["version"] for host in second.hosts] == ["v2", "v2"]
     refused = rollback(second, "-e", "to=nonsense").failed("release nonsense is not there")
-    assert "this host can go back to:" in refused.out
+    assert "this host can roll back to:" in refused.out
     assert second.answer(one)["version"] == "v2"
 
 
@@ -141,7 +141,7 @@ def test_an_image_that_is_gone_keeps_all_hosts_from_going_back(second: Counter) 
     image = json.loads(lab.ssh(two, f"cat {path}"))["services"]["web"]["image"]
     before = [lab.footprint(one, "counter")]
     lab.ssh(two, f"docker image rm {image}")
-    rollback(second).failed(two, "not on the host any more", image)
+    rollback(second).failed(two, "no longer on the host", image)
     assert [lab.footprint(one, "counter")] == before
     # A deploy brings the image back.
     second.deploy("-e", "version=v1").ok()

@@ -79,7 +79,7 @@ class Cells:
             )
             problems = [f"not whole: {problem}" for problem in seen.wrong]
             if ended.rc == 0 and outcome.serves == "old":
-                problems.append("the play ended well, and the old release serves")
+                problems.append("the play ended well, and the old release keeps running")
             if problems:
                 problems.append(f"the play said:\n{ended.out[-3000:]}")
         except (AssertionError, OSError) as error:

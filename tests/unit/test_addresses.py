@@ -43,13 +43,13 @@ def container(service: str, *at: str) -> dict[str, Any]:
             (),
             "",
         ),
-        (compose(app="10.7.0.9", web="10.7.0.9"), True, (), "is that of app as well"),
+        (compose(app="10.7.0.9", web="10.7.0.9"), True, (), "is also used by app"),
         # What has the address keeps it, unless it is replaced itself.
         (
             compose(web="10.7.0.9", db=""),
             True,
             (container("db", "10.7.0.9"),),
-            "is that of a container of db now, which stays",
+            "is used by a container of db now, which stays",
         ),
         (compose(web="10.7.0.9", db=""), False, (container("db", "10.7.0.9"),), ""),
         (compose(web="10.7.0.9"), True, (container("web", "10.7.0.9"),), ""),

@@ -26,7 +26,7 @@ OURS = {
     ("labels", "ours"),
     [
         (OURS, True),
-        # `docker compose up` by hand, in the directory of the release that serves.
+        # `docker compose up` by hand, in the directory of the running release.
         ({**OURS, strangers.CONFIG_FILES: "/opt/maestro/shop/current/compose.yaml"}, True),
         ({**OURS, strangers.CONFIG_FILES: "/srv/shop/compose.yaml"}, False),
         ({**OURS, strangers.CONFIG_FILES: "/opt/maestro/shop2/releases/1/compose.yaml"}, False),
@@ -134,7 +134,7 @@ def test_what_the_stack_names_is_taken_over_and_the_rest_stays() -> None:
     )
     assert found["steps"]["db"].action == plan.CREATE
     assert "cron" not in found["steps"]
-    assert "shop-cron-1 (service cron) was made by no release" in found["told"][0]
+    assert "shop-cron-1 (service cron) was not deployed by Maestro" in found["told"][0]
     later = decided(stranger("cron"), released=True)
     assert later["refused"] == []
     assert {step.action for step in later["steps"].values()} == {plan.KEEP}
@@ -231,7 +231,7 @@ def test_no_rotation_and_no_rollback_takes_anything_over() -> None:
     there["containers"].append(stranger("web", 9))
     secrets = {**there, "secrets": {"db_password": ""}}
     choice = rotation.Choice(["db_password"])
-    with pytest.raises(MaestroError, match="no release of Maestro made these containers"):
+    with pytest.raises(MaestroError, match="Maestro did not deploy these containers"):
         rotation.decide(rotation.Asked("shop", "staging", choice), {"h1": secrets})
-    with pytest.raises(MaestroError, match="no release of Maestro made these containers"):
+    with pytest.raises(MaestroError, match="Maestro did not deploy these containers"):
         rollback.decide(rollback.Asked("shop", "staging"), {"h1": there})

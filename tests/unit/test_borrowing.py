@@ -159,11 +159,11 @@ def test_what_cannot_be_borrowed() -> None:
     assert [(problem.where.partition("services.")[2], problem.what) for problem in found] == [
         (
             "app.network_mode",
-            "found container:other: a container that no service of the stack stands for",
+            "found container:other: a container that belongs to no service of the stack",
         ),
         (
             "backup.volumes_from",
-            "found container:other:ro: a container that no service of the stack stands for",
+            "found container:other:ro: a container that belongs to no service of the stack",
         ),
         ("backup.volumes_from", "shares the mounts of gone, which is not deployed"),
         ("debug.ipc", "shares the shared memory of off, which is not deployed"),
@@ -174,8 +174,8 @@ def test_what_cannot_be_borrowed() -> None:
 @pytest.mark.parametrize(
     ("service", "changes", "why"),
     [
-        ("vpn", {}, "app shares its network: two cannot run at once"),
-        ("app", {}, "the service shares the network of vpn: two cannot run at once"),
+        ("vpn", {}, "app shares its network: two containers cannot run at once"),
+        ("app", {}, "the service shares the network of vpn: two containers cannot run at once"),
         ("watch", {}, ""),
         ("watch", {"mac_address": "02:42:ac:11:00:04"}, "has a fixed mac_address"),
         ("watch", {"networks": {"default": {"ipv4_address": "10.0.0.9"}}}, "a fixed ipv4_address"),
@@ -205,9 +205,9 @@ def test_a_pause_is_told_before_it_comes() -> None:
     wish = {"stack": "shop", "version": "v1", "extension": {}, "routes": routes}
     plan = planning.decide("h", "staging", models.rendered(model), before, images={}, wish=wish)
     app, vpn, watch = plan.warnings
-    assert app.startswith("requests to app fail while vpn is exchanged: app lives in its")
-    assert vpn == "requests to vpn fail while it is exchanged: app shares its network"
-    assert watch.startswith("requests to watch fail while it is exchanged: it has a fixed mac_")
+    assert app.startswith("requests to app fail while vpn is replaced: app uses its")
+    assert vpn == "requests to vpn fail while it is replaced: app shares its network"
+    assert watch.startswith("requests to watch fail while it is replaced: it has a fixed mac_")
 
 
 def test_a_fixed_address_is_one_container_s() -> None:

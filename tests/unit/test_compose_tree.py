@@ -240,7 +240,7 @@ configs: {c: {file: "./conf/${STAGE:?which stage}.json"}, v: {file: "v/${VERSION
     }
     (problem,) = refused(home, **given)
     assert problem.where == "shop/compose.yaml: configs.v.file"
-    assert problem.fix == "say it: -e version=TAG"
+    assert problem.fix == "add -e version=TAG"
     problems = refused(home, VERSION="v1", DIR="env", NAME="y")
     assert {problem.what for problem in problems} == {
         "the variable STAGE has no value and no default: which stage",

@@ -65,7 +65,12 @@ def test_the_guard_lets_through(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "what", "where", "fix"),
     [
-        ({"limit": ""}, "which hosts? no limit was given", "", "deploy.yml -l staging"),
+        (
+            {"limit": ""},
+            "no limit was given, so every host would be changed",
+            "",
+            "deploy.yml -l staging",
+        ),
         (
             {"environments": {"a": "staging", "b": "production"}},
             "the hosts are not of one environment",

@@ -247,7 +247,7 @@ def test_the_plan_s_hash_is_of_configuration_files() -> None:
 @pytest.mark.parametrize(
     ("versions", "what", "where"),
     [
-        (("", ""), "which version? shop has not been deployed here yet", "a, b"),
+        (("", ""), "no version was given: shop has not been deployed here yet", "a, b"),
         (("v1", "v2"), "the hosts run different versions", "a: v1, b: v2"),
         (("v1", ""), "the hosts run different versions", "a: v1, b: none"),
     ],

@@ -70,7 +70,7 @@ def test_one_that_is_only_a_word_there_is_not(host: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("playbooks", "extra", "fix"),
     [
-        (["rollback.yml"], {"version": "v1"}, "name the release to go back to: -e to=RELEASE"),
+        (["rollback.yml"], {"version": "v1"}, "name the release to roll back to: -e to=RELEASE"),
         (["deploy.yml"], {"to": "r1"}, "it is for rollback.yml"),
         (["deploy.yml"], {"maintenance": "on"}, "it is for maintenance.yml"),
         (["remove.yml"], {"version": "v1"}, "it is for deploy.yml and plan.yml"),

@@ -158,7 +158,7 @@ def test_the_same_event_on_several_hosts_is_one_line() -> None:
     assert lines[2].split()[:3] == ["2026-01-01T00:00:00Z", "a,", "b"]
     assert lines[3:5] == ["    one", "    two"]
     assert lines[5].split()[:2] == ["2026-01-02T00:00:00Z", "c"]
-    assert timeline.table({"a": []}) == "nothing has happened here yet"
+    assert timeline.table({"a": []}) == "no events yet"
 
 
 def test_the_file_is_json_line_by_line(layout: Layout) -> None:

@@ -144,7 +144,7 @@ def test_a_clock_that_jumps_holds_no_lease_for_ever(
 def test_what_is_half_done_is_put_back_before_another_begins(layout: Layout) -> None:
     lease.acquire(layout, CLAIM)
     age(layout, 31)
-    with pytest.raises(MaestroError, match="left half-done"):
+    with pytest.raises(MaestroError, match="not finished"):
         lease.acquire(layout, CI)
     taken = lease.take_over(layout, "the host")
     assert (taken.release, taken.serves, taken.armed) == ("r2", "r1", True)
@@ -194,7 +194,7 @@ def test_a_damaged_lease_keeps_others_out_no_longer_than_a_held_one(
 def test_a_claim_that_is_made_again_gets_the_same_lease(layout: Layout) -> None:
     assert lease.acquire(layout, CLAIM).token == lease.acquire(layout, CLAIM).token
     age(layout, 31)
-    with pytest.raises(MaestroError, match="left half-done"):
+    with pytest.raises(MaestroError, match="not finished"):
         lease.acquire(layout, CLAIM)
 
 

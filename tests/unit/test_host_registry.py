@@ -264,12 +264,15 @@ def test_bytes_that_are_not_those_of_their_digest_are_not_believed(
     start: Start, lie: str, other_blob: bytes
 ) -> None:
     error = start(lie=lie, other_blob=other_blob).refuses()
-    assert "something that is no image" in error.what
+    assert "did not answer with an image" in error.what
 
 
 def test_a_manifest_that_was_asked_for_by_digest_is_that_one(start: Start) -> None:
     digest = "sha256:" + "1" * 64
-    assert "no image" in start(manifests={digest: IMAGE}, lie=digest).refuses(f"@{digest}").what
+    assert (
+        "did not answer with an image"
+        in start(manifests={digest: IMAGE}, lie=digest).refuses(f"@{digest}").what
+    )
 
 
 def test_a_digest_is_asked_for_as_it_is(start: Start) -> None:
@@ -402,7 +405,7 @@ def test_another_answer(start: Start, status: int) -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"5", b"{}", b'{"config": {}}', b"\xff"])
 def test_an_answer_that_is_no_image(start: Start, body: bytes) -> None:
     error = start(manifests={"v1": body}).refuses()
-    assert error.what.endswith("answered with something that is no image")
+    assert error.what.endswith("did not answer with an image")
     assert "proxy" in error.fix
 
 

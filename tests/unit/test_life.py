@@ -273,7 +273,7 @@ def test_the_plan_names_who_has_no_check() -> None:
     services = {"web": {}, "worker": {}, "job": {"job": {}}, "kept": {}}
     routes = [{"service": "web", "path": "/app"}]
     web, worker = checks.warnings(services, services, routes, ["web", "worker", "job"])
-    start = "has no health check and no smoke check: it counts as up when"
+    start = "has no health check and no smoke check: it counts as healthy when"
     assert web == f"web {start} GET /app is answered with a status below 500"
     assert worker == f"worker {start} it has run for 10 s without a restart"
 
@@ -287,7 +287,7 @@ def test_a_service_that_somebody_removed_meanwhile_is_no_success(
     fake.say("GET /containers/json", [])
     layout, since = Layout(tmp_path, "shop"), time.time()
     settle.last_look(layout, client, {"job": {"job": {"waited": True}}}, since)
-    with pytest.raises(MaestroError, match="service web: has no container any more"):
+    with pytest.raises(MaestroError, match="service web: has no container left"):
         settle.last_look(layout, client, {"web": {"hash": "h1"}}, since)
 
 

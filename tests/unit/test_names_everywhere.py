@@ -86,7 +86,7 @@ def test_a_stack_s_directory_is_closed_to_others(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_reference(text: str) -> None:
-    with pytest.raises(MaestroError, match="no image reference"):
+    with pytest.raises(MaestroError, match="not an image reference"):
         Reference.checked(text)
 
 
@@ -112,7 +112,7 @@ def test_a_wrong_reference_is_refused_by_its_name_and_asked_nowhere() -> None:
     model = {"services": {"web": {"image": "r.test/../x:1"}}}
     resolved, refused = state._resolve(asked, model, {}, {})
     assert resolved == {}
-    assert "r.test/../x:1: this is no image reference" in refused["r.test/../x:1"]
+    assert "r.test/../x:1: this is not an image reference" in refused["r.test/../x:1"]
 
 
 # What is sent in a request

@@ -126,7 +126,7 @@ def test_strangers_on_a_network_that_is_to_be_made_anew() -> None:
     renewed = networks.anew(wanted, "", there, "shop")
     (problem,) = networks.preflight("h", wanted, there, renewed, "shop")
     assert problem.what == (
-        "the network shop_back is made anew (internal): replaces web, and containers that are "
+        "the network shop_back is recreated (internal): replaces web, and containers that are "
         "no service of shop are on it: mail-app-1"
     )
     assert "docker network disconnect -f shop_back mail-app-1" in problem.fix
@@ -222,13 +222,13 @@ def test_a_plan_replaces_all_that_is_on_the_network() -> None:
     }
     plan = planning.decide("h", "staging", rendered, state, images={}, wish=wish)
     assert [item.shown for item in plan.networks] == [
-        "shop_default is made anew (internal): replaces db, gone, web"
+        "shop_default is recreated (internal): replaces db, gone, web"
     ]
     assert plan.services(planning.REPLACE) == ["db", "web"]
-    assert all("network shop_default is made anew" in step.reasons for step in plan.steps[:2])
+    assert all("network shop_default is recreated" in step.reasons for step in plan.steps[:2])
     assert planning.in_the_way(plan, rendered, str(state["compose"])) == ["gone"]
     (pause,) = plan.warnings
-    assert pause.startswith("requests to web fail while the network shop_default is made anew")
+    assert pause.startswith("requests to web fail while the network shop_default is recreated")
 
 
 def test_what_the_status_tells() -> None:

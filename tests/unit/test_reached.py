@@ -47,7 +47,7 @@ def on(*names: str, **more: Any) -> dict[str, Any]:
         (
             {"network_mode": "service:far"},
             "",
-            "this host does not reach web (it lives in the network of far): .* (lan: macvlan)",
+            "this host does not reach web (it uses the network of far): .* (lan: macvlan)",
         ),
     ],
 )

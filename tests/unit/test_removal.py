@@ -61,7 +61,7 @@ def test_all_goes_but_volumes_that_are_not_named() -> None:
         "    remove    secret key in all its versions",
         "    remove    volume shop_cache with all its data",
         "    remove    image registry.test:5000/web@sha256:1",
-        "    remove    2 releases: nothing to go back to is left",
+        "    remove    2 releases: no release is left to roll back to",
         "    keep      volume shop_data (to remove its data too: -e volumes=shop_data)",
     ]
     answer = decision.answer()
@@ -122,7 +122,7 @@ def test_a_volume_that_stays_may_be_in_use() -> None:
 
 
 def test_a_stack_nobody_knows_is_a_mistake() -> None:
-    with pytest.raises(MaestroError, match="has never been on these hosts"):
+    with pytest.raises(MaestroError, match="was never deployed to these hosts"):
         removal.decide(asked(), {"a": NOTHING, "b": NOTHING})
 
 

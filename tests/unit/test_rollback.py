@@ -58,7 +58,7 @@ def test_the_networks_and_volumes_of_the_host_are_looked_at() -> None:
     assert decide({"a": state}).hosts["a"]["levels"] == [["web"]]
     state["containers"] = [item for item in state["containers"] if item["service"] != "db"]
     state["resources"]["volumes"] = {}
-    assert "the volume shop_data is not on the host any more" in refused({"a": state}).what
+    assert "the volume shop_data is no longer on the host" in refused({"a": state}).what
 
 
 def test_the_plan_is_the_same_each_time_and_another_for_another_target() -> None:
@@ -91,12 +91,12 @@ def test_what_undoes_a_release_leaves_the_hosts_it_did_not_touch() -> None:
 @pytest.mark.parametrize(
     ("state", "to", "what"),
     [
-        (host(release(FIRST, "v1")), "", "the release that serves is the first one"),
+        (host(release(FIRST, "v1")), "", "the running release is the first one"),
         (two(), "nonsense", "release nonsense is not there"),
         (
             host(release(SECOND, "v2", FIRST)),
             "",
-            f"release {FIRST}, the one before, is not there any more",
+            f"release {FIRST}, the one before, no longer exists",
         ),
     ],
 )

@@ -201,6 +201,6 @@ def test_what_is_under_way_or_switched() -> None:
     assert lines[1:5] == [
         "  made from release r0 by a rollback",
         "  maintenance: its routes answer with the maintenance page",
-        "  lease: held by jo@desk for deploy v2, last sign of life 3 s ago",
+        "  lease: held by jo@desk for deploy v2, last renewed 3 s ago",
         "b: cannot be reached",
     ]

@@ -255,11 +255,11 @@ def _without(model: dict[str, Any]) -> None:
         (_without, "/cache of web was a volume without a name and would become nothing"),
         (
             lambda model: renamed(model, "web", "site"),
-            "web leaves and site comes: what web keeps in /cache",
+            "web is removed and site is added: what web keeps in /cache",
         ),
         (
             lambda model: _mounted(renamed(model, "web", "site"), "site"),
-            "web leaves and site comes: what web keeps in /cache",
+            "web is removed and site is added: what web keeps in /cache",
         ),
     ],
 )
@@ -502,7 +502,7 @@ def test_a_volume_that_is_lost_is_not_begun_anew_without_a_word() -> None:
         kept = [item for item in state["containers"] if there or item["service"] != "db"]
         return {**state, "containers": kept}
 
-    lost = "the volume shop_data is not on the host any more: db would begin with an empty one"
+    lost = "the volume shop_data is no longer on the host: db would start with an empty one"
     _, refused = reviewed(models.shop(), there("other"))
     assert [problem.partition("\n")[0] for problem in refused] == [
         f"a: services.db.volumes: {lost}"

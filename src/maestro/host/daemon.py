@@ -185,7 +185,7 @@ def _without_an_engine(
     return [
         MaestroError(
             f"{changes}, and these containers run: {', '.join(sorted(item.name for item in ran))}. "
-            "The Engine would not know them any more, and they would keep their ports and data",
+            "The Engine would no longer know them, and they would keep their ports and data",
             where=str(wish.file),
             fix="stop them first: docker stop $(docker ps -q)",
         )
@@ -302,13 +302,13 @@ def _gone_back(
         keep_running(engine, ran, kept=False)
     except MaestroError as second:
         return MaestroError(
-            f"{problem.what}\nThe old file is back, and there the next step fails too: "
+            f"{problem.what}\nThe old file was restored, but the next step fails too: "
             f"{second.what}",
             where=str(wish.file),
             fix=f"look at journalctl -u {SERVICE}",
         )
     return MaestroError(
-        f"{problem.what}\nThe old file is back, and the Engine runs with it and all that ran",
+        f"{problem.what}\nThe old file was restored, and the Engine runs with it and all that ran",
         where=str(wish.file),
         fix=f"correct docker_engine_daemon_options, or see journalctl -u {SERVICE}",
     )

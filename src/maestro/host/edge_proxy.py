@@ -230,8 +230,7 @@ def _start(engine: Engine, definition: Mapping[str, Any]) -> str:
         raise MaestroError(
             f"the edge does not come up: {problem}\n{lines}",
             where="this host",
-            fix="free the port it names, or correct the edge_ variables; "
-            "an old edge, where there was one, goes on",
+            fix="free the port it names, or correct the edge_ variables; an old edge keeps running",
         )
     return new
 

@@ -23,7 +23,7 @@ def read(
     values: Mapping[str, str] | None = None,
     engine: Engine | None = None,
 ) -> dict[str, Any]:
-    """The release that serves, the one to go back to, and all that is kept; changes nothing.
+    """The running release, the one to go back to, and all that is kept; changes nothing.
 
     ``to`` is an id, by default the release before the one that serves. ``values`` are secrets to
     look up among the versions the serving release uses.

@@ -53,7 +53,7 @@ def remembered(layout: Layout) -> dict[str, str]:
 
 
 def remember(layout: Layout, engine: Engine, services: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write down which jobs of the release that serves are done, and forget all others."""
+    """Write down which jobs of the running release are done, and forget all others."""
     before = remembered(layout)
     ended = done(of_stack(engine, layout.stack), services)
     after = {

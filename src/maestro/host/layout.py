@@ -40,7 +40,7 @@ class Layout:
 
     @property
     def current(self) -> Path:
-        """A symbolic link to the release that serves."""
+        """A symbolic link to the running release."""
         return self.home / "current"
 
     @property
@@ -62,7 +62,7 @@ class Layout:
         return self.release(release_id) / "compose.yaml"
 
     def current_id(self) -> str:
-        """The id of the release that serves, or an empty string.
+        """The id of the running release, or an empty string.
 
         One whose manifest is lost is none: nobody knows any more what it was.
         """
@@ -88,7 +88,7 @@ class Layout:
             raise MaestroError(
                 "the release's manifest is damaged",
                 where=str(path),
-                fix=f"restore it, or remove {path.parent} to deploy as if it had not been",
+                fix=f"restore it, or remove {path.parent} to deploy as if there were no release",
             ) from error
         return loaded
 

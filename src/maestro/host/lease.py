@@ -73,7 +73,7 @@ class Lease:
     def owner(self) -> str:
         """The owner as an operator knows it."""
         since = time.strftime("%H:%M:%S UTC", time.gmtime(self.acquired))
-        return f"{self.by} ({self.purpose}, since {since}, heard of {self.age:.0f} s ago)"
+        return f"{self.by} ({self.purpose}, since {since}, renewed {self.age:.0f} s ago)"
 
 
 class Lost(MaestroError):
@@ -148,8 +148,8 @@ def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
             )
         if found is not None and found.armed:
             raise MaestroError(
-                f"a change by {found.owner()} was left half-done",
-                fix="deploy again: the release that served before is put back first",
+                f"a change by {found.owner()} was not finished",
+                fix="deploy again: the previous release is restored first",
             )
         room.keep(layout)
         lease = Lease(
@@ -225,7 +225,7 @@ def _own(layout: Layout, token: str) -> Lease:
         raise Lost(
             f"the lease of {layout.stack} is no longer this run's"
             + (f": {found.owner()} has it" if found else ""),
-            fix="this host was out of touch for too long and went back by itself; see "
+            fix="this host lost contact with its deploy and rolled itself back; see "
             "playbooks/status.yml, then deploy again",
         )
     return found

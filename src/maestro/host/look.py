@@ -44,7 +44,7 @@ class Question:
             raise MaestroError("this is no question", fix="ask by a playbook") from None
         if step not in QUESTIONS:
             raise MaestroError(
-                f"{step!r} is nothing that an account that may only look may do",
+                f"{step!r} is not allowed: this account may only look",
                 fix="use playbooks/status.yml, history.yml or logs.yml",
             )
         params = {key: asked.get(key, default) for key, default in QUESTIONS[step].items()}

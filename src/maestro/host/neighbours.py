@@ -12,7 +12,7 @@ from .layout import Layout
 
 @dataclass(frozen=True)
 class Neighbour:
-    """One other stack, by the manifest of the release that serves.
+    """One other stack, by the manifest of the running release.
 
     ``containers`` maps its services to the names its file gives their containers, empty where
     it gives none. ``volumes`` and ``networks`` are names on the host; ``shared_volumes`` and

@@ -67,7 +67,7 @@ def kept(layout: Layout, release: str, wanted: str) -> Reading | None:
 
 
 def keep(layout: Layout, release: str, found: Mapping[str, Any]) -> None:
-    """Keep a reading with a release that is staged; that of the release that serves without one."""
+    """Keep a reading with a release that is staged; that of the running release without one."""
     path = layout.release(release) / FILE
     if found.get("key"):
         write_atomically(path, json.dumps(asdict(Reading(**found))), MODE)

@@ -1,4 +1,4 @@
-"""A release that could not be put back whole: what is wrong, and when the host tries again.
+"""A release that could not be restored completely: what is wrong, and when the host tries again.
 
 The record stands beside the stack's releases until the release serves, or another one does.
 """
@@ -45,7 +45,7 @@ class Incomplete(MaestroError):
         lines = "\n".join(problems.values())
         super().__init__(
             f"release {release} serves without {', '.join(sorted(problems))}:\n{lines}",
-            fix="correct what is named on the host, and the host tries again by itself; or deploy "
+            fix="fix the cause on the host, and it tries again by itself; or deploy "
             "a version that works",
         )
 

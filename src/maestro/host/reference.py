@@ -43,7 +43,7 @@ class Reference:
         )
         if not all(grammar.match(part) for grammar, part in parts):
             raise MaestroError(
-                "this is no image reference",
+                "this is not an image reference",
                 where=text,
                 fix="allowed: REGISTRY/NAME:TAG or NAME@sha256:..., the name in lower case",
             )

@@ -132,7 +132,7 @@ class Registry:
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise MaestroError(
-                f"the registry {self.host} answered with something that is no image",
+                f"the registry {self.host} did not answer with an image",
                 where=reference,
                 fix="check the reference, and that no proxy answers in the registry's place",
             ) from error

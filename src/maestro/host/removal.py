@@ -114,7 +114,7 @@ def remove(layout: Layout, token: str, volumes: Iterable[str], timeout: float) -
         raise MaestroError(
             f"the stack is removed, but not all of its volumes: {'; '.join(problems)}",
             where=f"stack {layout.stack}",
-            fix="end what uses them, then run the removal again",
+            fix="stop what uses them, then run the removal again",
         )
     return done
 

@@ -24,7 +24,7 @@ def keep(layout: Layout) -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise MaestroError(
-            f"the disk has less than {SIZE // 1024**2} MiB of room: a release that fails could "
+            f"the disk has less than {SIZE // 1024**2} MiB of room: a failed release could "
             "not be put back",
             where=str(layout.home),
             fix="on the host: docker system df, then docker image prune",

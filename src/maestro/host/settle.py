@@ -116,4 +116,4 @@ def last_look(
     left = {str(item["Labels"].get(SERVICE, "")) for item in of_stack(engine, layout.stack)}
     for name in sorted(set(services) - left):
         if not Job.of(services[name]):
-            raise health.failure(layout, engine, name, [], "has no container any more")
+            raise health.failure(layout, engine, name, [], "has no container left")

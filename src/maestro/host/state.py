@@ -184,7 +184,7 @@ def _resolve(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Digest of every image of the stack, and what the registry refused.
 
-    Without a wanted version the release that serves stays what it is: its own
+    Without a wanted version the running release stays what it is: its own
     digests count, and only an image it does not know is asked for. ``registries`` is what the
     Engine says of them.
     """

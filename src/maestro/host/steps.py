@@ -339,7 +339,7 @@ def _put_back(layout: Layout, params: dict[str, Any]) -> Answer:
         # The host goes on trying by itself, and does not hold the lease meanwhile.
         recovery.note(layout, problem.release, params["timeout"], problem.problems)
         done = {"serves": problem.release, "restored": problem.restored, "problem": str(problem)}
-        result, why = journal.FAILED, f"not put back whole: {problem}"
+        result, why = journal.FAILED, f"not restored completely: {problem}"
     if found:
         journal.note(layout, asdict(found), result, why)
     return {"changed": bool(done["restored"]), "problem": "", **done}

@@ -56,7 +56,7 @@ def main(root: Path) -> int:
 def retry(layout: Layout) -> str:
     """Put back what is missing of a release, when the pause since the last try is over.
 
-    Returns the id of the release that serves whole now. Nothing is done while anybody else
+    Returns the id of the running release whole now. Nothing is done while anybody else
     changes the stack, and nothing more once another release serves.
     """
     found = recovery.read(layout)
@@ -110,7 +110,7 @@ def _put_back(layout: Layout, held: lease.Lease, serves: str) -> None:
 def recover(layout: Layout, by: str) -> str:
     """End what an expired lease left: put the old release back, or finish what was committed.
 
-    Returns the id of the release that serves, or an empty string when there was nothing to
+    Returns the id of the running release, or an empty string when there was nothing to
     end. After a failure the lease is expired at once, so that a later look tries again; where a
     part of the release serves, the lease ends, and `retry` goes on with the rest.
     """
