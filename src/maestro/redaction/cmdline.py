@@ -119,21 +119,21 @@ _PROGRAMS = _table()
 _GH_SECRET = re.compile(r"gh (?:secret|variable)")
 
 _GLUE = re.compile(r"[ \t]*\\\r?\n[ \t]*|[ \t]+")
-_TOKEN = re.compile(
+_TOKEN = Lazy(
     r"(?:\"(?! )(?:[^\"\\\n]|\\.)*\"|'(?! )[^'\n]*'|\$\([^()\n]*\)|\$\{[^{}\n]*\}|\{\{[^{}\n]*\}\}|\\[^\n]|[^\s\"'|;&<>()`\\])+"
 )
 _LIST_GAP = re.compile(r"\\*[\"'],\s{0,200}\\*[\"']|\\*[\"']?\s{0,4}\n[ \t]{0,200}-[ \t]+[\"']?")
 _LIST_TOKEN = re.compile(r"(?:(?!\\*[\"'])[^\n])*")
-_FLAG_GAP = re.compile(
+_FLAG_GAP = Lazy(
     r"(?P<list>\\*[\"'],\s{0,200}\\*[\"']|\\*[\"']?[ \t]{0,4}\r?\n[ \t]{0,200}-[ \t]+[\"']?)"
     r"|(?P<space>[ \t]+(?:\\\r?\n[ \t]*)?)"
 )
 _MOST_ARGUMENTS = 60
-_FED = re.compile(
+_FED = Lazy(
     r"(?:echo|printf)(?:[ \t]+-[neE]+)?(?:[ \t]+[\"']%s(?:\\n)?[\"'])?[ \t]+"
     r"(?P<value>\"[^\"\n]{1,500}\"|'[^'\n]{1,500}'|[^\s|\"'\\]{1,500}(?:\\n)?)[ \t]*\|[ \t]*(?:sudo[ \t]+)?[^|\n]{0,200}\Z"
 )
-_HERE = re.compile(r"[^|\n;]{0,200}?<<<[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|\S+)")
+_HERE = Lazy(r"[^|\n;]{0,200}?<<<[ \t]*(\"[^\"\n]+\"|'[^'\n]+'|\S+)")
 _READERS = (
     "--password-stdin",
     "--stdin",

@@ -19,12 +19,12 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 _LONGEST_NAME = 120
 _LONGEST_VALUE = 1024  # characters that are looked at; a longer value is masked to its end
 
-_SEPARATOR = re.compile(
+_SEPARATOR = Lazy(
     r"(?P<close>(?:\\*[\"'`])?[\])]?)[ \t]{0,40}(?P<sep>:=|=>|==?(?!=)|::?(?!:)|%3[dD])(?P<blank>[ \t]{0,40})"
     r"(?:(?:!!(?:str|binary)|&[\w-]+|b(?=[\"'])|u(?=[\"'])|r(?=[\"'])|[nN](?=')|@(?=\")|\(?string\)?(?=\())[ \t]{0,4})*"
 )
 _OPEN = re.compile(r"\\*(?:\"\"\"|'''|[\"'`])")
-_NAMED = re.compile(
+_NAMED = Lazy(
     r"\\*[\"']?[ \t]{0,8},?[ \t]{0,40}(?:\r?\n[ \t]{0,200}(?:[\w.-]{1,60} +\| +)?)?\\*[\"']?value\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}",
     re.IGNORECASE,
 )
@@ -33,11 +33,11 @@ _VALUE_FIRST = Lazy(
     r"\\*[\"']?(?:name|key)\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\*[\"']?\Z",
     re.IGNORECASE,
 )
-_NAME_BEFORE = re.compile(
+_NAME_BEFORE = Lazy(
     r"(?:name|key|Name|Key|NAME|KEY|id)\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\*[\"']?\Z"
 )
 _XML_TEXT = re.compile(r"(?:\s[^<>]{0,300})?>(\s{0,40}<!\[CDATA\[)?([^<]{1,8192})(?=</|\]\]>|<!)")
-_SQL = re.compile(
+_SQL = Lazy(
     r"(?:\s+(?:=|to|by|as|is)\s*|[ \t]+|\s+(?=')|\s?\(\s?)(?:n|e)?('(?:[^'\n]|''){1,512}'|\"[^\"\n]{1,512}\")",
     re.IGNORECASE,
 )
@@ -47,21 +47,21 @@ _NETRC = Lazy(
     r"|(?:\A|\n)[ \t]*(?:login|account)[ \t]+\S{1,200}(?:[ \t]+account[ \t]+\S{1,200})?)[ \t\r\n]+\Z"
 )
 _NETRC_AFTER = re.compile(r"[ \t]+\S{1,200}[ \t\r\n]+login[ \t]")
-_LINE_START = re.compile(
+_LINE_START = Lazy(
     r"(?:^|\n)[ \t]{0,200}(?:(?:[\w.-]{1,60}|\w+-\d+) {1,40}\| +)?[ \t]{0,200}[+>#-]{0,3}[ \t]{0,20}"
     r"(?:(?:export|set|setenv|declare -x|local|readonly|env|const|let|var|ENV|ARG|-e|--env|static|final|public|private)[ \t]+)*"
     r"(?:[$@:&*]|-{1,2})?[\"']?\Z"
 )
 _BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]*)?\r?\n")
 _COMMENT = re.compile(r"[ \t]+(?:#|//|;)[ \t].*\Z|[ \t]+#\S.*\Z")
-_CUT = re.compile(
+_CUT = Lazy(
     r"[,;&|](?=\s|\Z|\\*[\"']|[\w.\[\]-]{1,80}\\*[\"']?\s?(?:[=:]|%3[dD])|[)}\]])|[)\]}](?=[\s,;:)}\]]|\Z)|%26|\\+[nrt\"']|&(?:amp|quot|lt|gt|#\d+);"
 )
 _ENV = re.compile(r"(?:\A|\n|\] )[ \t]*(?:ENV|setenv)[ \t]+\Z")
 _SIGNATURES = frozenset(
     ("sig", "signature", "x-amz-signature", "x-goog-signature", "x-ms-signature")
 )
-_PROGRAM = re.compile(
+_PROGRAM = Lazy(
     r"(?:psql|pg_\w+|createdb|mysql\w*|mariadb\w*|redis-cli|restic|borg|docker|podman|kubectl|helm|terraform|ansible\S*|curl|wget"
     r"|python\S*|node|npm|yarn|go|cargo|make|bash|sh|env|sudo|exec|java|ruby|php|perl|cmd|run|bin\S*|vault|aws|gcloud|az|git|ssh\S*)\b"
 )
@@ -74,12 +74,12 @@ _NOTE = Lazy(r"(?<=\S)\s+\((?:[A-Za-z']+[ ,]+)+[A-Za-z']+[.!]?\)\Z")
 _QUERY = re.compile(r"https?://[^\s\"']*[?&][\w.-]*=\Z")
 _SAME = re.compile(r"[a-z_]+[,)]")
 # A row of a table of two columns: | name | value |
-_ROW = re.compile(r"[ \t]*[|│][ \t]*([^|│\n]{1,500}?)[ \t]*[|│][ \t]*(?=\r?\n|\Z)")
+_ROW = Lazy(r"[ \t]*[|│][ \t]*([^|│\n]{1,500}?)[ \t]*[|│][ \t]*(?=\r?\n|\Z)")
 _ROW_START = re.compile(r"(?:\A|\n)[ \t]*[|│][ \t]*\Z")
 _NO_WORD = re.compile(r"\S*[\d!@#$%^&*+/]\S*")
 _RUN = re.compile(r"[^\s\"'<>`,;&]*")
 _QUOTE_END = re.compile(r"(?<![A-Za-z0-9=*\\])\\*[\"']\Z")
-_NAMED_ALIKE = re.compile(
+_NAMED_ALIKE = Lazy(
     r"[a-z_.]*(?:password|passwd|token|secret|key|pwd|pass|credentials?)(?:;|,)?[ \t]*(?:\r?\n|\Z)"
 )
 # var_dump of PHP: `["password"]=>`, and the value with its length on the next line

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from . import rules, values
+from .lazy import Lazy
 from .spans import Span
 
-_AUTH = re.compile(
+_AUTH = Lazy(
     r"\"auth\\*\"\s{0,8}:\s{0,8}\\*\"([A-Za-z0-9+/_-]{8,}={0,2})\\*\"|\b_?auth(?:: |\s?=\s?)[\"']?([A-Za-z0-9+/_-]{8,}={0,2})[\"']?"
 )
 _PGPASS = re.compile(
@@ -18,11 +19,11 @@ _SHADOW = re.compile(r"(?m)^[a-z_][\w.-]{0,32}:([^\s:*!]{13,}):\d*:\d*:\d*:")
 _MAIL_MAP = re.compile(
     r"(?m)^\[(?=[^\]\s]*\.)[\w.-]{1,255}\]:(?:\d{1,5}|smtps?|submissions?)[ \t]+[^\s:]{1,255}:(\S[^\n]{0,255}?)[ \t]*$"
 )
-_SECRET_DATA = re.compile(r"(?m)^([ \t]*)\\?\"?(?:data|stringData)\\?\"?:[ \t]*(?:\{[ \t]*)?$")
-_ENTRY = re.compile(
+_SECRET_DATA = Lazy(r"(?m)^([ \t]*)\\?\"?(?:data|stringData)\\?\"?:[ \t]*(?:\{[ \t]*)?$")
+_ENTRY = Lazy(
     r"([ \t]*)\"?([\w.-]{1,253})\"?:[ \t]+(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'|>{#][^\n]*?))[ \t]*,?[ \t]*$"
 )
-_SECRET_JSON = re.compile(r"\"(?:data|stringData)\\*\"\s{0,8}:\s{0,8}\{([^{}]{1,20000})\}")
+_SECRET_JSON = Lazy(r"\"(?:data|stringData)\\*\"\s{0,8}:\s{0,8}\{([^{}]{1,20000})\}")
 _JSON_STRING = re.compile(r":\s{0,8}\\*\"((?:[^\"\\]|\\[^\"])+)\\*\"")
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import quote
 
+from .lazy import Lazy
 from .views import INVISIBLE, join, unescape
 
 # A form: the text to look for, and how many characters of the same alphabet that are determined
@@ -29,9 +30,7 @@ _MOST_GAPS = 12
 _LONG_ENOUGH = 7
 _LONG_WORD = 12
 _PIECE = 16
-_PEM = re.compile(
-    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\s*(?P<body>[A-Za-z0-9+/=\s]{64,})\s*-----END"
-)
+_PEM = Lazy(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\s*(?P<body>[A-Za-z0-9+/=\s]{64,})\s*-----END")
 _WORDED = re.compile(r"[A-Za-z][a-z]{3}")
 _TO_URL = str.maketrans("+/", "-_")
 

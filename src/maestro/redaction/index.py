@@ -127,7 +127,8 @@ class _Tier:
                     more[piece] = (*others, number)
 
     def _cut(self, raw: bytes, at: int) -> list[int]:
-        return [row[0] for row in self._pieces([raw[at : at + 2 * self.size]])]
+        size = self.size
+        return [int.from_bytes(raw[i : i + size], sys.byteorder) for i in range(at, at + _STEP)]
 
     def _taken(self, pieces: list[int]) -> int:
         return sum(len(self.more.get(piece, "1")) for piece in pieces if piece in self.numbers)

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
+
+_Found = re.Match[str] | None
 
 
 class Lazy:
-    """A pattern with the methods of `re.Pattern` that are used."""
+    """A pattern with the methods of `re.Pattern` that are used; after the first use they are its own."""
+
+    match: Callable[..., _Found]
+    fullmatch: Callable[..., _Found]
+    search: Callable[..., _Found]
+    finditer: Callable[..., Iterator[re.Match[str]]]
 
     def __init__(self, shape: str, flags: int = 0) -> None:
         self.shape, self.flags = shape, flags
 
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """The pattern itself."""
-        return re.compile(self.shape, self.flags)
-
-    def match(self, text: str, start: int = 0, end: int = 2**62) -> re.Match[str] | None:
-        """Match at ``start``."""
-        return self.pattern.match(text, start, end)
-
-    def fullmatch(self, text: str) -> re.Match[str] | None:
-        """Match the whole text."""
-        return self.pattern.fullmatch(text)
-
-    def search(self, text: str, start: int = 0, end: int = 2**62) -> re.Match[str] | None:
-        """Match anywhere from ``start`` on."""
-        return self.pattern.search(text, start, end)
-
-    def finditer(self, text: str, start: int = 0, end: int = 2**62) -> Iterator[re.Match[str]]:
-        """Yield the matches from ``start`` to ``end``."""
-        return self.pattern.finditer(text, start, end)
+    def __getattr__(self, name: str) -> object:
+        """Compile the pattern at the first use of a method."""
+        if name not in Lazy.__annotations__:
+            raise AttributeError(name)
+        pattern = re.compile(self.shape, self.flags)
+        self.__dict__.update({each: getattr(pattern, each) for each in Lazy.__annotations__})
+        return self.__dict__[name]

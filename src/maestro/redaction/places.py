@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from . import pem, rules, values
+from .lazy import Lazy
 from .spans import Span
 
 # What stands between // and @ holds no slash, blank or quote; the last @ before the host counts.
@@ -16,7 +17,7 @@ _RAW_USERINFO = re.compile(
 _TOKEN_USER = re.compile(r"(?=[\w~.+=-]*\d)[\w~.+=-]{16,}\Z")
 _MYSQL_DSN = re.compile(r"([\w.-]{1,64}):([^\s\"'<>`@]{1,256})@(?:tcp|unix|cloudsql)\(")
 
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION = Lazy(
     r"authorization(?P<close>\\*[\"']?\]?)\s{0,4}(?P<sep>=>|[:=]|,)\s{0,4}(?P<open>\[?\s{0,4}\\*[\"']?)"
     r"(?P<scheme>(?:basic|bearer|digest|token|apikey|api-key|negotiate|ntlm|aws4-hmac-sha256|hawk|key|splunk"
     r"|sharedkey|sharedaccesssignature|discogs|oauth|signature|ssws|genericapikey|bot|jwt|scram-sha-256|gnap|dpop"
@@ -27,12 +28,12 @@ _CLOSE = re.compile(r"[\r\"']|\\[nr\"'\\]")
 _QUOTES_CLOSE = re.compile(r"\r|\\[nr\"'\\]")
 _PARAMETER = re.compile(r"\w{1,30}=\"")
 _QUOTING = ("digest", "oauth", "hawk", "signature")
-_SCHEME = re.compile(
+_SCHEME = Lazy(
     r"(?:bearer|basic|(?<![\w-])token(?= [\"']?(?:gh|[0-9a-f]{32}))|sharedaccesssignature|negotiate|ssws|splunk)"
     r"(?:[ \t]{1,2}|%20|\+)(?=[A-Za-z0-9+/_=.~-]*[0-9A-Z=_.])([A-Za-z0-9+/_.~-]{12,}={0,2})",
     re.IGNORECASE,
 )
-_COOKIE = re.compile(
+_COOKIE = Lazy(
     r"(?P<set>set-)?cookie2?\\*[\"']?\]?\s{0,4}(?P<sep>=>|:|=(?=\s*[\"']))\s{0,4}\[?\s{0,4}(?P<open>\\*[\"']?)",
     re.IGNORECASE,
 )
@@ -55,7 +56,7 @@ _ATTRIBUTES = frozenset(
 _BEGIN = re.compile(r"-{5}BEGIN ((?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?)-{5}")
 _SSH2_BEGIN = re.compile(r"-{4} BEGIN SSH2 ENCRYPTED PRIVATE KEY -{4}")
 _BREAK = r"(?:\\{0,8}r)?(?:\\{1,8}n|\r?\n|\\{1,8}u000a|\\{1,8}012|&#(?:10|x[aA]);|%0[aA]|<br ?/?>)"
-_LINE = re.compile(
+_LINE = Lazy(
     r"(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|Encryption|Key-[\w-]+):[^\n\\]{0,200}"
     r"|=?(?:[A-Za-z0-9+/*]|%2[bBfF]|\\{1,8}/|\\{1,8}u002[bBfF]){1,1000}(?:=|%3[dD]|\\{1,8}u003[dD]){0,3})?"
 )

@@ -9,6 +9,7 @@ from urllib.parse import unquote, unquote_plus
 
 from . import forms, keys, views
 from .index import Index
+from .lazy import Lazy
 
 SHORTEST = 4
 FREE = 8  # from this length on a value is masked inside of words too
@@ -50,11 +51,11 @@ _ADDRESS = re.compile(r"(?:0\.0\.0\.0|127\.0\.0\.1|255(?:\.\d+){3}|::1?|[\d.]+/\
 _VERSION = re.compile(r"v?\d{1,4}(?:\.\d{1,4}){1,3}\Z")
 _MARKER = re.compile(r"-{3,5} ?(?:BEGIN|END) [A-Z0-9 ]+-{3,5}\Z|-{3,}\Z|\.{3}\Z")
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,30})://([^\s/?#:@]*):([^\s/?#]+)@")
-_PLAIN_LEAF = re.compile(
+_PLAIN_LEAF = Lazy(
     r"[a-z][a-z ._-]*\Z|[A-Za-z][a-z]+\Z|\d{1,9}\Z|[a-z+]+://[^\s@]*\Z|(?:/[\w.-]+)+/?\Z"
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+\Z|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?::\d+)?\Z|[A-Z_]+\Z"
 )
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][\w.-]{0,80})\s*[=:]\s?(.*)\Z")
+_ASSIGNMENT = Lazy(r"\s*(?:export\s+)?([A-Za-z_][\w.-]{0,80})\s*[=:]\s?(.*)\Z")
 _PAIR = re.compile(r"\s*[\w.-]+: \S")
 _MOST_LEAVES = 2000
 

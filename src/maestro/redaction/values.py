@@ -7,7 +7,7 @@ import re
 from .lazy import Lazy
 
 # The whole value is one of these.
-_NOTHING = re.compile(
+_NOTHING = Lazy(
     r"""(?xis)
     \s* | data\+omitted | (?-i:NAME|VALUE|UID|TEXT|STRING|FILE|PASSWORD|PASSPHRASE|TOKEN|SECRET|KEY)
     | \*{2,} | [x•●]{4,} | \.{3,} | -+ | _+
@@ -31,7 +31,7 @@ _NOTHING = re.compile(
     """
 )
 # The same for a value without quotes, which may be code or a tag of YAML.
-_CODE = re.compile(
+_CODE = Lazy(
     r"""(?xis)
     !(?:vault|secret|env_var|ref|sub|getatt|reference|env|encrypted|unsafe)\b.*
     | (?:process\.env|os\.environ|os\.getenv|env|environ|config|settings|secrets|vars?|local|data|module|values

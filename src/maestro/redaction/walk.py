@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import cmdline, keys, rules, values
+from .lazy import Lazy
 
-_SCHEME = re.compile(r"(?:basic|bearer|token|digest|apikey)\s+", re.IGNORECASE)
+_SCHEME = Lazy(r"(?:basic|bearer|token|digest|apikey)\s+", re.IGNORECASE)
 _DEEPEST = 100
 _NAMES = ("name", "Name", "key", "Key", "NAME", "KEY")
 _VALUES = ("value", "Value", "VALUE")
