@@ -19,6 +19,7 @@ from . import (
     edge_names,
     hardening,
     hooks,
+    ignored,
     names,
     ownership,
     profiles,
@@ -118,6 +119,8 @@ def decide(inputs: Inputs) -> Decision:
         fresh = plan.services(planning.CREATE, planning.REPLACE, planning.SCALE)
         plan.warnings += hardening.missing(rendered.compose["services"], fresh, found["engine"])
         plan.warnings += hooks.warnings(rendered.compose["services"], fresh)
+        version = str(found["engine"]["compose"])
+        plan.warnings += ignored.warnings(rendered.compose["services"], fresh, version)
         far = reached.problems(
             plan.stack, wanted[host].model, wanted[host].extension, Resources.of(found)
         )
