@@ -112,6 +112,7 @@ def decide(inputs: Inputs) -> Decision:
         problems += ownership.judge(plan, wanted[host], rendered, found, asked)
         plan.warnings += variables.left_open(wanted[host].model)
         plan.warnings += profiles.unknown(wanted[host].model, wanted[host].profiles)
+        plan.warnings += profiles.left_out(found["model"], wanted[host].model)
         problems += edge_names.problems(host, plan.stack, wanted[host].extension, found["edge"])
         plan.warnings += checks.of_plan(
             plan, found, rendered.services, wanted[host], images_of(known, wanted[host])

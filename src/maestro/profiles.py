@@ -48,3 +48,25 @@ def unknown(model: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
         + (", ".join(sorted(known)) or "no profiles")
         for name in sorted(set(wanted) - known)
     ]
+
+
+def left_out(model: Mapping[str, Any], deployed: Mapping[str, Any]) -> list[str]:
+    """Warnings about services that are not deployed, and that a deployed one depends on.
+
+    ``model`` is Compose's own reading, ``deployed`` the same without what is not. Compose refuses
+    it, unless the dependency says ``required: false``.
+    """
+    return [
+        f"services.{name}.depends_on: {other} is not deployed ({_why(model['services'][other])}), "
+        f"and {name} starts without it"
+        for name, service in sorted(deployed["services"].items())
+        for other, need in sorted((service.get("depends_on") or {}).items())
+        if other not in deployed["services"]
+        and other in model["services"]
+        and (need or {}).get("required", True)
+    ]
+
+
+def _why(service: Mapping[str, Any]) -> str:
+    names = ", ".join(service.get("profiles") or ())
+    return f"to have it, name its profile {names} in {VARIABLE}" if names else "it has no replicas"

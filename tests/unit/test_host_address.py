@@ -104,7 +104,10 @@ def test_the_network_that_answers_is_found_by_asking(monkeypatch: pytest.MonkeyP
         wanted = book(there, wanted={"web": "a"})
         network, problem = address.prove(wanted, "web", [port], 0)
         assert not network
-        assert problem == f"takes no connection (a: 127.0.1.9 port {port}: Connection refused)"
+        assert problem == (
+            f"takes no connection (a: 127.0.1.9 port {port}: Connection refused): it must listen "
+            "on this port, and on 0.0.0.0 instead of 127.0.0.1"
+        )
     network, problem = address.prove(book(there), "web", [port], 0.2)
     assert "a: 127.0.1.9" in problem
     assert "b: 127.0.2.9" in problem

@@ -105,3 +105,21 @@ def test_a_stack_gets_its_own_of_what_is_set_by_stack(
         for name in ("deploy_variables", "deploy_profiles", "images_variables")
     ]
     assert found == [variables, said, variables]
+
+
+@pytest.mark.parametrize(
+    ("need", "other", "said"),
+    [
+        ({"condition": "service_started", "required": True}, {"profiles": ["a", "b"]}, "a, b in"),
+        ({"condition": "service_healthy"}, {"deploy": {"replicas": 0}}, "it has no replicas"),
+        ({"condition": "service_started", "required": False}, {"profiles": ["a"]}, ""),
+    ],
+)
+def test_a_dependency_that_is_not_deployed_is_named(
+    need: dict[str, Any], other: dict[str, Any], said: str
+) -> None:
+    web = {"depends_on": {"tool": need, "db": {}}}
+    model = {"services": {"web": web, "db": {}, "tool": other}}
+    found = profiles.left_out(model, {"services": {"web": web, "db": {}}})
+    assert [said in line for line in found] == ([True] if said else [])
+    assert profiles.left_out(model, {"services": {"db": {}}}) == []

@@ -138,7 +138,10 @@ def prove(found: Book, container: str, ports: Sequence[int], patience: float) ->
                 return place.network, ""
             seen.append(f"{place.network}: {problem}")
         if time.monotonic() >= deadline:
-            return "", f"takes no connection ({'; '.join(seen)})"
+            why = f"takes no connection ({'; '.join(seen)})"
+            if any(item.endswith("Connection refused") for item in seen):
+                why += ": it must listen on this port, and on 0.0.0.0 instead of 127.0.0.1"
+            return "", why
         time.sleep(PAUSE)
 
 
