@@ -1,4 +1,4 @@
-"""Drop what no release needs any more."""
+"""Remove what no release needs."""
 
 from __future__ import annotations
 

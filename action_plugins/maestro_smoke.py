@@ -1,4 +1,4 @@
-"""Make the smoke checks."""
+"""Run the smoke checks."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_finish
-short_description: Drop what no release needs any more
+short_description: Remove what no release needs
 description:
   - Keeps the newest releases and removes the others with their secrets, configs and images,
     then gives the stack's lease back.

@@ -6,7 +6,7 @@ from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_put_back
-short_description: Put the old release back
+short_description: Restore the previous release
 description:
   - Restores the services of the release that served and removes everything the failed one brought.
 options:
@@ -43,7 +43,7 @@ attributes:
 author: The Maestro authors
 """
 EXAMPLES = r"""
-- name: Put the old release back
+- name: Restore the previous release
   maestro_put_back:
     root: /opt/maestro
     stack: shop

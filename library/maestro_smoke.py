@@ -6,7 +6,7 @@ from ansible.module_utils import maestro_module
 
 DOCUMENTATION = r"""
 module: maestro_smoke
-short_description: Make the smoke checks
+short_description: Run the smoke checks
 description:
   - Makes HTTP, TCP and command checks from the host itself.
 options:
@@ -36,7 +36,7 @@ attributes:
 author: The Maestro authors
 """
 EXAMPLES = r"""
-- name: Make the smoke checks
+- name: Run the smoke checks
   maestro_smoke:
     root: /opt/maestro
     stack: shop

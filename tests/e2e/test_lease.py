@@ -11,7 +11,7 @@ from e2e.whole import look, until_whole
 
 pytestmark = pytest.mark.usefixtures("production")
 
-ROLL = "Exchange the services that changed and wait until they are healthy"
+ROLL = "Replace changed services and wait until they are healthy"
 FETCH = "Pull the images by digest"
 LIMIT = 15  # seconds without a beat after which a lease has expired
 # What going back takes on a busy machine.

@@ -29,7 +29,7 @@ install -m 600 -o {LOOKER} /root/.ssh/authorized_keys /home/{LOOKER}/.ssh/author
 
 
 def provision(host: str, *lookers: str) -> lab.Run:
-    """Say who may look, as an operator does who is root on the host."""
+    """Set the accounts that may only look, as an operator does who is root on the host."""
     return lab.playbook(
         *("-i", samples.inventory(), "playbooks/provision.yml", "-l", host),
         *("--tags", "host_agent", "-e", json.dumps({"host_agent_lookers": lookers})),

@@ -31,15 +31,15 @@ class Fault:
 
 STEPS = (
     Step("look", "Read the state of the host"),
-    Step("lease", "Take the lease and set the switch"),
+    Step("lease", "Take the lease"),
     Step("pull", "Pull the images by digest"),
-    Step("stage", "Stage the release beside the one that serves"),
-    Step("secrets", "Write the secrets that are new"),
+    Step("stage", "Stage the release beside the running one"),
+    Step("secrets", "Write new secrets"),
     Step("migrate", "Migrate before anything is replaced", 0.8),
-    Step("roll", "Exchange the services that changed and wait until they are healthy", 1.5),
-    Step("smoke", "Make the smoke checks"),
+    Step("roll", "Replace changed services and wait until they are healthy", 1.5),
+    Step("smoke", "Run the smoke checks"),
     Step("commit", "Commit the release"),
-    Step("finish", "Drop what no release needs any more"),
+    Step("finish", "Remove what no release needs"),
 )
 
 

@@ -206,7 +206,7 @@ def abandon(layout: Layout, token: str) -> None:
 
 
 def release(layout: Layout, token: str) -> None:
-    """Give the lease back; one that is no longer the caller's stays as it is.
+    """Release the lease; one that is no longer the caller's stays as it is.
 
     Where the stack has no release, its directory goes as well.
     """
