@@ -142,12 +142,14 @@ def test_a_clock_that_jumps_holds_no_lease_for_ever(
 
 
 def test_what_is_half_done_is_put_back_before_another_begins(layout: Layout) -> None:
-    lease.acquire(layout, CLAIM)
+    began = lease.acquire(layout, CLAIM).acquired
     age(layout, 31)
     with pytest.raises(MaestroError, match="not finished"):
         lease.acquire(layout, CI)
     taken = lease.take_over(layout, "the host")
     assert (taken.release, taken.serves, taken.armed) == ("r2", "r1", True)
+    # What was made since then is the change's, and goes with it.
+    assert taken.acquired == began
     assert lease.take_over(layout, "somebody else") is None
     lease.disarm(layout, taken.token)
     age(layout, 31)

@@ -97,11 +97,14 @@ _UNKNOWN = ("dditional propert", "unsupported ")
 _PROGRESS = re.compile(r"^\s*(Container|Network|Volume|Image) \S+\s+[A-Z][a-z]+\s*\Z")
 
 
+def without_progress(said: str) -> list[str]:
+    """The lines of what Compose, or a command that it ran, says."""
+    return [line for line in said.strip().splitlines() if not _PROGRESS.match(line)]
+
+
 def complaint(stderr: str, lines: int = 6) -> str:
     """What Compose says is wrong, without its lines of progress where anything else is left."""
-    said = stderr.strip().splitlines()
-    wrong = [line for line in said if not _PROGRESS.match(line)]
-    return "\n".join((wrong or said)[-lines:])
+    return "\n".join((without_progress(stderr) or stderr.strip().splitlines())[-lines:])
 
 
 def version() -> str:

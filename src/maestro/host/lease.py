@@ -33,6 +33,8 @@ POLL = 0.5  # seconds between two looks at a lease that is waited for
 class Lease:
     """``lease.json``; ``acquired`` is in seconds since 1970, ``limit`` and ``timeout`` in seconds.
 
+    ``acquired`` is when the change began, also for who takes it over.
+
     ``release`` is the staged release, ``serves`` the one that served before; each may be
     empty. While ``armed``, an expired lease means that ``serves`` has to be put back, with
     ``timeout`` for its services. ``approved_by`` and ``plan`` (its hash) are for the record of
@@ -177,7 +179,8 @@ def take_over(layout: Layout, by: str) -> Lease | None:
         if found is None or found.held:
             return None
         room.give(layout)
-        lease = replace(found, token=secrets.token_hex(8), by=by, acquired=time.time())
+        # What was made since the change began is what it made: `acquired` stays.
+        lease = replace(found, token=secrets.token_hex(8), by=by)
         _write(layout, lease)
         return lease
 

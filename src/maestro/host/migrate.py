@@ -72,7 +72,8 @@ def _one(way: roll.Roll, service: str, needs: Sequence[Sequence[str]]) -> str:
         ) from error
     output = masked.text("\n".join(part for part in (result.stdout, result.stderr) if part).strip())
     if result.returncode != 0:
-        lines = "\n".join(f"    {line}" for line in output.splitlines()[-health.LOG_LINES :])
+        wrote = compose.without_progress(output)[-health.LOG_LINES :] or ["(it wrote nothing)"]
+        lines = "\n".join(f"    {line}" for line in wrote)
         raise MaestroError(
             f"the migration {service} failed with exit code {result.returncode}; "
             f"no service was replaced\nits last lines:\n{lines}",
