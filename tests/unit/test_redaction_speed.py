@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -36,10 +37,14 @@ def _seconds(text: str) -> float:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_time_grows_with_the_length_alone(unit: str) -> None:
-    short, long = (
-        min(_seconds((unit * size)[:size]) for _ in range(2)) for size in (8_000, 32_000)
-    )
-    assert long < 4 * short * 2 + 0.05
+    short = long = math.inf
+    # What a busy machine spoils is measured again.
+    for _ in range(4):
+        short = min(short, *(_seconds((unit * 8_000)[:8_000]) for _ in range(2)))
+        long = min(long, _seconds((unit * 32_000)[:32_000]))
+        if long < 4 * short * 2 + 0.05:
+            return
+    pytest.fail(f"{long:.2f} s for 32,000 characters, {short:.2f} s for a quarter of them")
 
 
 @pytest.mark.slow
