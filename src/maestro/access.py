@@ -47,7 +47,7 @@ def _number(item: Mapping[str, Any], key: str, place: str) -> int | None:
         raise MaestroError(
             f"found {found!r}",
             where=f"{place}.{key}",
-            fix=f'write a number, such as `{key}: "1000"`: names are known in the image alone',
+            fix=f'write a number, such as `{key}: "1000"`: names are only known inside the image',
         )
     return int(str(found))
 

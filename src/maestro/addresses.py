@@ -133,5 +133,5 @@ def _outside(address: _Address, ranges: Iterable[_Range]) -> str:
     if not alike:
         return ""  # the Engine chooses, or it is another's network: not known
     if not any(address in each.net for each in alike):
-        return f"lies in no subnet of the network ({', '.join(str(each.net) for each in alike)})"
+        return f"is in no subnet of the network ({', '.join(str(each.net) for each in alike)})"
     return "is the network's gateway" if address in [each.gateway for each in alike] else ""

@@ -187,7 +187,7 @@ class Tree:
             ) from missing
         if "://" in found or found.startswith(("oci:", "git@")):
             raise MaestroError(
-                f"{found} is no file of the stack",
+                f"{found} is not a file of the stack",
                 where=where,
                 fix="put the file below the stack's directory",
             )

@@ -123,7 +123,7 @@ def problems(services: Mapping[str, Mapping[str, Any]], stack: str) -> Iterable[
             target = str(mount.get("target") or "")
             if target and not target.startswith("/"):
                 yield MaestroError(
-                    f"{target} is no path in a container: it does not begin with /",
+                    f"{target} is not a path in a container: it does not begin with /",
                     where=f"{stack}/compose.yaml: services.{name}.volumes",
                     fix="write VOLUME:/PATH; the name of a volume has two letters or more, "
                     "because Compose takes one letter for a drive",

@@ -90,7 +90,7 @@ def parse(present: str) -> dict[str, Any]:
     """
     if not present.strip():
         return {}
-    fix = "correct it by hand, or remove it: it was not touched"
+    fix = "correct it by hand, or remove it: it was not changed"
     try:
         value = json.loads(present)
     except json.JSONDecodeError as error:

@@ -83,7 +83,7 @@ class Rule:
 
 def _privileged(service: Service, _: Place) -> Iterator[Finding]:
     if service.get("privileged"):
-        fix = "allowed: false; give single capabilities by cap_add"
+        fix = "allowed: false; add single capabilities with cap_add"
         yield Finding(".privileged", "found privileged: true", fix)
     for kind in ("post_start", "pre_stop"):
         for number, hook in enumerate(service.get(kind) or []):
@@ -136,10 +136,10 @@ def _devices(service: Service, _: Place) -> Iterator[Finding]:
 def _memory(service: Service, _: Place) -> Iterator[Finding]:
     score = str(service.get("oom_score_adj") or "0")
     if score.startswith("-"):
-        what = f"found {score}: others are ended first when memory is short"
+        what = f"found {score}: the kernel kills others first when memory runs out"
         yield Finding(".oom_score_adj", what, "remove it, or set 0 to 1000")
     if service.get("oom_kill_disable"):
-        what = "found oom_kill_disable: others are ended when memory is short"
+        what = "found oom_kill_disable: the kernel kills others when memory runs out"
         yield Finding(".oom_kill_disable", what, "remove it")
 
 
@@ -231,8 +231,8 @@ def _paths(service: Service, place: Place) -> Iterator[Finding]:
                 # A path of the stack's directory, on the machine that holds its files.
                 what = f"found {source}: a mount of the stack's source"
                 fix = (
-                    "a configuration file goes along under `configs:` (source and target); "
-                    "allowed here: named volumes and absolute paths; source mounts belong into "
+                    "put a configuration file under `configs:` (source and target); "
+                    "allowed here: named volumes and absolute paths; source mounts belong in "
                     "compose.development.yaml"
                 )
                 yield Finding(where, what, fix, exception=False)
@@ -319,7 +319,7 @@ def _programs(service: Service, _: Place) -> Iterator[Finding]:
         what = "found provider: a program that Compose runs on the host"
         yield Finding(".provider", what, "name an image", exception=False)
     if service.get("use_api_socket"):
-        what = "found use_api_socket: a container with the Engine's socket rules the host"
+        what = "found use_api_socket: a container with the Engine's socket controls the host"
         yield Finding(".use_api_socket", what, "remove it", exception=False)
     if service.get("credential_spec"):
         what = "found credential_spec: a file or a setting of the host"
@@ -332,7 +332,7 @@ def _build(service: Service, _: Place) -> Iterator[Finding]:
         return
     for key in ("privileged", "entitlements"):
         if build.get(key):
-            what = f"found {key}: rights on the machine that builds"
+            what = f"found {key}: privileges on the build machine"
             yield Finding(f".build.{key}", what, "remove it")
     contexts = {"context": build.get("context"), **(build.get("additional_contexts") or {})}
     for key, context in contexts.items():
@@ -360,7 +360,7 @@ def _labels(service: Service, place: Place) -> Iterator[Finding]:
     for path, labels in said.items():
         for name in sorted(_names(labels)):
             if name.startswith(RESERVED_LABELS):
-                what = f"found {name}: a label by which Maestro and Compose know what is theirs"
+                what = f"found {name}: Maestro and Compose mark their own objects with this label"
                 yield Finding(path, what, "use a name of your own", exception=False)
 
 

@@ -29,7 +29,7 @@ def host_problems(given: object, tls: str = "internal") -> list[str]:
     A star stands for the first label alone (RFC 6125), and no HTTP challenge proves it (RFC 8555).
     """
     if isinstance(given, str) or not isinstance(given, Iterable):
-        return ["it is no list: write [shop.example.org, www.example.org]"]
+        return ["it is not a list: write [shop.example.org, www.example.org]"]
     names = [str(item) for item in given]
     return [f"{name!r} {problem}" for name in names if (problem := _problem(name, tls))]
 
@@ -42,7 +42,7 @@ def _problem(name: str, tls: str) -> str:
         return "is more than a host name: write it without scheme, port and path"
     if not _NAME.match(name) or len(name) > _LONGEST:
         return (
-            "is no host name: write labels of a-z, 0-9 and -, with dots between, "
+            "is not a host name: write labels of a-z, 0-9 and -, with dots between, "
             "such as shop.example.org"
         )
     if name.startswith("*") and name.count(".") < 2:

@@ -266,7 +266,7 @@ def settings_problem(root: Path, used: str | None, environment: Mapping[str, str
         )
     return str(
         MaestroError(
-            "Ansible did not read these settings, so it knows no host and no role",
+            "Ansible did not read these settings, so it found no host and no role",
             where=where,
             fix=f"cd {root}, or export ANSIBLE_CONFIG={where}"
             if Path(os.getcwd()).resolve() != root

@@ -89,7 +89,7 @@ def problems(
             continue
         policy = restart_policy(services[name])
         why = (
-            f"restart: {policy} starts it again whenever it ends"
+            f"restart: {policy} restarts it whenever it exits"
             if policy not in ("", NEVER, ON_FAILURE)
             else "requests of a route go to it"
             if name in routed

@@ -158,7 +158,7 @@ def _containers(
                     f"the container name {use.container} of the service {mine.service} of {stack} "
                     f"is taken by {_owner(use.project, use.service)}",
                     where=where,
-                    fix="rename one of both, or remove the other container",
+                    fix="rename one of them, or remove the other container",
                 )
                 for use in there.uses
                 if use.project != stack and mine.is_called(use.container)

@@ -24,7 +24,7 @@ def said(value: Any, stack: str) -> list[str]:
         isinstance(name, str) for name in names
     ):
         raise MaestroError(
-            f"found no list of names for {stack}",
+            f"did not find a list of names for {stack}",
             where=VARIABLE,
             fix=f"write {stack}: [PROFILE] in it; on a command line: "
             f"""-e '{{"{VARIABLE}": {{"{stack}": ["PROFILE"]}}}}'""",

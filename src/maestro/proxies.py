@@ -21,7 +21,7 @@ def networks(given: Iterable[object]) -> list[str]:
 def problems(given: object) -> list[str]:
     """What is wrong with a list of trusted proxies: one sentence for each entry that is."""
     if isinstance(given, str) or not isinstance(given, Iterable):
-        return ["it is no list: write [192.0.2.10, 198.51.100.0/24]"]
+        return ["it is not a list: write [192.0.2.10, 198.51.100.0/24]"]
     found = []
     for item in given:
         try:

@@ -108,7 +108,7 @@ def _way(asked: Asked, host: str, state: Mapping[str, Any], undone: str) -> _Way
         what = (
             f"release {asked.to} is not there"
             if asked.to
-            else f"release {release['previous']}, the one before, no longer exists"
+            else f"release {release['previous']}, the previous one, no longer exists"
             if release.get("previous")
             else "the running release is the first one"
         )

@@ -64,7 +64,7 @@ def choose(
             "each stack that reads it",
         )
     fresh = [name for name in names if name in own and (asked or _made(own[name]))]
-    notes = [f"{name} stays: it stands in the environment's own file" for name in elsewhere] + [
+    notes = [f"{name} stays: it is in the environment's own file" for name in elsewhere] + [
         f"{name} stays: Maestro did not make its value; name it (-e secret={name}) to have it "
         "replaced by a random one"
         for name in names
@@ -264,7 +264,7 @@ def _nothing_new(named: Sequence[str], new: Sequence[str]) -> None:
     same = sorted(set(named) - set(new))
     if same:
         raise MaestroError(
-            f"{', '.join(same)} has no new value: the one found is the one that runs",
+            f"{', '.join(same)} has no new value: the value found is the one in use",
             where="-e secret",
             fix="put the new value where this environment's secrets come from, see docs/secrets.md",
         )

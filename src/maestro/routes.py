@@ -55,7 +55,7 @@ def problems(
         service = route.get("service")
         if service in one_shot and service in services:
             yield MaestroError(
-                f"{service} migrates and ends: it can answer no requests",
+                f"{service} is a migration and exits: it cannot answer requests",
                 where=f"{where}.service",
                 fix="name a service that keeps running",
             )

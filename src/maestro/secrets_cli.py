@@ -198,7 +198,7 @@ class Command:
         home = self.root / self.options.stacks
         if name == COMMON or name not in stacks.known(home):
             raise MaestroError(
-                "no names are given, and no Compose file tells them",
+                "no names were given, and there is no Compose file to read them from",
                 where=str((folder / stacks.BASE_FILES[0]).relative_to(self.root))
                 if name != COMMON
                 else name,

@@ -66,7 +66,7 @@ class Sources:
                 raise MaestroError(
                     f"its files have more than {_size(TOTAL_LIMIT)} together",
                     where=f"{self.name}/",
-                    fix="what is large belongs into an image or a volume",
+                    fix="put large files into an image or a volume",
                 )
         return self.files[key]
 
@@ -94,13 +94,13 @@ class Sources:
             raise MaestroError(
                 f"{path} is {kind}, not a file",
                 where=where,
-                fix="name a regular file: each file of a directory is one of its own",
+                fix="name a regular file: list each file of a directory separately",
             )
         if len(content) > limit:
             raise MaestroError(
                 f"the file {path} has {_size(found.st_size)}, more than {_size(limit)}",
                 where=where,
-                fix="what is large belongs into an image or a volume",
+                fix="put large files into an image or a volume",
             )
         return File(content, stat.S_IMODE(found.st_mode) & 0o777 & ~_NOT_KEPT)
 

@@ -55,7 +55,7 @@ def problems(services: Mapping[str, Service], stack: str) -> Iterator[MaestroErr
 def _text(service: Service) -> Iterable[Finding]:
     for key, value in sorted(service.items()):
         if "\\u0000" in json.dumps(value).replace("\\\\", ""):
-            yield f".{key}", "found a NUL byte, which no program can be given", "remove it"
+            yield f".{key}", "found a NUL byte, which a program cannot receive", "remove it"
 
 
 def _servers(service: Service) -> Iterable[Finding]:
@@ -80,7 +80,7 @@ def _kernel(service: Service) -> Iterable[Finding]:
         key = next((key for key, own in _SYSCTLS.items() if own.match(_dotted(name))), None)
         fix = "set it on the host, and remove it here"
         if key is None:
-            what = "a setting of the host's kernel, which no container has of its own"
+            what = "a setting of the host's kernel, which a container cannot have by itself"
             yield f".sysctls.{name}", what, fix
         elif service.get(key) == "host":
             what = f"a setting that is the host's own with `{key}: host`"

@@ -85,7 +85,7 @@ def _head(
             f"{manifest['by']}{url}"
         )
         if manifest.get("rolled_back_to"):
-            yield f"  made from release {manifest['rolled_back_to']} by a rollback"
+            yield f"  created from release {manifest['rolled_back_to']} by a rollback"
         edited = recorded.edited(manifest, _text(state))
         if edited:
             yield f"  compose.yaml was edited by hand: {', '.join(edited)}"

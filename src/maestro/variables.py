@@ -61,7 +61,7 @@ def steering(stack: str, given: Mapping[str, str], dotenv: Mapping[str, str]) ->
     """Values that would change what Compose does and not what the stack is."""
     problems = [
         MaestroError(
-            f"{name} steers Compose itself and is no variable of a stack",
+            f"{name} configures Compose itself and is not a variable of a stack",
             where=f"maestro_stack_variables.{stack}.{name}",
             fix="remove it; profiles are set by maestro_stack_profiles, files by their names "
             "(compose.ENVIRONMENT.yaml)",

@@ -170,7 +170,7 @@ def test_a_canary_beyond_its_limit_is_put_back(watched: Relay) -> None:
         watched.key = key
         write_secret(watched.secrets / "production/relay/relay_key", key)
     run.failed(HOST, "service web: canary: ", f"{QUERY} is 0.", f", not above {LIMIT:g}")
-    assert f"release {before['id']} serves" in run.out
+    assert f"release {before['id']} is running" in run.out
     assert seen["v1", 403] > 0, "the canary had requests"
     assert lab.manifest(HOST, "relay") == before
     serves("v2", key)
@@ -181,6 +181,6 @@ def test_a_canary_that_nobody_judges_is_put_back(watched: Relay, prometheus: Non
     programs.stop(HOST, PROMETHEUS)
     run = watched.deploy("v1", limit=HOST)
     run.failed(HOST, f"service web: canary: the query {QUERY} got no answer", "Connection refused")
-    assert f"release {before['id']} serves" in run.out
+    assert f"release {before['id']} is running" in run.out
     assert lab.manifest(HOST, "relay") == before
     serves(before["version"], watched.key)

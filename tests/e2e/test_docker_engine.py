@@ -81,7 +81,7 @@ def test_a_configuration_that_does_not_parse_is_refused_and_left_alone() -> None
         HOST, "cp -a /etc/docker/daemon.json /root/daemon.json; echo '{' > /etc/docker/daemon.json"
     )
     try:
-        provision().failed("/etc/docker/daemon.json, line 2", "this is not JSON", "not touched")
+        provision().failed("/etc/docker/daemon.json, line 2", "this is not JSON", "not changed")
         assert lab.ssh(HOST, "cat /etc/docker/daemon.json") == "{\n"
     finally:
         lab.ssh(HOST, "mv /root/daemon.json /etc/docker/daemon.json")

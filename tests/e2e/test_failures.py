@@ -58,7 +58,7 @@ def test_a_broken_version_is_put_back(serves_v1: Counter, version: str, words: l
     host = serves_v1.hosts[0]
     before = lab.containers(host, "counter")
     run = serves_v1.deploy("-e", f"version={version}", "-vvv", "--diff", limit=host)
-    run.failed(*words, "serves")
+    run.failed(*words, "is running")
     if "no service was replaced" in words:
         assert lab.containers(host, "counter") == before
     assert serves_v1.token not in run.out

@@ -11,7 +11,7 @@ from e2e import lab
 def test_a_first_deploy_that_fails_leaves_nothing_behind(counter: Counter) -> None:
     host = counter.hosts[0]
     run = counter.deploy("-e", "version=unhealthy-1", limit=host)
-    run.failed("no release serves: there was none before")
+    run.failed("no release is running: there was none before")
     assert lab.containers(host, "counter") == {}
     assert (
         lab.ssh(

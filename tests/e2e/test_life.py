@@ -212,7 +212,7 @@ def test_what_can_serve_of_a_release_serves(direct: Direct) -> None:
 
     assert deployed(direct, "half", shop("1"))
     said = refused(direct, "half", shop("2", "touch /data/bad"))
-    assert "serves without db" in said
+    assert "is running without db" in said
     assert "    corrupt" in said
     for name in ("app", "other"):
         found = direct.container("half", name)
@@ -226,7 +226,7 @@ def test_what_can_serve_of_a_release_serves(direct: Direct) -> None:
     direct.until("! test -e /opt/maestro/half/recovery.json", 60)
     assert "NOT WHOLE" not in shown(direct, "half")
 
-    assert "serves without db" in refused(direct, "half", shop("2", "touch /data/bad"))
+    assert "is running without db" in refused(direct, "half", shop("2", "touch /data/bad"))
     assert "could not be restored completely: db is missing" in direct.plan("half", "v3")
     # A deploy of what works goes over it.
     assert deployed(direct, "half", shop("3", "rm -f /data/bad"), "v3")

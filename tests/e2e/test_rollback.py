@@ -111,7 +111,7 @@ def test_a_rollback_that_fails_leaves_what_served(second: Counter) -> None:
     lab.ssh(one, f'cp {path} {path}.before; python3 -c "{spoil}" {path}')
     try:
         run = rollback(second).failed(one, "the counter answers")
-        assert f"release {before[one]} serves" in run.out
+        assert f"release {before[one]} is running" in run.out
         for host in second.hosts:
             assert lab.manifest(host, "counter")["id"] == before[host]
             assert second.answer(host)["version"] == "v2"

@@ -59,7 +59,7 @@ def test_all_go_back_when_the_third_fails_its_gate(three: Relay) -> None:
     assert run.recap[THIRD]["failed"] == 1
     for host in HOSTS:
         assert lab.manifest(host, "relay")["id"] == before[host]
-        assert f"release {before[host]} serves" in run.out
+        assert f"release {before[host]} is running" in run.out
         for container in containers(host):
             state = lab.inspect(host, container)
             assert state["State"]["Health"]["Status"] == "healthy"

@@ -32,7 +32,7 @@ def test_a_failure_in_the_second_wave_puts_both_back(deployed: Counter) -> None:
     for host in lab.PRODUCTION:
         assert run.recap[host]["failed"] == 1
         assert lab.manifest(host, "counter") == before[host]
-        assert f"release {before[host]['id']} serves" in run.out
+        assert f"release {before[host]['id']} is running" in run.out
         assert deployed.answer(host)["version"] == "v1"
         assert look(host).wrong == []
     assert deployed.deploy().ok().changed(*lab.PRODUCTION) == [0, 0]

@@ -33,8 +33,8 @@ def container(service: str, *at: str) -> dict[str, Any]:
     [
         (compose(web="10.7.0.9"), True, (), ""),
         (compose(web="10.7.0.9"), False, (), ""),
-        (compose(web="10.8.0.9"), True, (), "lies in no subnet of the network (10.7.0.0/24)"),
-        (compose(web="10.8.0.9"), False, (), "lies in no subnet of the network (10.7.0.0/24)"),
+        (compose(web="10.8.0.9"), True, (), "is in no subnet of the network (10.7.0.0/24)"),
+        (compose(web="10.8.0.9"), False, (), "is in no subnet of the network (10.7.0.0/24)"),
         (compose(web="10.7.0.1"), True, (), "is the network's gateway"),
         (compose(web="10.7.0.1"), False, (), "is the network's gateway"),
         (

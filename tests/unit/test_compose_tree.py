@@ -253,8 +253,8 @@ configs: {c: {file: "./conf/${STAGE:?which stage}.json"}, v: {file: "v/${VERSION
     [
         ("include: [gone.yaml]", "include[0]", "the file gone.yaml cannot be read"),
         ("include: [../x.yaml]", "include[0]", "lies outside the stack's directory"),
-        ("include: ['https://a.test/x.yaml']", "include[0]", "is no file of the stack"),
-        ("include: [{path: 'oci://a.test/x'}]", "include[0]", "is no file of the stack"),
+        ("include: ['https://a.test/x.yaml']", "include[0]", "is not a file of the stack"),
+        ("include: [{path: 'oci://a.test/x'}]", "include[0]", "is not a file of the stack"),
         ("include: [compose.yaml]", "include[0]", "include each other in a circle"),
         ("include: [a.yaml]", "include[0]", "in a circle: compose.yaml -> a.yaml -> b.yaml -> a"),
         ("include: [mine.yaml]", "mine.yaml: x-maestro", "of a file that is included is not read"),

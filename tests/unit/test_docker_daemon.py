@@ -77,7 +77,7 @@ def test_merging_again_changes_nothing() -> None:
     ],
 )
 def test_a_file_that_does_not_parse_is_never_overwritten(text: str, words: str) -> None:
-    with pytest.raises(MaestroError, match="not touched") as caught:
+    with pytest.raises(MaestroError, match="not changed") as caught:
         merge(text, {})
     assert words in str(caught.value)
     assert words in docker_daemon.problems(text, {})[0]

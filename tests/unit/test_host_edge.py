@@ -510,7 +510,7 @@ def test_an_edge_that_does_not_follow(host: Host, monkeypatch: pytest.MonkeyPatc
     host.run("a")
     with pytest.raises(MaestroError) as caught:
         edge.assign(host.layout, [route()], {"web": [group("a")]})
-    assert "does not follow its new routes within 0 s: its API does not answer" in caught.value.what
+    assert "has not loaded its new routes within 0 s: its API does not answer" in caught.value.what
     assert "docker logs maestro-edge" in caught.value.fix
     monkeypatch.undo()
 

@@ -201,7 +201,7 @@ def test_one_that_is_too_slow(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> No
     fake.say("GET /containers/new/json", {"State": {"Status": "running", "ExitCode": 0}})
     monkeypatch.setattr(edge_proxy, "START", 0.1)
     monkeypatch.setattr(edge_proxy, "_follows", lambda _: False)
-    with pytest.raises(MaestroError, match="does not follow the routes within 0 s"):
+    with pytest.raises(MaestroError, match="has not loaded the routes within 0 s"):
         edge_proxy.ensure(WISH)
 
 

@@ -66,7 +66,7 @@ def test_the_lines_come_without_a_secret(
     ("services", "since", "tail", "words"),
     [
         (["wep", "web", "d"], "", "1", "no container of d, wep .*choose from db, web"),
-        ([], "", "-1", "'-1' is no number of lines"),
+        ([], "", "-1", "'-1' is not a number of lines"),
         ([], "never", "1", "the logs cannot be read: .*invalid time"),
     ],
 )

@@ -69,7 +69,7 @@ class TestSettings:
             ({"LAB_PORT_OFFSET": "-1"}, "LAB_PORT_OFFSET='-1'"),
             ({"LAB_PORT_OFFSET": "99999"}, "is no port"),
             ({"LAB_PORT_STAGING_1_HTTP": "0"}, "LAB_PORT_STAGING_1_HTTP: 0 is no port"),
-            ({"LAB_PORT_STAGING_1_HTTP": "2200"}, "wanted twice: by registry ssh and by staging-1"),
+            ({"LAB_PORT_STAGING_1_HTTP": "2200"}, "used twice: by registry ssh and by staging-1"),
         ],
     )
     def test_wrong_values_are_named(self, environ: dict[str, str], words: str) -> None:

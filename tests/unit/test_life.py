@@ -223,7 +223,7 @@ def test_a_job_that_others_wait_for_runs_to_its_end() -> None:
 @pytest.mark.parametrize(
     ("service", "extension", "why"),
     [
-        ({"restart": "always"}, {}, "restart: always starts it again whenever it ends"),
+        ({"restart": "always"}, {}, "restart: always restarts it whenever it exits"),
         ({}, {"routes": [{"service": "seed", "port": 1}]}, "requests of a route go to it"),
         ({"restart": "always"}, {"migrations": [{"service": "seed"}]}, ""),
         ({"restart": "no"}, {}, ""),

@@ -83,7 +83,7 @@ OUTSIDE_DEVELOPMENT: list[tuple[str, dict[str, Any], str, str, str]] = [
         "socket, odd path",
         bind("/var//run/x/../docker.sock/"),
         ".volumes[0]",
-        "rules the host",
+        "controls the host",
         "without the socket",
     ),
     (

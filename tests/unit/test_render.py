@@ -199,7 +199,7 @@ def test_what_never_ends_is_not_waited_for() -> None:
         models.rendered(model)
     assert caught.value.where == "shop/compose.yaml: services.web.depends_on.migrate"
     assert caught.value.what == (
-        "waits until migrate has ended, but restart: always starts it again whenever it ends"
+        "waits until migrate has ended, but restart: always restarts it whenever it exits"
     )
 
 

@@ -96,7 +96,7 @@ def test_what_undoes_a_release_leaves_the_hosts_it_did_not_touch() -> None:
         (
             host(release(SECOND, "v2", FIRST)),
             "",
-            f"release {FIRST}, the one before, no longer exists",
+            f"release {FIRST}, the previous one, no longer exists",
         ),
     ],
 )

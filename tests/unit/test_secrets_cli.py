@@ -134,9 +134,9 @@ def test_init_without_names_takes_those_the_stacks_services_read(project: Projec
     project.run("init", *JESSY)
     assert set(project.values()) == {"db_password", "api_token"}
     shown = project.run("init", "--environment", "staging", "--stack", "jesy", status=1)
-    assert "docker/jesy/compose.yaml: no names are given" in shown
+    assert "docker/jesy/compose.yaml: no names were given" in shown
     assert "jessy" in shown
-    assert "no names are given" in project.run("init", "--environment", "staging", status=1)
+    assert "no names were given" in project.run("init", "--environment", "staging", status=1)
 
 
 def test_set_of_the_same_value_changes_no_byte(project: Project) -> None:

@@ -618,7 +618,7 @@ EXTENSIONS: list[tuple[str, str, str, str]] = [
     (
         "{migrations: [{service: db}], routes: [{service: db, port: 80}]}",
         ".routes[0].service",
-        "db migrates and ends: it can answer no requests",
+        "db is a migration and exits: it cannot answer requests",
         "keeps running",
     ),
     ("secret_owners: [db]", ".secret_owners", "found a list", "allowed: a mapping"),

@@ -199,7 +199,7 @@ def test_what_is_under_way_or_switched() -> None:
     state["lease"] = {"held": True, "by": "jo@desk", "purpose": "deploy v2", "age": 3.4}
     lines = status.table("shop", {"a": state}, {}, ["b"]).splitlines()
     assert lines[1:5] == [
-        "  made from release r0 by a rollback",
+        "  created from release r0 by a rollback",
         "  maintenance: its routes answer with the maintenance page",
         "  lease: held by jo@desk for deploy v2, last renewed 3 s ago",
         "b: cannot be reached",

@@ -490,7 +490,7 @@ def test_a_volume_of_one_letter_is_no_volume() -> None:
         return list(data.problems({"web": service}, "shop"))
 
     (problem,) = found("d:/data")
-    assert problem.what == "d:/data is no path in a container: it does not begin with /"
+    assert problem.what == "d:/data is not a path in a container: it does not begin with /"
     assert problem.where == "shop/compose.yaml: services.web.volumes"
     assert found("/data") == []
 

@@ -115,7 +115,7 @@ def _make(engine: Engine, name: str, kept: Mapping[str, Any], renamed: Mapping[s
         status, answer = engine.request("POST", f"/containers/{new}/start")
         if status >= 400:
             raise MaestroError(
-                f"{name} was made again and does not start: {answer.decode('utf-8', 'replace')}",
+                f"{name} was recreated and does not start: {answer.decode('utf-8', 'replace')}",
                 where=name,
                 fix=f"`docker start {name}` when the cause is gone",
             )

@@ -1,9 +1,9 @@
 """The program on every host: it takes a play's steps, follows containers, and guards leases.
 
-agent.pyz step NAME PROGRAM     take a step of a play (see `steps`): JSON in, JSON out
+agent.pyz step NAME PROGRAM     run a step of a play (see `steps`): JSON in, JSON out
 agent.pyz look                  answer who may only look (see `look`): JSON in, JSON out
 agent.pyz watch                 routes follow containers (maestro-agent.service)
-agent.pyz switch                put back what nobody finishes (maestro-switch.timer)
+agent.pyz switch                roll back unfinished deploys (maestro-switch.timer)
 agent.pyz beat STACK TOKEN      say that the deploy with this lease lives
 """
 
@@ -32,12 +32,12 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help="directory of the stacks")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("watch", help="let routes follow containers")
-    commands.add_parser("switch", help="put back what nobody finishes")
-    step = commands.add_parser("step", help="take a step of a play")
+    commands.add_parser("switch", help="roll back unfinished deploys")
+    step = commands.add_parser("step", help="run a step of a play")
     step.add_argument("name")
     step.add_argument("program")
     commands.add_parser("look", help="answer an account that may only look")
-    beat = commands.add_parser("beat", help="say that the deploy with a lease lives")
+    beat = commands.add_parser("beat", help="renew the lease of a deploy")
     beat.add_argument("stack")
     beat.add_argument("token")
     given = parser.parse_args(argv)

@@ -140,7 +140,7 @@ def canonical(
                 "such as a number or a date where it wants text: put it into quotes"
             )
         elif any(word in reason for word in _UNKNOWN):
-            fix = f"this host has Compose {version()}: correct the word, or install a newer one"
+            fix = f"this host has Compose {version()}: correct the key, or install a newer one"
         raise MaestroError(
             f"Compose cannot read the stack: {reason}",
             where=", ".join(f"{project}/{name}" for name in files),

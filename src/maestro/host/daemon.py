@@ -198,7 +198,7 @@ def _no_namespaces(wish: Wish, unit: Unit) -> list[MaestroError]:
         return []
     return [
         MaestroError(
-            f"{REMAP} needs user namespaces, and this kernel has none to give",
+            f"{REMAP} needs user namespaces, and this kernel allows none",
             where=str(NAMESPACES),
             fix="set sysctl user.max_user_namespaces=15000, or docker_engine_userns_remap: false",
         )
@@ -369,7 +369,7 @@ def keep_running(engine: Engine, ran: Sequence[Running], *, kept: bool) -> list[
         except MaestroError as problem:
             failed.append(f"{item.name}: {problem.what}")
     if failed:
-        raise MaestroError(f"what ran before does not start any more: {'; '.join(failed)}")
+        raise MaestroError(f"these containers ran before and do not start now: {'; '.join(failed)}")
     return started
 
 
@@ -378,7 +378,7 @@ def _down(engine: Engine, ran: Sequence[Running], *, kept: bool) -> list[Running
     gone = [item.name for item in ran if item.id not in states]
     # One that was started with --rm and ended by itself is gone as it should be.
     if gone and not kept:
-        raise MaestroError(f"what ran before is gone: {', '.join(gone)}")
+        raise MaestroError(f"these containers ran before and are gone: {', '.join(gone)}")
     return [item for item in ran if states.get(item.id, "running") not in ("running", "paused")]
 
 

@@ -533,7 +533,7 @@ def _wait(layout: Layout, settings: Mapping[str, Any], gone: str = "") -> None:
             return
         if time.monotonic() > deadline:
             raise MaestroError(
-                f"the edge does not follow its new routes within {IN_FORCE:.0f} s"
+                f"the edge has not loaded its new routes within {IN_FORCE:.0f} s"
                 + (f": {problem}" if problem not in ("", "404") else ""),
                 where=f"stack {layout.stack}",
                 fix="`docker logs maestro-edge` says why; playbooks/provision.yml repairs the edge",

@@ -222,7 +222,7 @@ def _start(engine: Engine, definition: Mapping[str, Any]) -> str:
         if state["Status"] != "running" or state.get("Restarting"):
             problem = f"it ended with exit code {state['ExitCode']}"
         elif time.monotonic() > deadline:
-            problem = f"it does not follow the routes within {START:.0f} s"
+            problem = f"it has not loaded the routes within {START:.0f} s"
         time.sleep(POLL)
     if problem:
         lines = engine.logs(new, 5).strip()

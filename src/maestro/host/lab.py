@@ -93,7 +93,7 @@ def _clashes(ports: Mapping[str, Mapping[str, int]]) -> list[str]:
         for service, port in services.items():
             owner = f"{host} {service}"
             if port in taken:
-                problems.append(f"port {port} is wanted twice: by {taken[port]} and by {owner}")
+                problems.append(f"port {port} is used twice: by {taken[port]} and by {owner}")
             taken[port] = owner
     return problems
 

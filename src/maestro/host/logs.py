@@ -34,7 +34,7 @@ def read(layout: Layout, services: Sequence[str], since: str, tail: str) -> str:
         )
     if tail != "all" and not tail.isdecimal():
         raise MaestroError(
-            f"{tail!r} is no number of lines", where="tail", fix="-e tail=100, or -e tail=all"
+            f"{tail!r} is not a number of lines", where="tail", fix="-e tail=100, or -e tail=all"
         )
     argv = [*compose.program(), "--project-name", layout.stack, "logs", "--no-color"]
     argv += [f"--tail={tail}", *[f"--since={since}"] * bool(since)]

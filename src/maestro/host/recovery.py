@@ -44,7 +44,7 @@ class Incomplete(MaestroError):
         self.release, self.restored, self.problems = release, list(restored), dict(problems)
         lines = "\n".join(problems.values())
         super().__init__(
-            f"release {release} serves without {', '.join(sorted(problems))}:\n{lines}",
+            f"release {release} is running without {', '.join(sorted(problems))}:\n{lines}",
             fix="fix the cause on the host, and it tries again by itself; or deploy "
             "a version that works",
         )

@@ -51,7 +51,7 @@ def stage(
         raise MaestroError(
             f"Compose refuses the resolved file: {result.stderr.strip()}",
             where=str(layout.compose_file(release)),
-            fix="this is a defect of Maestro; nothing was changed, the old release keeps running",
+            fix="this is a bug in Maestro; nothing was changed, the old release keeps running",
         )
 
 

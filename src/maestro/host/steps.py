@@ -71,7 +71,7 @@ def take(name: str, params: dict[str, Any]) -> Answer:
     except OSError as error:
         problem = MaestroError(
             f"{error.strerror}: {error.filename}" if error.strerror else str(error),
-            fix="look at the disk and the rights of this path on the host",
+            fix="check the disk and the permissions of this path on the host",
         )
     else:
         return answer

@@ -27,7 +27,7 @@ def set_up(layout: Layout) -> None:
         result = _systemctl("start", TIMER)
     if result.returncode != 0:
         raise MaestroError(
-            f"the switch that puts an abandoned release back cannot be set: "
+            f"the timer that rolls back an unfinished deploy cannot be set: "
             f"{result.stderr.strip()}",
             fix="run playbooks/provision.yml for this host",
         )
