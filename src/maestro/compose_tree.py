@@ -67,6 +67,8 @@ class Tree:
     parts: list[Part] = field(default_factory=list)
     extended: dict[tuple[str, str], Part] = field(default_factory=dict)
     problems: list[MaestroError] = field(default_factory=list)
+    # Files of configs that are not there, by the config's name.
+    _absent: list[tuple[str, MaestroError]] = field(default_factory=list)
     _read: dict[str, dict[str, Any]] = field(default_factory=dict)
     _replaced: dict[str, dict[str, bool]] = field(default_factory=dict)
 
@@ -79,6 +81,14 @@ class Tree:
         for path, document in documents.items():
             replaced = self._replaced.get(path, {})
             self._add(Part(path, "", document, values, base=True, replaced=replaced), ())
+        # Nobody reads the file of a config that no service has, so it may be missing.
+        used = {
+            source
+            for part in [*self.parts, *self.extended.values()]
+            for service in part.services.values()
+            for source in source_names(service.get("configs"))
+        }
+        self.problems += [problem for name, problem in self._absent if name in used]
 
     def _add(self, part: Part, above: tuple[str, ...]) -> None:
         self.parts.append(part)
@@ -93,9 +103,13 @@ class Tree:
         configs = part.document.get("configs")
         for name, config in (configs if isinstance(configs, dict) else {}).items():
             if isinstance(config, dict) and "file" in config:
-                self._take(
-                    part, config["file"], f"{self.sources.name}/{part.path}: configs.{name}.file"
-                )
+                where = f"{self.sources.name}/{part.path}: configs.{name}.file"
+                before = len(self.problems)
+                self._take(part, config["file"], where)
+                path = part.filled(config["file"])
+                if path and not self.sources.there(posixpath.join(part.home, path)):
+                    self._absent += [(str(name), problem) for problem in self.problems[before:]]
+                    del self.problems[before:]
 
     def _include(self, part: Part, entry: Any, where: str, above: tuple[str, ...]) -> None:
         said = entry if isinstance(entry, dict) else {"path": entry}

@@ -338,3 +338,28 @@ def test_compose_s_other_names_for_a_file(
         files(tmp_path, **{name.replace(".", "__"): "services: {a: {image: 'r.test/a:1'}}"})
     assert load(tmp_path).compose_files == read
     assert stack.known(tmp_path) == ["shop"]
+
+
+@pytest.mark.parametrize(
+    ("services", "missing"),
+    [
+        ("web: {image: 'a:1'}", False),
+        ("web: {image: 'a:1', configs: [gone]}", True),
+        ("web: {image: 'a:1', configs: [{source: gone, target: /x}]}", True),
+        ("web: {image: 'a:1', extends: {file: other.yaml, service: base}}", True),
+    ],
+)
+def test_a_missing_file_of_a_config_counts_where_a_service_has_it(
+    tmp_path: Path, services: str, missing: bool
+) -> None:
+    home = tmp_path / "shop"
+    home.mkdir()
+    (home / "other.yaml").write_text("services: {base: {image: 'a:1', configs: [gone]}}")
+    (home / "compose.yaml").write_text(
+        f"services: {{{services}}}\nconfigs: {{gone: {{file: ./no/such.conf}}}}\n"
+    )
+    if missing:
+        with pytest.raises(MaestroError, match=r"configs\.gone\.file: .*cannot be read"):
+            stack.load(tmp_path, "shop", "staging", {}, version="v1")
+    else:
+        assert "no/such.conf" not in stack.load(tmp_path, "shop", "staging", {}, version="v1").files

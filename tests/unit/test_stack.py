@@ -349,7 +349,8 @@ def test_a_file_it_names_that_cannot_go_along(tmp_path: Path, config: str, what:
     with open(home / "large.bin", "wb") as stream:
         stream.truncate(9 << 20)
     (tmp_path / "docker" / "outside.json").write_text("{}")
-    (problem,) = refused(tmp_path, PLAIN + f"configs: {{c: {{file: {config}}}}}\n")
+    reader = PLAIN.replace('web:v1"}', 'web:v1", configs: [c]}')
+    (problem,) = refused(tmp_path, reader + f"configs: {{c: {{file: {config}}}}}\n")
     assert problem.what == f"the file {config} {what}" or what in problem.what
     assert config in problem.what
     assert problem.where == "shop/compose.yaml: configs.c.file"
