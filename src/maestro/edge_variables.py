@@ -46,7 +46,7 @@ def _problem(name: str, tls: str) -> str:
             "such as shop.example.org"
         )
     if name.startswith("*") and name.count(".") < 2:
-        return "covers a whole top-level domain: write the names that are meant"
+        return "covers a whole top-level domain: write the names you mean"
     if name.startswith("*") and tls == "acme":
         return "has a star, which edge_tls: acme cannot prove: write each name"
     return ""

@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report",
         action="store_true",
-        help="name on standard error the given secrets that are not masked everywhere, and why",
+        help="list the given secrets that are not masked everywhere, with reasons, on stderr",
     )
     return parser
 
