@@ -112,6 +112,7 @@ def decide(inputs: Inputs) -> Decision:
         problems += ownership.judge(plan, wanted[host], rendered, found, asked)
         plan.warnings += variables.left_open(wanted[host].model)
         plan.warnings += profiles.unknown(wanted[host].model, wanted[host].profiles)
+        plan.warnings += reached.unread(wanted[host].model, wanted[host].extension)
         plan.warnings += profiles.left_out(found["model"], wanted[host].model)
         problems += edge_names.problems(host, plan.stack, wanted[host].extension, found["edge"])
         plan.warnings += checks.of_plan(

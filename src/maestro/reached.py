@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,33 @@ def problems(
                 where=place,
                 fix=_FIX,
             )
+
+
+def unread(model: Mapping[str, Any], extension: Mapping[str, Any]) -> list[str]:
+    """Warnings about services that say another proxy's way where their requests come from.
+
+    Only `x-maestro.routes` leads to a service; without, it would run and nobody would reach it.
+    """
+    routed = {str(route["service"]) for route in _entries(extension, "routes")}
+    return [
+        f"services.{name}: the edge does not read {said}, and no request reaches {name} by it: "
+        f"name the service in {EXTENSION}.routes"
+        for name, service in sorted(model["services"].items())
+        if name not in routed and (said := _for_another_proxy(service))
+    ]
+
+
+def _for_another_proxy(service: Mapping[str, Any]) -> str:
+    """The first key that Traefik, caddy-docker-proxy or nginx-proxy would take a route from."""
+    labels = {**(service.get("labels") or {})}
+    for name in sorted(labels):
+        if name.startswith(("traefik.http.", "traefik.tcp.")) or re.fullmatch(
+            "caddy(_[0-9]+)?", name
+        ):
+            return f"the label {name}"
+    return (
+        "the variable VIRTUAL_HOST" if "VIRTUAL_HOST" in (service.get("environment") or {}) else ""
+    )
 
 
 def named(

@@ -86,3 +86,26 @@ def test_routes_of_one_service_name_one_network() -> None:
     extension = {"routes": [ROUTE | {"network": "a"}, ROUTE, {"service": "api", "port": 1}]}
     (problem,) = routes.two_networks(extension, "x")
     assert problem.where == "x.routes[1].network"
+
+
+@pytest.mark.parametrize(
+    ("web", "said"),
+    [
+        (
+            {"labels": {"traefik.enable": "true", "traefik.http.routers.web.rule": "x"}},
+            "the label traefik.http.routers.web.rule",
+        ),
+        ({"labels": {"caddy": "shop.test", "caddy.reverse_proxy": "x"}}, "the label caddy"),
+        ({"labels": {"caddy_1": "shop.test"}}, "the label caddy_1"),
+        ({"environment": {"VIRTUAL_HOST": None}}, "the variable VIRTUAL_HOST"),
+        ({"labels": {"traefik.enable": "false", "caddyfile": "x"}}, ""),
+        ({"labels": None, "environment": None}, ""),
+    ],
+)
+def test_what_another_proxy_would_read_is_named_without_a_route(
+    web: dict[str, Any], said: str
+) -> None:
+    model = {"services": {"web": web}}
+    found = reached.unread(model, {})
+    assert [f"the edge does not read {said}," in line for line in found] == [True] * bool(said)
+    assert reached.unread(model, {"routes": [ROUTE]}) == []
