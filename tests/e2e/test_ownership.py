@@ -109,7 +109,7 @@ def test_what_nobody_of_ours_made_stays_until_it_is_taken_over(direct: Direct, n
     plan = direct.plan(notes)
     assert "takes over notes-web-1, made from /srv/notes" in plan
     assert "notes-cron-1 (service cron) was not deployed by Maestro and stays" in plan
-    assert "the volume notes_data is there already" in plan
+    assert "the volume notes_data already exists" in plan
     cron = direct.container(notes, "cron")["Id"]
     with pytest.raises(MaestroError):
         direct.deploy(notes)

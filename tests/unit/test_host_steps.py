@@ -84,7 +84,7 @@ def test_a_problem_with_a_file_says_which(layout: Layout) -> None:
     answer = steps.take("maestro_stage", said(layout, **given))
     assert answer["failed"]
     assert str(layout.releases) in answer["msg"]
-    assert "look at the disk" in answer["msg"]
+    assert "check the disk" in answer["msg"]
 
 
 def test_secrets_are_written_once_and_a_release_is_committed(layout: Layout) -> None:
