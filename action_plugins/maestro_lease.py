@@ -15,9 +15,9 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from maestro import values
-from maestro.action import StepAction
 from maestro.host.layout import AGENT
+from maestro.play import values
+from maestro.play.action import StepAction
 
 BEATS = 4  # beats within the limit of a lease
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from maestro.action import StepAction
+from maestro.play.action import StepAction
 
 
 class ActionModule(StepAction):

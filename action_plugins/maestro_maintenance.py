@@ -7,9 +7,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from maestro.controller import who
 from maestro.errors import MaestroError
 from maestro.host import naming
+from maestro.play.controller import who
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed

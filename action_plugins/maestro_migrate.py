@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maestro.action import StepAction
+from maestro.play.action import StepAction
 
 
 class ActionModule(StepAction):

@@ -9,9 +9,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from maestro import controller, rotation
 from maestro.errors import MaestroError
-from maestro.secrets import VaultSource
+from maestro.plan import rotation
+from maestro.play import controller
+from maestro.secrets import renewal, vault_file
+from maestro.secrets.encrypted import VaultSource
 
 
 class ActionModule(ActionBase):
@@ -31,7 +33,7 @@ class ActionModule(ActionBase):
             if isinstance(source, VaultSource):
                 path = source.files[-1]
                 # Ansible's loader has no public way to the passwords it was given.
-                vault = rotation.Vault(path, source.title, self._loader._vault.secrets)  # noqa: SLF001
+                vault = vault_file.Vault(path, source.title, self._loader._vault.secrets)  # noqa: SLF001
             hostvars = (task_vars or {})["hostvars"]
             if args["state"] == "chosen":
                 result.update(_choose(args, vault, hostvars))
@@ -47,7 +49,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"the vault cannot be used: {type(error).__name__}") from None
         return result
 
-    def _make(self, args: dict[str, Any], vault: rotation.Vault | None) -> dict[str, Any]:
+    def _make(self, args: dict[str, Any], vault: vault_file.Vault | None) -> dict[str, Any]:
         names, chosen = args["names"], args["chosen"]
         fresh = [name for name in chosen["fresh"] if name in names]
         writes = vault is not None and bool(fresh) and not self._task.check_mode
@@ -58,12 +60,12 @@ class ActionModule(ActionBase):
 
 
 def _choose(
-    args: dict[str, Any], vault: rotation.Vault | None, hostvars: Mapping[str, Any]
+    args: dict[str, Any], vault: vault_file.Vault | None, hostvars: Mapping[str, Any]
 ) -> dict[str, Any]:
     named = [name for name in str(args["names"]).replace(",", " ").split() if name]
     own = vault.values() if vault is not None else None
     where = vault.where if vault is not None else ""
-    choice = rotation.choose(named, args["request"]["secret_names"], own, where)
+    choice = renewal.choose(named, args["request"]["secret_names"], own, where)
     found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
     rounds = rotation.rounds(choice, named, controller.reached(found))
     controller.check_one_plan(str(args["approved_plan"]), [", ".join(names) for names in rounds])

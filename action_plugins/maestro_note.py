@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from maestro.action import StepAction
-from maestro.controller import who
+from maestro.play.action import StepAction
+from maestro.play.controller import who
 
 
 class ActionModule(StepAction):

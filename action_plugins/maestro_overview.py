@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maestro.action import GuardedAction
+from maestro.play.action import GuardedAction
 
 
 class ActionModule(GuardedAction):

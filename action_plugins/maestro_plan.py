@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maestro import deploy
-from maestro.action import DecisionAction
+from maestro.plan import deploy, rollout, wanted
+from maestro.play.action import DecisionAction
 
 
 class ActionModule(DecisionAction):
     """The one place where a deploy is decided; it runs once, on the controller."""
 
-    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> deploy.Decision:
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""
         return deploy.decide(
-            deploy.Inputs(
+            wanted.Inputs(
                 request=args["request"],
                 states=states,
                 resolver=str(args["resolver"]),

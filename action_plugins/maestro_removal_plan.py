@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maestro import deploy, removal
-from maestro.action import DecisionAction
+from maestro.plan import removal, rollout
+from maestro.play.action import DecisionAction
 
 
 class ActionModule(DecisionAction):
     """From what the hosts have alone: the stack's files may be gone."""
 
-    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> deploy.Decision:
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""
         asked = removal.Asked(
             stack=str(args["stack"]),

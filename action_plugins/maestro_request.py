@@ -8,10 +8,12 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from maestro import accounts, controller, own, stack
 from maestro.errors import MaestroError
 from maestro.host import naming
-from maestro.values import boolean
+from maestro.plan import accounts
+from maestro.play import controller, host_variables
+from maestro.play.values import boolean
+from maestro.stack import files
 
 
 class ActionModule(ActionBase):
@@ -34,10 +36,10 @@ class ActionModule(ActionBase):
 
     def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         controller.guard_play(args, task_vars, check_mode=self._task.check_mode)
-        shared = {key: str(args[key]) for key in own.SHARED}
-        request = own.settled(shared, args, controller.project())
+        shared = {key: str(args[key]) for key in host_variables.SHARED}
+        request = host_variables.settled(shared, args, controller.project())
         naming.version(request["version"])
-        loaded = stack.load(
+        loaded = files.load(
             controller.project() / request["directory"],
             request["stack"],
             request["environment"],
@@ -47,7 +49,7 @@ class ActionModule(ActionBase):
         )
         request |= {
             "dry": bool(args["plan_only"]) or self._task.check_mode,
-            **own.read_of(loaded),
+            **host_variables.read_of(loaded),
             "approved_by": str(args["approved_by"]),
             "accept_volume_change": boolean(
                 args["accept_volume_change"], "deploy_accept_volume_change"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maestro import deploy, rollback
-from maestro.action import DecisionAction
-from maestro.values import boolean
+from maestro.plan import rollback, rollout
+from maestro.play.action import DecisionAction
+from maestro.play.values import boolean
 
 
 class ActionModule(DecisionAction):
     """From what the hosts recorded alone."""
 
-    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> deploy.Decision:
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""
         asked = rollback.Asked(
             stack=str(args["stack"]),

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maestro import deploy, rotation
-from maestro.action import DecisionAction
+from maestro.plan import rollout, rotation
+from maestro.play.action import DecisionAction
+from maestro.secrets import renewal
 
 
 class ActionModule(DecisionAction):
     """What runs, with other versions of the secrets that are new."""
 
-    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> deploy.Decision:
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""
         made = args["made"]
         asked = rotation.Asked(
             stack=str(args["request"]["stack"]),
             environment=str(args["request"]["environment"]),
-            choice=rotation.Choice(made["names"], made["fresh"], made["notes"]),
+            choice=renewal.Choice(made["names"], made["fresh"], made["notes"]),
             approved_by=str(args["request"]["approved_by"]),
             dry=self._task.check_mode,
         )

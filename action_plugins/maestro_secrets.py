@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maestro.action import SecretAction
+from maestro.play.action import SecretAction
 
 
 class ActionModule(SecretAction):

@@ -6,9 +6,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from maestro import controller, own
-from maestro.action import SecretAction
 from maestro.errors import MaestroError
+from maestro.play import controller, host_variables
+from maestro.play.action import SecretAction
 
 
 class ActionModule(SecretAction):
@@ -21,7 +21,9 @@ class ActionModule(SecretAction):
         """What the step answers, and ``own``: what of this host's the decision needs."""
         values = args.pop("own")
         try:
-            request, differs = own.request_of(args["request"], values, controller.project())
+            request, differs = host_variables.request_of(
+                args["request"], values, controller.project()
+            )
         except MaestroError as error:
             raise AnsibleActionFail(str(error)) from None
         # Images that only this host deploys are known to no other.

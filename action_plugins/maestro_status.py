@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from ansible.utils.display import Display
 
-from maestro import status
-from maestro.action import StatesAction
 from maestro.host import reach
+from maestro.play.action import StatesAction
+from maestro.report import status
 
 PORTS = {"http": 80, "https": 443}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from maestro import timeline
-from maestro.action import StatesAction
+from maestro.play.action import StatesAction
+from maestro.report import timeline
 
 
 class ActionModule(StatesAction):

@@ -1,4 +1,4 @@
-"""Checks a run before its first play; what is checked stands in maestro.entry."""
+"""Checks a run before its first play; what is checked stands in maestro.play.entry."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ansible.plugins.callback import CallbackBase
 from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 
-from maestro import controller, entry
 from maestro.errors import MaestroError, raise_all
+from maestro.play import controller, entry
 
 DOCUMENTATION = """
 name: maestro_entry

@@ -1,10 +1,10 @@
-"""Switches on the redaction of all output; what it does stands in maestro.output."""
+"""Switches on the redaction of all output; what it does stands in maestro.play.output."""
 
 from __future__ import annotations
 
 from ansible.plugins.callback import CallbackBase
 
-from maestro import output
+from maestro.play import output
 
 DOCUMENTATION = """
 name: maestro_output

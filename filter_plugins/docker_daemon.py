@@ -1,4 +1,4 @@
-"""Filters for Docker's daemon.json; what they do stands in maestro.docker_daemon."""
+"""Filters for Docker's daemon.json; what they do stands in maestro.machine.docker_daemon."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from maestro import docker_daemon
 from maestro.errors import MaestroError
+from maestro.machine import docker_daemon
 
 
 def daemon_config(

@@ -1,11 +1,11 @@
-"""Filters for variables of the role edge; what they do stands in maestro.edge_variables."""
+"""Filters for variables of the role edge; what they do stands in maestro.machine.edge_variables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from maestro import edge_variables
+from maestro.machine import edge_variables
 
 
 class FilterModule:

@@ -1,4 +1,4 @@
-"""Filter for OpenPGP keys; what it does stands in maestro.openpgp."""
+"""Filter for OpenPGP keys; what it does stands in maestro.machine.openpgp."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
-from maestro import openpgp
 from maestro.errors import MaestroError
+from maestro.machine import openpgp
 
 
 def openpgp_checked(armored: str, fingerprint: str) -> str:

@@ -1,11 +1,11 @@
-"""Filters that mask secrets; what they do stands in maestro.redaction and maestro.output."""
+"""Filters that mask secrets; what they do stands in maestro.redaction and maestro.play.output."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from maestro import output
+from maestro.play import output
 
 
 class FilterModule:

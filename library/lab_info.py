@@ -60,7 +60,7 @@ import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible.module_utils.maestro.host import lab  # noqa: E402
+from ansible.module_utils.maestro.machine import lab  # noqa: E402
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 
-from maestro import agent_archive, controller
+from maestro.play import agent_archive, controller
 
 DOCUMENTATION = r"""
 name: maestro_agent

@@ -15,9 +15,10 @@ options:
 from ansible.errors import AnsibleError  # noqa: E402
 from ansible.plugins.lookup import LookupBase  # noqa: E402
 
-from maestro.controller import project  # noqa: E402
 from maestro.errors import MaestroError  # noqa: E402
-from maestro.secrets import COMMON, open_source  # noqa: E402
+from maestro.play.controller import project  # noqa: E402
+from maestro.secrets.source import COMMON  # noqa: E402
+from maestro.secrets.sources import open_source  # noqa: E402
 
 
 class LookupModule(LookupBase):

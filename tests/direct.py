@@ -20,10 +20,13 @@ import yaml
 from e2e import lab
 from stepper import Stepper
 
-from maestro import agent_archive, deploy, plan, removal, rollback, rotation, stack
 from maestro.errors import MaestroError
 from maestro.host.layout import AGENT
 from maestro.host.steps import STEPS
+from maestro.plan import deploy, describe, removal, rollback, rollout, rotation, wanted
+from maestro.play import agent_archive
+from maestro.secrets import renewal
+from maestro.stack import files as stack
 
 ROOT = "/opt/maestro"
 REGISTRY = "registry.test:5000"
@@ -137,7 +140,7 @@ class Direct:
         known = {name: self.values[name] for name in request["secret_names"]}
         return json.dumps({"secrets": known, "login": login})
 
-    def decide(self, name: str, version: str = "v1") -> deploy.Decision:
+    def decide(self, name: str, version: str = "v1") -> rollout.Decision:
         """The plan of a deploy; `MaestroError` where it is refused."""
         request = self.request(name, version)
         state = self.step(
@@ -148,7 +151,7 @@ class Direct:
             payload=self.payload(request),
         )
         return deploy.decide(
-            deploy.Inputs(
+            wanted.Inputs(
                 request, {self.host: state}, self.host, ROOT, frozenset(request["profiles"])
             )
         )
@@ -156,7 +159,7 @@ class Direct:
     def plan(self, name: str, version: str = "v1") -> str:
         """The plan as an operator reads it."""
         decision = self.decide(name, version)
-        return plan.describe(decision.plans, decision.digest, (), decision.notes)
+        return describe.describe(decision.plans, decision.digest, (), decision.notes)
 
     def deploy(self, name: str, version: str = "v1") -> bool:
         """Deploy; whether anything changed. A failure puts the old release back and raises."""
@@ -173,11 +176,11 @@ class Direct:
         """Let new values of secrets serve, in as many releases as playbooks/rotate_secrets.yml."""
         self.values |= values
         request = self.request(name)
-        choice = rotation.choose(sorted(values), request["secret_names"], None, "")
+        choice = renewal.choose(sorted(values), request["secret_names"], None, "")
         rounds = rotation.rounds(choice, sorted(values), {self.host: self._versions(request)})
         changed = False
         for names in rounds:
-            asked = rotation.Asked(name, self.environment, rotation.Choice(names))
+            asked = rotation.Asked(name, self.environment, renewal.Choice(names))
             decision = rotation.decide(asked, {self.host: self._versions(request)})
             changed |= self.carry_out(name, decision, request)
         return changed
@@ -220,7 +223,7 @@ class Direct:
         self.step("maestro_remove", **held, volumes=work["volumes"])
         return True
 
-    def carry_out(self, name: str, decision: deploy.Decision, request: Mapping[str, Any]) -> bool:
+    def carry_out(self, name: str, decision: rollout.Decision, request: Mapping[str, Any]) -> bool:
         """Take the steps of roles/deploy/tasks/change.yml."""
         answer = decision.answer()
         if self.host not in answer["changing"]:
@@ -251,7 +254,7 @@ class Direct:
 
     def _bring_in(
         self,
-        decision: deploy.Decision,
+        decision: rollout.Decision,
         work: Mapping[str, Any],
         held: Mapping[str, str],
         request: Mapping[str, Any],

@@ -26,10 +26,10 @@ from counter import registry_password, write_secret
 from direct import Direct, NotPutBack
 from e2e import lab
 
-from maestro import plan as planning
-from maestro import stack
 from maestro.errors import MaestroError
 from maestro.host.rules import START_FIRST
+from maestro.plan import records
+from maestro.stack import files
 
 STACKS = lab.PROJECT / "tests/gallery/stacks"
 NAMES = sorted(path.parent.name for path in STACKS.glob("*/case.yml"))
@@ -54,7 +54,7 @@ class Sample:
     @property
     def secret_names(self) -> list[str]:
         """The secrets its services read."""
-        return stack.load(STACKS, self.name, "staging", {}).secret_names
+        return files.load(STACKS, self.name, "staging", {}).secret_names
 
     @property
     def question(self) -> str:
@@ -188,7 +188,7 @@ class Life:
         exchanged = {
             step.service
             for step in plan.steps
-            if step.action == planning.REPLACE
+            if step.action == records.REPLACE
             and (step.order != START_FIRST or self.sample.case.get("exchanged"))
         }
         return {
@@ -209,7 +209,7 @@ class Life:
     def _rotates(self) -> None:
         new = {name: secrets.token_hex(8) for name in self.direct.values}
         assert self.direct.rotate(self.sample.name, **new)
-        loaded = stack.load(STACKS, self.sample.name, "staging", {})
+        loaded = files.load(STACKS, self.sample.name, "staging", {})
         for container in self.direct.containers(self.sample.name):
             service = container["Config"]["Labels"][SERVICE]
             for entry in loaded.services.get(service, {}).get("secrets") or []:

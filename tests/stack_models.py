@@ -13,7 +13,7 @@ from typing import Any
 
 from maestro.host.files import File
 from maestro.host.layout import Layout
-from maestro.render import Rendered, Wish, render
+from maestro.release.render import Rendered, Wish, render
 
 REGISTRY = "registry.test:5000"
 LAYOUT = Layout(Path("/opt/maestro"), "shop")

@@ -15,8 +15,8 @@ from typing import Any
 
 from e2e import lab
 
-from maestro import agent_archive
 from maestro.host.layout import AGENT
+from maestro.play import agent_archive
 
 PATIENCE = 900.0  # seconds for one step
 # Answers a line with a line, with the modules that the agent unpacked.

@@ -6,7 +6,8 @@ from typing import Any
 
 from direct import IMAGE, Direct
 
-from maestro import hardening, status
+from maestro.release import hardening
+from maestro.report import status
 
 # Writes where a hardened service may, reads its secret below /run, and ends where it may not.
 SERVICE: dict[str, Any] = {

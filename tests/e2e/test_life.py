@@ -9,8 +9,8 @@ import yaml
 from direct import IMAGE, Direct
 from e2e import lab
 
-from maestro import status
 from maestro.errors import MaestroError
+from maestro.report import status
 
 FOREVER = "exec sleep 1000"
 COMPLETED = {"condition": "service_completed_successfully"}

@@ -12,7 +12,7 @@ import stack_models as models
 from direct import Direct
 from e2e import lab
 
-from maestro import quirks
+from maestro.release import compose_quirks
 
 
 def config(host: str, text: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def test_every_key_of_the_specification_survives(direct: Direct) -> None:
     release = models.rendered(first, extension={}, secrets={}, profiles=profiles)
     second = config(direct.host, release.text)
     for name, service in second["services"].items():
-        quirks.mend(service)
+        compose_quirks.mend(service)
         read = {key: value for key, value in service.items() if value is not None}
         assert read == release.compose["services"][name], name
     for key in ("networks", "volumes"):

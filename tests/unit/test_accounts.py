@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from maestro import accounts
 from maestro.host import accounts as of_host
+from maestro.plan import accounts
 
 PASSWD = """root:x:0:0:root:/root:/bin/bash
 www-data:x:33:33::/var/www:/usr/sbin/nologin

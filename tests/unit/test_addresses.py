@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from maestro import addresses
 from maestro.host.resources import Network, Resources
+from maestro.plan import addresses
 
 RANGE = {"subnet": "10.7.0.0/24"}
 OTHER = {"config": [{**RANGE, "gateway": "10.7.0.2"}]}

@@ -9,11 +9,12 @@ import pytest
 import release_models
 import stack_models as models
 
-from maestro import adoption, plan, rollback, rotation
 from maestro.errors import MaestroError
 from maestro.host import adoption as kept
 from maestro.host import lease, release, strangers
 from maestro.host.layout import Layout
+from maestro.plan import adoption, compare, records, rollback, rotation
+from maestro.secrets import renewal
 
 LAYOUT = Layout(Path("/opt/maestro"), "shop")
 OURS = {
@@ -104,7 +105,7 @@ def decided(*containers: dict[str, Any], released: bool = False, **asked: bool) 
         "routes": [],
         "remove_unnamed": said.remove_unnamed,
     }
-    found = plan.decide("h1", "staging", rendered, state, images=models.images(model), wish=wish)
+    found = compare.decide("h1", "staging", rendered, state, images=models.images(model), wish=wish)
     refused = adoption.problems("h1", "shop", rendered.compose, rendered.services, state, said)
     return {
         "steps": {step.service: step for step in found.steps},
@@ -127,17 +128,17 @@ def test_nothing_is_taken_over_unasked() -> None:
 def test_what_the_stack_names_is_taken_over_and_the_rest_stays() -> None:
     found = decided(stranger("web"), stranger("web", 1), stranger("cron"), adopt=True)
     assert found["refused"] == []
-    assert found["steps"]["web"].action == plan.REPLACE
+    assert found["steps"]["web"].action == records.REPLACE
     assert found["steps"]["web"].reasons == (
         "takes over shop-web-1, made from /srv/shop",
         "takes over shop-web-2, made from /srv/shop",
     )
-    assert found["steps"]["db"].action == plan.CREATE
+    assert found["steps"]["db"].action == records.CREATE
     assert "cron" not in found["steps"]
     assert "shop-cron-1 (service cron) was not deployed by Maestro" in found["told"][0]
     later = decided(stranger("cron"), released=True)
     assert later["refused"] == []
-    assert {step.action for step in later["steps"].values()} == {plan.KEEP}
+    assert {step.action for step in later["steps"].values()} == {records.KEEP}
     assert len(later["told"]) == 1
 
 
@@ -147,7 +148,7 @@ def test_what_the_stack_does_not_name_is_removed_when_asked_for() -> None:
         decided(stranger("cron"), released=True, remove_unnamed=True),
     ):
         assert found["refused"] == found["told"] == []
-        assert found["steps"]["cron"].action == plan.REMOVE
+        assert found["steps"]["cron"].action == records.REMOVE
         assert "takes over shop-cron-1" in found["steps"]["cron"].reasons[1]
 
 
@@ -230,7 +231,7 @@ def test_no_rotation_and_no_rollback_takes_anything_over() -> None:
     there = release_models.two()
     there["containers"].append(stranger("web", 9))
     secrets = {**there, "secrets": {"db_password": ""}}
-    choice = rotation.Choice(["db_password"])
+    choice = renewal.Choice(["db_password"])
     with pytest.raises(MaestroError, match="Maestro did not deploy these containers"):
         rotation.decide(rotation.Asked("shop", "staging", choice), {"h1": secrets})
     with pytest.raises(MaestroError, match="Maestro did not deploy these containers"):

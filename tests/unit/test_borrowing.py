@@ -10,12 +10,12 @@ import real_servers
 import stack_models as models
 from fake_engine import Fake, detail, summary
 
-from maestro import borrowing, policy
-from maestro import plan as planning
 from maestro.host import borrowed, lease, release
 from maestro.host.borrowed import Borrowed
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout
+from maestro.plan import compare, records
+from maestro.stack import borrowing, policy
 
 CLAIM = {
     **dict.fromkeys(("token", "by", "purpose", "release", "serves"), "a"),
@@ -62,11 +62,11 @@ def running(model: dict[str, Any]) -> dict[str, Any]:
 
 def steps(model: dict[str, Any], state: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     wish = {"stack": "shop", "version": "v1", "extension": {}, "routes": []}
-    plan = planning.decide("h", "staging", models.rendered(model), state, images={}, wish=wish)
+    plan = compare.decide("h", "staging", models.rendered(model), state, images={}, wish=wish)
     return {
         step.service: (step.action, *step.reasons)
         for step in plan.steps
-        if step.action != planning.KEEP
+        if step.action != records.KEEP
     }
 
 
@@ -203,7 +203,7 @@ def test_a_pause_is_told_before_it_comes() -> None:
     model["services"]["watch"]["mac_address"] = "02:42:ac:11:00:04"
     routes = [{"name": name, "service": name} for name in ("app", "vpn", "watch")]
     wish = {"stack": "shop", "version": "v1", "extension": {}, "routes": routes}
-    plan = planning.decide("h", "staging", models.rendered(model), before, images={}, wish=wish)
+    plan = compare.decide("h", "staging", models.rendered(model), before, images={}, wish=wish)
     app, vpn, watch = plan.warnings
     assert app.startswith("requests to app fail while vpn is replaced: app uses its")
     assert vpn == "requests to vpn fail while it is replaced: app shares its network"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from maestro import cis, score, status
 from maestro.host.runtime import Looker
+from maestro.report import cis, score, status
 
 GOOD: dict[str, Any] = {
     "inspect": {

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from maestro import stack
 from maestro.errors import MaestroError, MaestroErrors
+from maestro.stack import files as stack
 
 
 def files(tmp_path: Path, **contents: str) -> Path:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from ansible import constants
 
-from maestro import controller
 from maestro.errors import MaestroError, MaestroErrors, raise_all
-from maestro.secrets import Secrets
+from maestro.play import controller
+from maestro.secrets.source import Secrets
 
 NO_APPROVAL = {"required": False, "by": "", "dry": False}
 REQUEST: dict[str, Any] = {

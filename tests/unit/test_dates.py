@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from maestro import compose_yaml, stack
 from maestro.errors import MaestroError
+from maestro.stack import compose_yaml, files
 
 DATES = (
     *("2024-01-01", "2024-1-2", "2024-01-01T10:00:00Z", "2024-01-01 10:00:00"),
@@ -20,11 +20,11 @@ TEXT = (
 )
 
 
-def load(tmp_path: Path, text: str) -> stack.Stack:
+def load(tmp_path: Path, text: str) -> files.Stack:
     home = tmp_path / "shop"
     home.mkdir()
     (home / "compose.yaml").write_text(textwrap.dedent(text))
-    return stack.load(tmp_path, "shop", "staging", {}, version="v1")
+    return files.load(tmp_path, "shop", "staging", {}, version="v1")
 
 
 @pytest.mark.parametrize("value", DATES)

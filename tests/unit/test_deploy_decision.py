@@ -10,10 +10,11 @@ import pytest
 import stack_models as models
 import yaml
 
-from maestro import deploy
-from maestro.deploy import Decision, Inputs
 from maestro.errors import MaestroError, MaestroErrors
 from maestro.host.files import File
+from maestro.plan import deploy, rollout
+from maestro.plan.rollout import Decision
+from maestro.plan.wanted import Inputs
 
 REQUEST: dict[str, Any] = {
     "stack": "shop",
@@ -332,13 +333,13 @@ def test_what_all_hosts_lack_at_once() -> None:
     ],
 )
 def test_waves(hosts: str, sizes: list[str], found: list[str]) -> None:
-    assert deploy.waves(hosts, sizes) == [list(wave) for wave in found]
+    assert rollout.waves(hosts, sizes) == [list(wave) for wave in found]
 
 
 @pytest.mark.parametrize("size", ["0", "half", "-1", "", "10 %"])
 def test_a_wave_of_no_size(size: str) -> None:
     with pytest.raises(MaestroError, match="as the size of a wave"):
-        deploy.waves("ab", [size])
+        rollout.waves("ab", [size])
 
 
 def test_a_stack_with_routes_needs_an_edge() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from maestro import docker_daemon
 from maestro.errors import MaestroError
+from maestro.machine import docker_daemon
 
 DEFAULTS = {"log-driver": "json-file", "log-opts": {"max-size": "10m", "max-file": "3"}}
 

@@ -14,7 +14,7 @@ import pyrage
 import pytest
 import yaml
 
-import maestro.stack
+import maestro.stack.files
 
 pytestmark = pytest.mark.slow
 
@@ -177,10 +177,10 @@ def test_the_stack_that_the_docs_show_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "hello").mkdir()
     (tmp_path / "hello/compose.yaml").write_text(texts[0])
     (tmp_path / "hello/settings.json").write_text("{}")
-    stack = maestro.stack.load(tmp_path, "hello", "staging", {})
+    stack = maestro.stack.files.load(tmp_path, "hello", "staging", {})
     assert stack.secret_names == ["app_token"]
     assert set(stack.services) == {"redis", "migrate", "web"}
-    schema = json.loads((ROOT / "src/maestro/schema/x-maestro.json").read_text())
+    schema = json.loads((ROOT / "src/maestro/stack/x-maestro.json").read_text())
     rows = prose(page)
     for key in schema["properties"]:
         assert f"`{key}" in rows, key

@@ -25,8 +25,9 @@ from typing import Any
 import pytest
 from unit.test_edge_role import text_of
 
-from maestro import proxies, routes
-from maestro.host import edge, edge_api, forwarded
+from maestro.host import edge, edge_api, edge_traefik, forwarded
+from maestro.machine import edge_proxies
+from maestro.stack import routes
 
 PROXY, STRANGER = "127.0.0.2", "127.0.0.1"  # whom the edge trusts, and whom it does not
 METRICS = "a long random password"
@@ -103,7 +104,7 @@ class Edge:
     def publish(self, *given: Mapping[str, Any], **settings: Any) -> None:
         """Give the stack's routes these settings of the host."""
         listed = [{**item, "port": self.service} for item in given]
-        found = edge.dynamic(
+        found = edge_traefik.dynamic(
             "shop",
             {"routes": routes.rendered({"routes": listed}), "groups": {}},
             {"a": {"service": "web", "running": True, "healthy": True, "address": "127.0.0.1"}},
@@ -187,7 +188,7 @@ def run(home: Path) -> Iterator[Edge]:
 
 @pytest.fixture
 def shop(guarded: Edge) -> Edge:
-    guarded.publish(*GIVEN, redirect_https=True, trusted_proxies=proxies.networks([PROXY]))
+    guarded.publish(*GIVEN, redirect_https=True, trusted_proxies=edge_proxies.networks([PROXY]))
     return guarded
 
 
@@ -274,7 +275,7 @@ def test_behind_a_balancer_that_ends_tls(shop: Edge) -> None:
 def test_a_balancer_whose_port_differs(shop: Edge) -> None:
     """The redirect's own port does not make a loop."""
     shop.publish(
-        *GIVEN, redirect_https=True, https_port=8441, trusted_proxies=proxies.networks([PROXY])
+        *GIVEN, redirect_https=True, https_port=8441, trusted_proxies=edge_proxies.networks([PROXY])
     )
     assert shop.ask(by=PROXY, headers={"X-Forwarded-Proto": "HTTPS"})[0] == 200
 
@@ -439,8 +440,8 @@ def test_slow_greedy_and_rude_clients_cost_the_others_nothing(shop: Edge) -> Non
     ],
 )
 def test_proxies_as_traefik_takes_them(given: list[str], wanted: list[str]) -> None:
-    assert proxies.problems(given) == []
-    assert proxies.networks(given) == wanted
+    assert edge_proxies.problems(given) == []
+    assert edge_proxies.networks(given) == wanted
 
 
 @pytest.mark.parametrize(
@@ -458,12 +459,12 @@ def test_proxies_as_traefik_takes_them(given: list[str], wanted: list[str]) -> N
     ],
 )
 def test_proxies_that_are_refused(entry: str) -> None:
-    (problem,) = proxies.problems(["192.0.2.1", entry])
+    (problem,) = edge_proxies.problems(["192.0.2.1", entry])
     assert problem.startswith(entry)
 
 
 def test_a_list_that_is_none() -> None:
-    (problem,) = proxies.problems("192.0.2.1")
+    (problem,) = edge_proxies.problems("192.0.2.1")
     assert "write [" in problem
 
 

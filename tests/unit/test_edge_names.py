@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from maestro import edge_names
 from maestro.host import edge
+from maestro.plan import edge_names
 
 
 def ask(names: list[str], **spec: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maestro import edge_variables
+from maestro.machine import edge_variables
 
 A, B = (f"sha256:{letter * 64}" for letter in "ab")
 

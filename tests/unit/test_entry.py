@@ -14,8 +14,8 @@ import pytest
 import yaml
 from unit.local_play import ROOT
 
-from maestro import entry
 from maestro.errors import MaestroError
+from maestro.play import entry
 
 KNOWN = entry.Known(ROOT)
 

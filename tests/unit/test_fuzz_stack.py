@@ -18,9 +18,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro import compose_yaml, deploy, interpolation, stack, written
-from maestro.deploy import Inputs
 from maestro.errors import MaestroError
+from maestro.plan import deploy
+from maestro.plan.wanted import Inputs
+from maestro.play import variable_text
+from maestro.stack import compose_yaml, files, interpolation
 
 SOON = 10.0  # seconds for one file, on a machine that has other work
 WORDS = st.sampled_from(
@@ -45,7 +47,7 @@ JUNK = st.recursive(
 )
 FORMS = [(key, form) for key, forms in compose_keys.SERVICE.items() for form in forms]
 NAMED = ["secrets", "configs", "env_file", "label_file", "extends", "profiles", "deploy", "scale"]
-SCHEMA = json.loads(resources.files("maestro").joinpath("schema/x-maestro.json").read_text())
+SCHEMA = json.loads(resources.files("maestro.stack").joinpath("x-maestro.json").read_text())
 
 
 @st.composite
@@ -83,7 +85,7 @@ def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 @st.composite
 def documents(draw: st.DrawFn) -> Any:
     found: dict[str, Any] = {"services": draw(st.one_of(services(), services(), JUNK))}
-    for key in draw(st.lists(st.sampled_from([*stack.TOP_LEVEL, "x-maestro", "x-a"]), max_size=4)):
+    for key in draw(st.lists(st.sampled_from([*files.TOP_LEVEL, "x-maestro", "x-a"]), max_size=4)):
         found[key] = draw(of_schema(SCHEMA) if key == "x-maestro" else JUNK)
     return found
 
@@ -117,7 +119,7 @@ def test_a_stack_s_files(home: Path, base: Any, part: Any, dotenv: str) -> None:
     (home / "compose.yaml").write_text(json.dumps(base), encoding="utf-8", errors="replace")
     (home / "part.yaml").write_text(yaml.safe_dump(part), encoding="utf-8", errors="replace")
     (home / ".env").write_text(dotenv, encoding="utf-8", errors="replace")
-    found = soon(stack.load, home.parent, "shop", "staging", {"A": "web"})
+    found = soon(files.load, home.parent, "shop", "staging", {"A": "web"})
     if found is not None:
         assert all(".." not in name.split("/") and name[0] != "/" for name in found.files)
         assert found.secret_names == sorted(found.secret_names)
@@ -203,5 +205,5 @@ def test_any_extension_is_decided_on(extension: Any) -> None:
 
 @given(variables=JUNK)
 def test_any_values_of_variables(variables: Any) -> None:
-    found = soon(written.texts, variables, "shop")
+    found = soon(variable_text.texts, variables, "shop")
     assert found is None or all(isinstance(value, str) for value in found.values())

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import hardening, recorded
 from maestro.host import limits
 from maestro.host.files import File
 from maestro.host.labels import HASH_LABEL, PROJECT, SERVICE
+from maestro.release import hardening, recorded
 
 NNP = ["no-new-privileges:true"]
 

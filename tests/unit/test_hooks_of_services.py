@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maestro import hooks
+from maestro.plan import lifecycle_hooks
 
 SERVICES: dict[str, dict[str, Any]] = {
     "web": {"pre_stop": [{"command": ["drain"]}], "post_start": [{"command": ["warm"]}]},
@@ -14,6 +14,6 @@ SERVICES: dict[str, dict[str, Any]] = {
 
 
 def test_a_command_before_a_stop_is_said_not_to_run() -> None:
-    (said,) = hooks.warnings(SERVICES, ["db", "web"])
+    (said,) = lifecycle_hooks.warnings(SERVICES, ["db", "web"])
     assert said.startswith("services.web.pre_stop does not run when a deploy stops")
     assert "on SIGTERM, within stop_grace_period" in said

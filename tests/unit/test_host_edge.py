@@ -19,11 +19,11 @@ import pytest
 import real_servers
 from real_servers import Answer, Asked
 
-from maestro import routes
 from maestro.errors import MaestroError
-from maestro.host import edge, engine, journal
+from maestro.host import edge, edge_connections, edge_traefik, engine, journal
 from maestro.host import labels as labels_of
 from maestro.host.layout import Layout
+from maestro.stack import routes
 
 HOST = {"redirect_https": False, "https_port": 443, "certificate_resolver": "", "hosts": []}
 
@@ -45,7 +45,9 @@ def dynamic(
     **host: Any,
 ) -> dict[str, Any]:
     traffic = {"routes": list(given), "groups": {"web": groups}}
-    found = edge.dynamic("shop", traffic, containers, {**HOST, **host}, maintenance=maintenance)
+    found = edge_traefik.dynamic(
+        "shop", traffic, containers, {**HOST, **host}, maintenance=maintenance
+    )
     assert set(found) == {"http"}
     return found["http"]
 
@@ -147,7 +149,7 @@ def test_no_two_names_at_the_edge_are_one() -> None:
         for maintenance in (False, True):
             traffic = {"routes": [given], "groups": groups}
             host = {**HOST, "redirect_https": True}
-            found = edge.dynamic(stack, traffic, containers, host, maintenance=maintenance)
+            found = edge_traefik.dynamic(stack, traffic, containers, host, maintenance=maintenance)
             for kind, named in found["http"].items():
                 for name in named:
                     owner = seen.setdefault((kind, name), (stack, service))
@@ -159,7 +161,9 @@ def test_no_two_names_at_the_edge_are_one() -> None:
 
 def test_maintenance_spares_health_checks_of_a_stack_called_health() -> None:
     traffic = {"routes": [route(health=["/health"])], "groups": {"web": [group("a")]}}
-    found = edge.dynamic("health", traffic, {"a": container()}, HOST, maintenance=True)["http"]
+    found = edge_traefik.dynamic("health", traffic, {"a": container()}, HOST, maintenance=True)[
+        "http"
+    ]
     page = {name for name, item in found["routers"].items() if "maintenance" in item["service"]}
     assert page == {"health-web-0~health~http", "health-web-0~health~https"}
 
@@ -228,7 +232,7 @@ def test_maintenance_takes_all_but_health_checks() -> None:
         "shop-web-0~shop~health~http": "shop-web-0~shop",
         "shop-web-0~shop~health~https": "shop-web-0~shop",
     }
-    assert servers(found, "shop-maintenance~shop") == [edge.PAGE]
+    assert servers(found, "shop-maintenance~shop") == [edge_traefik.PAGE]
 
 
 # With Traefik
@@ -535,15 +539,15 @@ def test_an_open_connection_is_seen() -> None:
         socket.create_connection(server.getsockname()),
     ):
         name, port = server.getsockname()
-        assert edge._connections({(name, port)}) == 1
-        assert edge._connections({(name, port + 1)}) == 0
-        assert edge._connections({("fd00::1", port)}) == 0
+        assert edge_connections.open_connections({(name, port)}) == 1
+        assert edge_connections.open_connections({(name, port + 1)}) == 0
+        assert edge_connections.open_connections({("fd00::1", port)}) == 0
 
 
 @pytest.mark.skipif(sys.byteorder != "little", reason="written for the usual order")
 def test_addresses_as_the_kernel_writes_them() -> None:
-    assert edge._kernel_form("127.0.0.1", 80) == "0100007F:0050"
-    assert edge._kernel_form("::1", 443) == "00000000000000000000000001000000:01BB"
+    assert edge_connections._kernel_form("127.0.0.1", 80) == "0100007F:0050"
+    assert edge_connections._kernel_form("::1", 443) == "00000000000000000000000001000000:01BB"
 
 
 def test_maintenance_of_a_stack_without_routes(host: Host) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from maestro import access
 from maestro.errors import MaestroError
 from maestro.host import files
 from maestro.host.files import File
 from maestro.host.secret_files import SecretFile, is_file
+from maestro.stack import file_access
 
 
 def test_a_usual_file_is_named_by_its_content_alone() -> None:
@@ -87,7 +87,7 @@ def test_what_is_no_secret_s_file(name: str) -> None:
     ],
 )
 def test_what_the_long_form_says(item: dict[str, Any], found: tuple[Any, ...]) -> None:
-    said = access.said(item, "x")
+    said = file_access.said(item, "x")
     assert (said.uid, said.gid, said.mode) == found
 
 
@@ -98,5 +98,5 @@ def test_what_the_long_form_says(item: dict[str, Any], found: tuple[Any, ...]) -
 )  # fmt: skip
 def test_what_no_host_can_make_is_refused(item: dict[str, Any]) -> None:
     with pytest.raises(MaestroError) as caught:
-        access.said(item, "shop/compose.yaml: services.web.secrets.s")
+        file_access.said(item, "shop/compose.yaml: services.web.secrets.s")
     assert caught.value.where == f"shop/compose.yaml: services.web.secrets.s.{next(iter(item))}"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from maestro import timeline
 from maestro.errors import MaestroError
 from maestro.host import journal, lease, release, roll, steps, switch
 from maestro.host.layout import Layout
+from maestro.report import timeline
 
 CLAIM = {
     "token": "t1",

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from maestro import agent_archive
 from maestro.errors import MaestroError
 from maestro.host import lease, recovery, room, switch
 from maestro.host.layout import Layout
+from maestro.play import agent_archive
 
 CLAIM: dict[str, Any] = {
     "token": "0123456789abcdef",

@@ -17,7 +17,7 @@ from maestro.errors import MaestroError
 from maestro.host import engine, secrets, smoke
 from maestro.host import labels as labels_of
 from maestro.host.layout import Layout
-from maestro.smoke import kinds
+from maestro.stack.smoke import kinds
 
 HEALTHY = json.dumps({"status": "healthy", "parts": {"db": True}}).encode()
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from maestro import agent_archive
 from maestro.errors import MaestroError
 from maestro.host import agent, lease, steps, switch, userns
 from maestro.host.layout import Layout
+from maestro.play import agent_archive
 
 ROOT = Path(__file__).parents[2]
 CLAIM = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maestro import ignored
+from maestro.plan import ignored_keys
 
 SERVICES: dict[str, dict[str, Any]] = {
     "web": {
@@ -33,7 +33,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     ],
 )
 def test_what_does_nothing_is_said(compose: str, keys: list[str]) -> None:
-    found = ignored.warnings(SERVICES, ["web"], compose)
+    found = ignored_keys.warnings(SERVICES, ["web"], compose)
     assert [line.partition(" does nothing")[0] for line in found] == [
         f"services.web.{key}" for key in keys
     ]

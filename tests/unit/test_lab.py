@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from maestro.host import lab
+from maestro.machine import lab
 
 HOSTS: list[dict[str, Any]] = [
     {"name": "registry", "ports": {"ssh": 2200, "registry": 5000}},

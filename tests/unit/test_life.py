@@ -13,14 +13,15 @@ import real_servers
 from fake_engine import Fake, detail, summary
 from real_servers import Answer
 
-from maestro import checks, jobs
-from maestro import plan as planning
 from maestro.errors import MaestroError
 from maestro.host import compose, health, life, recovery, repair, settle
 from maestro.host.engine import Engine
 from maestro.host.jobs import Job, remember, remembered
 from maestro.host.labels import HASH_LABEL
 from maestro.host.layout import Layout
+from maestro.plan import checks, compare
+from maestro.stack import checks as stack_checks
+from maestro.stack import jobs
 
 SECOND = 10**9
 NEVER = {"condition": "none"}
@@ -265,7 +266,7 @@ def test_who_has_no_check(
 ) -> None:
     model = {"services": {"web": {"image": "web:1", **service}, "db": {"image": "db:1"}}}
     extension = {"smoke": smoke, "routes": [{"service": "web", "port": 80, "host": "a.test"}]}
-    found = checks.unchecked(model, extension, {"web:1": image}, ["web"])
+    found = stack_checks.unchecked(model, extension, {"web:1": image}, ["web"])
     assert found == ({"web"} if named else set())
 
 
@@ -350,9 +351,9 @@ def test_a_job_that_was_done_is_remembered_until_its_definition_changes(
         remember(layout, client, services)
         assert remembered(layout) == known
     state = {"done": remembered(layout)}
-    assert planning.was_done("job", services["job"], state)
-    assert not planning.was_done("job", {**services["job"], "hash": "h9"}, state)
-    assert not planning.was_done("web", services["web"], {"done": {"web": "h2"}}), "no job"
+    assert compare.was_done("job", services["job"], state)
+    assert not compare.was_done("job", {**services["job"], "hash": "h9"}, state)
+    assert not compare.was_done("web", services["web"], {"done": {"web": "h2"}}), "no job"
     services["job"]["hash"] = "h9"
     remember(layout, client, services)
     assert remembered(layout) == {}

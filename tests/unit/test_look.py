@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from maestro import agent_archive, looking
 from maestro.errors import MaestroError
 from maestro.host import look, steps
 from maestro.host.agent import OTHER_PROGRAM
+from maestro.play import agent_archive, look_only
 
 
 def question(step: str = "maestro_journal", program: str = "", **params: Any) -> str:
@@ -88,7 +88,7 @@ def test_the_hosts_program_answers(program: list[str]) -> None:
     assert ask([*program, "maestro_remove"], question()).returncode == 2
 
 
-def shell(rc: int, stdout: str = "", stderr: str = "") -> looking.Shell:
+def shell(rc: int, stdout: str = "", stderr: str = "") -> look_only.Shell:
     return lambda *_: {"rc": rc, "stdout": stdout, "stderr": stderr}
 
 
@@ -100,7 +100,7 @@ def test_the_controller_asks_by_one_command_line() -> None:
         return {"rc": 0, "stdout": 'Welcome\n{"events": []}\n', "stderr": ""}
 
     args = {"root": "/opt/maestro", "stack": "", "last": 7}
-    assert looking.answer(answer, "maestro_journal", args) == {"events": []}
+    assert look_only.answer(answer, "maestro_journal", args) == {"events": []}
     ((command, text),) = heard
     line = "/usr/bin/python3 -I /usr/local/lib/maestro/agent.pyz --root /opt/maestro look"
     assert command == f"sudo -n {line}"
@@ -118,7 +118,7 @@ def test_the_controller_asks_by_one_command_line() -> None:
         (shell(127, stdout="sudo: not found"), ["this account may not look: sudo: not found"]),
     ],
 )
-def test_why_a_host_does_not_answer(said: looking.Shell, words: list[str]) -> None:
+def test_why_a_host_does_not_answer(said: look_only.Shell, words: list[str]) -> None:
     with pytest.raises(MaestroError) as caught:
-        looking.answer(said, "maestro_journal", {"root": "/opt/maestro"})
+        look_only.answer(said, "maestro_journal", {"root": "/opt/maestro"})
     assert [word for word in words if word not in str(caught.value)] == []

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from maestro import mounts
 from maestro.host import links
+from maestro.plan import host_mounts
 
 BIND = {"type": "bind", "source": "/srv/data", "target": "/data"}
 OLD, NEW = "2.40.3", "2.50.0"
@@ -42,9 +42,11 @@ def test_a_path_must_be_there(
     disk = {"driver_opts": {"type": "none", "o": "bind", "device": "/srv/data"}}
     compose = {"services": {"web": {"volumes": [mount]}}, "volumes": {"disk": disk, "plain": {}}}
     lost = ["/srv/data"] if missing else []
-    found = [problem.where for problem in mounts.problems("h", ["web"], compose, lost, version)]
+    found = [
+        problem.where for problem in host_mounts.problems("h", ["web"], compose, lost, version)
+    ]
     assert found == ([f"h: {where}"] if where else [])
-    assert not list(mounts.problems("h", [], compose, lost, version)), "nothing is started"
+    assert not list(host_mounts.problems("h", [], compose, lost, version)), "nothing is started"
 
 
 def test_what_is_missing_on_a_host(tmp_path: Path) -> None:

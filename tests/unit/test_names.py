@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from maestro import names
 from maestro.host import neighbours
 from maestro.host.neighbours import Neighbour
 from maestro.host.resources import Network, Resources, Use, Volume
+from maestro.plan import names
 
 PROJECT = "com.docker.compose.project"
 

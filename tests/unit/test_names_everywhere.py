@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from maestro import stack
 from maestro.errors import MaestroError
 from maestro.host import naming, secrets, state, steps
 from maestro.host.layout import Layout
 from maestro.host.reference import Reference
+from maestro.stack import extension as stack_extension
 
 ELSEWHERE = [
     "../../etc",
@@ -120,7 +120,7 @@ def test_a_wrong_reference_is_refused_by_its_name_and_asked_nowhere() -> None:
 
 def problems(**http: Any) -> list[str]:
     extension = {"smoke": [{"http": {"port": 80, "path": "/", **http}}]}
-    found = stack.extension_problems(
+    found = stack_extension.extension_problems(
         extension, "shop/compose.yaml: x-maestro", ["web"], filled=True
     )
     return [str(problem) for problem in found]

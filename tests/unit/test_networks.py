@@ -8,13 +8,12 @@ import pytest
 import stack_models as models
 import yaml
 
-from maestro import networks
-from maestro import plan as planning
 from maestro.host import resources
 from maestro.host.drift import digest
 from maestro.host.engine import Engine
 from maestro.host.labels import ONE_OFF, PROJECT, SERVICE
 from maestro.host.resources import CONFIG_HASH, NETWORK, Network, Resources, Use, Volume
+from maestro.plan import compare, networks, records
 
 BACK = "shop_back"
 OURS = {PROJECT: "shop"}
@@ -220,13 +219,13 @@ def test_a_plan_replaces_all_that_is_on_the_network() -> None:
         "extension": {},
         "routes": [{"name": "web-0", "service": "web"}],
     }
-    plan = planning.decide("h", "staging", rendered, state, images={}, wish=wish)
+    plan = compare.decide("h", "staging", rendered, state, images={}, wish=wish)
     assert [item.shown for item in plan.networks] == [
         "shop_default is recreated (internal): replaces db, gone, web"
     ]
-    assert plan.services(planning.REPLACE) == ["db", "web"]
+    assert plan.services(records.REPLACE) == ["db", "web"]
     assert all("network shop_default is recreated" in step.reasons for step in plan.steps[:2])
-    assert planning.in_the_way(plan, rendered, str(state["compose"])) == ["gone"]
+    assert compare.in_the_way(plan, rendered, str(state["compose"])) == ["gone"]
     (pause,) = plan.warnings
     assert pause.startswith("requests to web fail while the network shop_default is recreated")
 

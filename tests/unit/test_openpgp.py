@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from maestro import openpgp
 from maestro.errors import MaestroError
+from maestro.machine import openpgp
 
 # Debian's stable release key of Debian 12, as every Debian has it.
 FINGERPRINT = "4D64FEC119C2029067D6E791F8D2585B8783D481"

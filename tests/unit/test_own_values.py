@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import deploy, own
 from maestro.errors import MaestroError
+from maestro.plan import deploy, rollout, wanted
+from maestro.play import host_variables
 
 REQUEST: dict[str, Any] = {
     "stack": "shop",
@@ -33,8 +34,8 @@ def host(model: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**state, **changes}
 
 
-def decide(states: dict[str, dict[str, Any]], **request: Any) -> deploy.Decision:
-    return deploy.decide(deploy.Inputs({**REQUEST, **request}, states, next(iter(states))))
+def decide(states: dict[str, dict[str, Any]], **request: Any) -> rollout.Decision:
+    return deploy.decide(wanted.Inputs({**REQUEST, **request}, states, next(iter(states))))
 
 
 def test_each_host_runs_the_stack_as_it_reads_it() -> None:
@@ -144,28 +145,32 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-FIRST = own.settled({"stack": "shop", "environment": "staging", "directory": "stacks"}, values())
+FIRST = host_variables.settled(
+    {"stack": "shop", "environment": "staging", "directory": "stacks"}, values()
+)
 
 
 def test_a_host_like_the_first_is_not_looked_at_again(tmp_path: Path) -> None:
-    assert own.request_of(FIRST, values(), tmp_path / "is not read") == (FIRST, False)
+    assert host_variables.request_of(FIRST, values(), tmp_path / "is not read") == (FIRST, False)
 
 
 def test_a_host_with_other_values_asks_for_itself(project: Path) -> None:
-    found, differs = own.request_of(FIRST, values(variables={"WHO": "b"}, version="v2"), project)
+    found, differs = host_variables.request_of(
+        FIRST, values(variables={"WHO": "b"}, version="v2"), project
+    )
     assert differs
     assert found["variables"] == {"WHO": "b", "REGISTRY": "registry.test:5000"}
     assert found["version"] == "v2"
 
 
 def test_another_registry_is_other_images(project: Path) -> None:
-    found, differs = own.request_of(FIRST, values(registry="mirror.test"), project)
+    found, differs = host_variables.request_of(FIRST, values(registry="mirror.test"), project)
     assert differs
     assert (found["registry"], found["variables"]["REGISTRY"]) == ("mirror.test", "mirror.test")
 
 
 def test_other_secrets_are_read_for_the_host(project: Path) -> None:
-    found, differs = own.request_of(FIRST, values(secrets={"source": "sops"}), project)
+    found, differs = host_variables.request_of(FIRST, values(secrets={"source": "sops"}), project)
     assert not differs
     assert found["secrets_settings"] == {"source": "sops"}
 
@@ -183,4 +188,4 @@ def test_what_a_host_cannot_have_of_its_own(
     project: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(MaestroError, match=message):
-        own.request_of(FIRST, values(**changes), project)
+        host_variables.request_of(FIRST, values(**changes), project)

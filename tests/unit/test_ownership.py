@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import adoption, ownership, plan
-from maestro.wanted import Wanted
+from maestro.plan import adoption, ownership, records
+from maestro.plan.wanted import Wanted
 
 
 def judged(model: dict[str, Any], environment: str = "staging", **state: Any) -> list[str]:
     there = {**models.bare(), **state}
     rendered = models.rendered(model)
-    found = plan.Plan("h1", "shop", environment, "", "", "v1")
+    found = records.Plan("h1", "shop", environment, "", "", "v1")
     wanted = Wanted("v1", "/opt/maestro", frozenset(), model, {}, [], ["told"])
     problems = ownership.judge(found, wanted, rendered, there, adoption.Asked())
     assert "told" in found.warnings

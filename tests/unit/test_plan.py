@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import machine
-from maestro import plan as planning
-from maestro.plan import Plan, Step
+from maestro.plan import compare, describe, host_limits, preflight, records
+from maestro.plan.records import Plan, Step
 
 Change = Callable[[dict[str, Any]], Any]
 V1_V2 = (
@@ -29,7 +28,7 @@ def planned(
     **changes: Any,
 ) -> Plan:
     asked = models.wish(model, **{"secrets": {"db_password": models.RELEASE}, **changes})
-    return planning.decide(
+    return compare.decide(
         host,
         "staging",
         models.rendered(model, **{"secrets": {"db_password": models.RELEASE}, **changes}),
@@ -155,7 +154,7 @@ def test_no_value_is_shown() -> None:
     new = models.shop()
     new["services"]["web"]["environment"]["GREETING"] = "swordfish"
     plan = planned(new, models.running(models.shop()))
-    assert "swordfish" not in planning.describe([plan], "x")
+    assert "swordfish" not in describe.describe([plan], "x")
     assert "swordfish" not in str(plan.as_dict())
 
 
@@ -249,7 +248,7 @@ def test_a_container_that_was_disconnected_from_its_network() -> None:
     plan = planned(model, state)
     lost = f"is not on the network {names[0]}"
     assert steps(plan) == {"web": ("replace", (lost,))}
-    assert [planning.recreates(step) for step in plan.steps] == [False, True]
+    assert [compare.recreates(step) for step in plan.steps] == [False, True]
 
 
 @pytest.mark.parametrize("drift", [{"health": "starting"}, {"health": "none"}])
@@ -351,7 +350,7 @@ def test_a_shared_database_is_migrated_from_the_first_host_that_needs_it() -> No
         planned(model, models.bare(), host="b"),
         planned(model, models.bare(), host="c"),
     ]
-    planning.share_migrations(plans)
+    compare.share_migrations(plans)
     assert [[(item["service"], item["on"]) for item in plan.migrations] for plan in plans] == [
         [],
         [("migrate", "b"), ("own", "b")],
@@ -372,7 +371,7 @@ def test_the_hash_is_of_the_plan_and_its_content() -> None:
         version: str = "v1", digests: dict[str, str] = digests, content: Any = 1, **changes: Any
     ) -> str:
         plans = [planned(model, {**state, **changes}, version, host) for host in ("b", "a")]
-        return planning.plans_hash(plans, digests, content)
+        return records.plans_hash(plans, digests, content)
 
     assert found() == found()
     assert len(found()) == 12
@@ -389,14 +388,14 @@ def test_the_hash_is_of_the_plan_and_its_content() -> None:
 def test_the_hash_does_not_depend_on_the_order_of_hosts() -> None:
     model = models.shop()
     plans = [planned(model, models.bare(), host=host) for host in ("a", "b")]
-    assert planning.plans_hash(plans, {}) == planning.plans_hash(reversed(plans), {})
-    assert planning.plans_hash(plans, {}) != planning.plans_hash(plans[:1], {})
+    assert records.plans_hash(plans, {}) == records.plans_hash(reversed(plans), {})
+    assert records.plans_hash(plans, {}) != records.plans_hash(plans[:1], {})
 
 
 def test_a_plan_reads_as_what_will_happen() -> None:
     plan = planned(models.shop("v2"), models.running(models.shop("v1")), "v2")
     plan.steps.append(Step("remove", "old", ("no longer in the stack",)))
-    assert planning.describe([plan], "0123456789ab").splitlines() == [
+    assert describe.describe([plan], "0123456789ab").splitlines() == [
         "shop on staging-1 (staging): v1 -> v2",
         "    pull      registry.test:5000/shop-web:v2 (10.0 MB)",
         "    migrate   migrate (database: host)",
@@ -411,8 +410,8 @@ def test_hosts_with_one_plan_stand_together() -> None:
     model = shared()
     plans = [planned(model, models.bare(), host=host) for host in ("a", "b")]
     plans.append(planned(model, models.running(model), host="c"))
-    planning.share_migrations(plans)
-    lines = planning.describe(plans, "x").splitlines()
+    compare.share_migrations(plans)
+    lines = describe.describe(plans, "x").splitlines()
     assert lines[0] == "shop on a, b (staging): nothing -> v1"
     assert "    secret    db_password (new)" in lines
     assert "    migrate   migrate (database: shared, from a)" in lines
@@ -427,7 +426,7 @@ def refused(**engine: Any) -> list[str]:
     model = models.shop()
     state = models.bare()
     state["engine"].update(engine)
-    problems = planning.preflight(planned(model, state), models.rendered(model), state)
+    problems = preflight.preflight(planned(model, state), models.rendered(model), state)
     assert all(problem.where.startswith("staging-1") and problem.fix for problem in problems)
     return [problem.what for problem in problems]
 
@@ -477,14 +476,14 @@ def test_room_is_needed_for_a_change_only() -> None:
     model = models.shop()
     state = models.running(model)
     state["engine"].update(free=0, root_free=0)
-    assert planning.preflight(planned(model, state), models.rendered(model), state) == []
+    assert preflight.preflight(planned(model, state), models.rendered(model), state) == []
 
 
 def test_large_sizes_are_in_gibibytes() -> None:
     model = models.shop()
     model["services"]["db"]["deploy"]["resources"]["limits"]["memory"] = str(64 << 30)
     state = models.bare()
-    (problem,) = planning.preflight(planned(model, state), models.rendered(model), state)
+    (problem,) = preflight.preflight(planned(model, state), models.rendered(model), state)
     assert problem.what == "the memory limits add up to 64 GiB, the host has 4096 MiB"
 
 
@@ -499,7 +498,7 @@ def test_a_changed_route_alone_is_a_change() -> None:
     plan = planned(model, state, routes=[route("a"), route("b", path="/x"), route("d")])
     assert plan.routes == {"b": "changed", "c": "removed", "d": "new"}
     assert plan.changes
-    assert "    route     d (new)" in planning.describe([plan], "0").splitlines()
+    assert "    route     d (new)" in describe.describe([plan], "0").splitlines()
     assert not planned(model, models.running(model)).changes
 
 
@@ -509,11 +508,9 @@ def test_a_service_whose_port_is_needed_goes_first() -> None:
     model["services"]["shop"] = model["services"].pop("web")
     plan = planned(model, state)
     rendered = models.rendered(model)
-    assert planning.in_the_way(plan, rendered, state["compose"]) == ["web"]
+    assert compare.in_the_way(plan, rendered, state["compose"]) == ["web"]
     model["services"]["shop"]["ports"][0]["published"] = "8001"
-    assert (
-        planning.in_the_way(planned(model, state), models.rendered(model), state["compose"]) == []
-    )
+    assert compare.in_the_way(planned(model, state), models.rendered(model), state["compose"]) == []
 
 
 def test_what_starts_first_says_so() -> None:
@@ -523,7 +520,7 @@ def test_what_starts_first_says_so() -> None:
         model["services"]["web"]["deploy"]["update_config"] = {"order": "start-first"}
     plan = planned(new, models.running(old), "v2")
     assert (
-        f"    replace   web  {V1_V2} (start-first)" in planning.describe([plan], "0").splitlines()
+        f"    replace   web  {V1_V2} (start-first)" in describe.describe([plan], "0").splitlines()
     )
 
 
@@ -541,10 +538,10 @@ def test_what_starts_first_says_so() -> None:
     ],
 )
 def test_what_no_container_of_the_host_can_have(service: dict[str, Any], where: str) -> None:
-    found = list(machine.problems("h", {"web": service}, {"cpus": 2}))
+    found = list(host_limits.problems("h", {"web": service}, {"cpus": 2}))
     assert [problem.where for problem in found] == ([f"h: services.web.{where}"] if where else [])
     # One that runs an older program says nothing of its processors and GPUs.
-    assert not [p for p in machine.problems("h", {"web": service}, {}) if "cpu" in str(p.where)]
+    assert not [p for p in host_limits.problems("h", {"web": service}, {}) if "cpu" in str(p.where)]
 
 
 @pytest.mark.parametrize(
@@ -557,8 +554,8 @@ def test_what_no_container_of_the_host_can_have(service: dict[str, Any], where: 
 )
 def test_a_gpu_on_a_host_without_a_driver_is_refused(devices: list[dict[str, Any]]) -> None:
     service = {"deploy": {"resources": {"reservations": {"devices": devices}}}}
-    (problem,) = machine.problems("h", {"web": service}, {"gpus": False})
+    (problem,) = host_limits.problems("h", {"web": service}, {"gpus": False})
     assert "asks for a GPU" in str(problem)
     for knows in ({"gpus": True}, {}):
-        assert not list(machine.problems("h", {"web": service}, knows))
-    assert not list(machine.problems("h", {"web": {"deploy": {}}}, {"gpus": False}))
+        assert not list(host_limits.problems("h", {"web": service}, knows))
+    assert not list(host_limits.problems("h", {"web": {"deploy": {}}}, {"gpus": False}))

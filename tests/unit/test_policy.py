@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import doors, policy
 from maestro.errors import MaestroError
+from maestro.stack import isolation, policy
 
 
 def problems(environment: str = "staging", **services: dict[str, Any]) -> list[MaestroError]:
@@ -456,7 +456,7 @@ def looked_at(
         "volumes": service.get("_volumes") or {},
         "x-maestro": {"allow": list(allow)},
     }
-    place = doors.Place(model, REAL, HERE)
+    place = isolation.Place(model, REAL, HERE)
     return (
         policy.problems(model, environment, "shop", place),
         policy.warnings(model, environment, place),

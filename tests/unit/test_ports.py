@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fake_engine import summary
 
-from maestro import ports
 from maestro.host import edge
 from maestro.host import ports as listeners
 from maestro.host.ports import CONTAINER, EDGE, PROGRAM, Taken
+from maestro.stack import ports
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt\n"
 LINE = "   0: {} {}:0000 {} 00000000:00000000 00:00000000 00000000     0        0 1 1\n"

@@ -12,8 +12,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from unit.local_play import ROOT
 
-from maestro import profiles, stack
 from maestro.errors import MaestroError
+from maestro.stack import files, profiles
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_all_of_them_are_wanted_by_one_sign(
     }
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/compose.yaml").write_text(yaml.safe_dump(text))
-    found = stack.read(tmp_path, "shop", "staging", {}, profiles=wanted)
+    found = files.read(tmp_path, "shop", "staging", {}, profiles=wanted)
     assert {name for name, of in services.items() if found.profiles & set(of)} == active
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from maestro import stack
 from maestro.errors import MaestroError
+from maestro.stack import files as stack
 
 SERVICES = "services: {web: {image: 'r.test/web:1'}}\n"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maestro import quirks
+from maestro.release import compose_quirks
 
 GPU = {"capabilities": ["gpu"]}
 
@@ -59,5 +59,5 @@ GPU = {"capabilities": ["gpu"]}
     ],
 )
 def test_it_is_written_as_the_file_said_it(said: dict[str, Any], written: dict[str, Any]) -> None:
-    quirks.mend(said)
+    compose_quirks.mend(said)
     assert said == written

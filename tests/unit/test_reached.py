@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from maestro import reached, routes
 from maestro.host.resources import Network, Resources
+from maestro.plan import reachability
+from maestro.stack import routes
 
 NETWORKS = {
     "lan": {"name": "shop_lan", "driver": "macvlan"},
@@ -22,7 +23,7 @@ def problems(
 ) -> list[tuple[str, str]]:
     model = {"services": services, "networks": NETWORKS}
     there = Resources({"out": Network("out", driver=driver)})
-    found = reached.problems("shop", model, extension, there)
+    found = reachability.problems("shop", model, extension, there)
     return [(problem.where.partition("x-maestro.")[2], problem.what) for problem in found]
 
 
@@ -77,7 +78,9 @@ def test_a_network_of_somebody_else_is_known_by_the_host() -> None:
 
 def test_a_route_keeps_the_name_its_network_has_on_the_host() -> None:
     extension = {"routes": [ROUTE | {"network": "back"}, {"service": "api", "port": 1}]}
-    first, second = reached.named(routes.rendered(extension), {"networks": NETWORKS}, extension)
+    first, second = reachability.named(
+        routes.rendered(extension), {"networks": NETWORKS}, extension
+    )
     assert first["network"] == "shop_back"
     assert "network" not in second
 
@@ -106,6 +109,6 @@ def test_what_another_proxy_would_read_is_named_without_a_route(
     web: dict[str, Any], said: str
 ) -> None:
     model = {"services": {"web": web}}
-    found = reached.unread(model, {})
+    found = reachability.unread(model, {})
     assert [f"the edge does not read {said}," in line for line in found] == [True] * bool(said)
-    assert reached.unread(model, {"routes": [ROUTE]}) == []
+    assert reachability.unread(model, {"routes": [ROUTE]}) == []

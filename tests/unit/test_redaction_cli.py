@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("measured")
 
-COMMAND = [sys.executable, "-m", "maestro.redact_cli"]
+COMMAND = [sys.executable, "-m", "maestro.cli.maestro_redact"]
 SECRET = "s3cr3t-of-the-database"
 
 

@@ -13,7 +13,7 @@ from ansible.parsing.vault import EncryptedString, VaultLib, VaultSecret, VaultS
 from ansible.plugins.loader import filter_loader, init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
-from maestro import output
+from maestro.play import output
 
 PLUGINS = Path(__file__).resolve().parents[2] / "filter_plugins"
 Template = Callable[..., Any]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from maestro import output, rotation, secrets
 from maestro.errors import MaestroError
+from maestro.play import output
 from maestro.redaction import Redactor
+from maestro.secrets import renewal, sources
 
 SOURCE = Path(__file__).resolve().parents[2] / "src/maestro"
 NAMES = ["db_password", "api_token", "app_dsn", "smtp_login", "session_key", "jwt", "hunter2"]
@@ -91,9 +92,9 @@ class _Loader:
         raise AssertionError(file_name)
 
 
-@pytest.mark.parametrize("source", secrets.SOURCES)
+@pytest.mark.parametrize("source", sources.SOURCES)
 def test_a_missing_secret_is_named(source: str, tmp_path: Path) -> None:
-    opened = secrets.open_source(
+    opened = sources.open_source(
         {"source": source},
         **_place(tmp_path),
         loader=_Loader(),
@@ -115,12 +116,12 @@ def test_a_missing_secret_is_named(source: str, tmp_path: Path) -> None:
 
 def test_what_a_rotation_says_is_shown_whole() -> None:
     own = dict.fromkeys(NAMES, "made by hand")
-    said = rotation.choose([], NAMES, own, "secrets/staging/shop.yml").notes
+    said = renewal.choose([], NAMES, own, "secrets/staging/shop.yml").notes
     assert len(said) == len(NAMES)
     for text in said:
         assert KNOWN.text(text) == text
     with pytest.raises(MaestroError) as caught:
-        rotation.choose(["app_dns"], NAMES, own, "secrets/staging/shop.yml")
+        renewal.choose(["app_dns"], NAMES, own, "secrets/staging/shop.yml")
     assert KNOWN.text(str(caught.value)) == str(caught.value)
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from maestro import plan as planning
-from maestro import removal
 from maestro.errors import MaestroError
 from maestro.host.removal import Found
+from maestro.plan import describe, removal
 
 
 def state(**changes: Any) -> dict[str, Any]:
@@ -47,7 +46,7 @@ def asked(*volumes: str, **more: Any) -> removal.Asked:
 
 
 def shown(decision: Any) -> list[str]:
-    return planning.describe(decision.plans, decision.digest).splitlines()
+    return describe.describe(decision.plans, decision.digest).splitlines()
 
 
 def test_all_goes_but_volumes_that_are_not_named() -> None:

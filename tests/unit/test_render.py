@@ -16,15 +16,8 @@ from hypothesis import strategies as st
 from maestro.errors import MaestroError, MaestroErrors
 from maestro.host.files import File
 from maestro.host.labels import HASH_LABEL
-from maestro.render import (
-    active_services,
-    memory,
-    narrow,
-    needs_of,
-    plain_keys,
-    replicas,
-    unescaped,
-)
+from maestro.release.render import needs_of
+from maestro.stack.model import active_services, memory, narrow, plain_keys, replicas, unescaped
 
 HEALTHY = {"condition": "service_healthy", "required": True}
 

@@ -12,8 +12,8 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from maestro import values
 from maestro.errors import MaestroError
+from maestro.play import values
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {

@@ -9,13 +9,13 @@ import stack_models as models
 import yaml
 from release_models import FIRST, SECOND, THIRD, host, release, two
 
-from maestro import plan as planning
-from maestro import recorded, rollback
-from maestro.deploy import Decision
 from maestro.errors import MaestroError, MaestroErrors
 from maestro.host.resources import Resources, Volume
 from maestro.host.rules import ROLLBACK
-from maestro.render import hash_of
+from maestro.plan import describe, rollback
+from maestro.plan.rollout import Decision
+from maestro.release import recorded
+from maestro.release.render import hash_of
 
 
 def decide(states: dict[str, dict[str, Any]], **asked: Any) -> Decision:
@@ -47,7 +47,7 @@ def test_the_release_before_comes_back() -> None:
     answer = decision.answer()
     assert (answer["fetches"], answer["migrates"]) == (False, False)
     assert answer["changing"] == ["a", "b"]
-    text = planning.describe(decision.plans, decision.digest, (), decision.notes)
+    text = describe.describe(decision.plans, decision.digest, (), decision.notes)
     assert text.startswith("shop on a, b (staging): v2 -> v1\n")
     assert f"    back to   release {FIRST}" in text.splitlines()
 

@@ -12,9 +12,11 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from release_models import FIRST, SECOND, host, release, two
 
-from maestro import controller, rotation
-from maestro.deploy import Decision
 from maestro.errors import MaestroError
+from maestro.plan import rotation
+from maestro.plan.rollout import Decision
+from maestro.play import controller
+from maestro.secrets import renewal, vault_file
 
 MADE = "0123456789abcdef" * 4
 OWN = {"db_password": MADE, "api_token": "by hand"}
@@ -24,20 +26,20 @@ OWN = {"db_password": MADE, "api_token": "by hand"}
 
 
 def test_without_names_all_that_maestro_made() -> None:
-    choice = rotation.choose([], ["api_token", "common_key", "db_password"], OWN, "the file")
+    choice = renewal.choose([], ["api_token", "common_key", "db_password"], OWN, "the file")
     assert choice.names == choice.fresh == ["db_password"]
     assert [note.partition(" stays:")[0] for note in choice.notes] == ["common_key", "api_token"]
     assert "-e secret=api_token" in choice.notes[1]
 
 
 def test_a_name_is_reason_enough() -> None:
-    choice = rotation.choose(["api_token"], sorted(OWN), OWN, "the file")
+    choice = renewal.choose(["api_token"], sorted(OWN), OWN, "the file")
     assert (choice.names, choice.fresh, choice.notes) == (["api_token"], ["api_token"], [])
 
 
 def test_where_nothing_can_be_written_the_value_of_today_counts() -> None:
-    assert rotation.choose([], ["b", "a"], None, "") == rotation.Choice(["a", "b"])
-    assert rotation.choose(["b"], ["b", "a"], None, "") == rotation.Choice(["b"])
+    assert renewal.choose([], ["b", "a"], None, "") == renewal.Choice(["a", "b"])
+    assert renewal.choose(["b"], ["b", "a"], None, "") == renewal.Choice(["b"])
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,7 @@ def test_where_nothing_can_be_written_the_value_of_today_counts() -> None:
 )
 def test_a_name_that_cannot_be_rotated(asked: list[str], what: str) -> None:
     with pytest.raises(MaestroError) as caught:
-        rotation.choose(asked, [*OWN, "common_key"], OWN, "the file")
+        renewal.choose(asked, [*OWN, "common_key"], OWN, "the file")
     assert caught.value.what.startswith(what)
     assert caught.value.fix
 
@@ -60,25 +62,25 @@ TEXT = f"# kept by hand\ndb_password: {MADE}\napi_token: by hand  # until June\n
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> rotation.Vault:
+def vault(tmp_path: Path) -> vault_file.Vault:
     secret = VaultSecret(b"the password")
     path = tmp_path / "shop.yml"
     path.write_bytes(VaultLib().encrypt(TEXT, secret=secret))
-    return rotation.Vault(path, "shop.yml", [("default", VaultSecret(b"x")), ("d", secret)])
+    return vault_file.Vault(path, "shop.yml", [("default", VaultSecret(b"x")), ("d", secret)])
 
 
-def text_of(vault: rotation.Vault) -> str:
+def text_of(vault: vault_file.Vault) -> str:
     return str(
         VaultLib([("d", VaultSecret(b"the password"))]).decrypt(vault.path.read_bytes()), "utf-8"
     )
 
 
-def test_new_values_stand_in_the_place_of_the_old(vault: rotation.Vault) -> None:
+def test_new_values_stand_in_the_place_of_the_old(vault: vault_file.Vault) -> None:
     vault.renew(["db_password"])
     new = vault.values()
     assert new["api_token"] == "by hand"
     assert new["db_password"] != MADE
-    assert rotation.MADE.match(str(new["db_password"]))
+    assert renewal.MADE.match(str(new["db_password"]))
     assert text_of(vault).startswith("# kept by hand\n")
     for path in (vault.path, vault.before):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -90,7 +92,7 @@ def test_new_values_stand_in_the_place_of_the_old(vault: rotation.Vault) -> None
     assert vault.values() == new
 
 
-def test_old_values_come_back_as_they_stood(vault: rotation.Vault) -> None:
+def test_old_values_come_back_as_they_stood(vault: vault_file.Vault) -> None:
     before = vault.path.read_bytes()
     vault.renew(["db_password", "api_token"])
     assert vault.settle(keep=False) is True
@@ -99,7 +101,7 @@ def test_old_values_come_back_as_they_stood(vault: rotation.Vault) -> None:
 
 
 def test_a_file_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
-    assert rotation.Vault(tmp_path / "none.yml", "none.yml", []).values() == {}
+    assert vault_file.Vault(tmp_path / "none.yml", "none.yml", []).values() == {}
 
 
 # Whether the new values serve
@@ -134,7 +136,7 @@ def test_new_values_are_kept_only_where_they_serve(
 
 
 def decide(states: dict[str, dict[str, Any]], names: list[str], *, fresh: bool = False) -> Decision:
-    choice = rotation.Choice(names, names if fresh else [])
+    choice = renewal.Choice(names, names if fresh else [])
     return rotation.decide(rotation.Asked("shop", "staging", choice, "kim"), states)
 
 
@@ -183,7 +185,7 @@ def test_the_hash_is_the_same_before_and_after_the_value_is_made() -> None:
 def test_without_a_new_value_nothing_changes() -> None:
     states = {"a": with_value(two(), FIRST)}
     assert decide(states, ["db_password"]).answer()["changing"] == []
-    choice = rotation.Choice(["db_password"])
+    choice = renewal.Choice(["db_password"])
     assert rotation.rounds(choice, [], states) == [["db_password"]], "one plan, which says so"
     with pytest.raises(MaestroError) as caught:
         rotation.rounds(choice, ["db_password"], states)
@@ -204,17 +206,17 @@ def with_three(own: str = "") -> dict[str, Any]:
 
 
 def test_secrets_that_services_share_are_rotated_one_after_the_other() -> None:
-    choice = rotation.Choice(["api_key", "db_password", "mail_key"])
+    choice = renewal.Choice(["api_key", "db_password", "mail_key"])
     one, other = with_three(), with_three(own=FIRST)
     assert rotation.rounds(choice, [], {"a": one}) == [["api_key", "mail_key"], ["db_password"]]
     assert rotation.rounds(choice, [], {"a": other}) == [["api_key"], ["db_password"]]
     assert rotation.rounds(choice, [], {"a": other, "b": one})[0] == ["api_key", "mail_key"]
-    three = rotation.Choice(["db_password", "mail_key"])
+    three = renewal.Choice(["db_password", "mail_key"])
     assert rotation.rounds(three, [], {"a": one}) == [["db_password", "mail_key"]]
 
 
 def test_a_host_without_the_stack_is_left_to_the_plan() -> None:
-    choice = rotation.Choice(["db_password"])
+    choice = renewal.Choice(["db_password"])
     assert rotation.rounds(choice, [], {"a": {**two(), "release": {}}}) == [["db_password"]]
 
 

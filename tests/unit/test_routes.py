@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maestro import routes
+from maestro.stack import routes
 
 BARE = {
     "name": "web-0",

@@ -16,7 +16,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from maestro.errors import MaestroError
-from maestro.secrets import SOURCES, Found, Secrets, open_source, value_problem
+from maestro.secrets.source import Found, Secrets, value_problem
+from maestro.secrets.sources import SOURCES, open_source
 
 pytestmark = pytest.mark.slow
 
@@ -271,7 +272,7 @@ def test_the_loader_that_ansible_was_started_with_is_used(vault: Vault) -> None:
     (plugins / "count_secrets.py").write_text(
         "from pathlib import Path\n"
         "from ansible.plugins.action import ActionBase\n"
-        "from maestro.secrets import open_source\n"
+        "from maestro.secrets.sources import open_source\n"
         "class ActionModule(ActionBase):\n"
         "    def run(self, tmp=None, task_vars=None):\n"
         "        source = open_source({}, environment='staging', stack='jessy',\n"

@@ -14,9 +14,9 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 
-from maestro import secrets_cli
+from maestro.cli import maestro_secrets
 from maestro.errors import MaestroError
-from maestro.secrets_cli import with_values
+from maestro.secrets.vault_file import with_values
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("measured")]
 
@@ -308,9 +308,9 @@ def test_a_password_in_the_environment_needs_no_file(project: Project) -> None:
 def test_the_project_is_found_from_a_folder_inside_it(project: Project, tmp_path: Path) -> None:
     inside = project.root / "docs/deep"
     inside.mkdir(parents=True)
-    assert secrets_cli.find_root(inside) == project.root
+    assert maestro_secrets.find_root(inside) == project.root
     with pytest.raises(MaestroError, match=r"no ansible\.cfg here or above"):
-        secrets_cli.find_root(Path("/"))
+        maestro_secrets.find_root(Path("/"))
 
 
 def test_nothing_is_left_beside_the_files(project: Project) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import deploy, settings
-from maestro import plan as planning
+from maestro.plan import deploy, describe, settings
+from maestro.plan import wanted as plan_wanted
 
 Change = Callable[[dict[str, Any]], Any]
 ANSWERS = models.EXTENSION["smoke"][0]
@@ -81,12 +81,12 @@ def test_a_change_that_no_container_shows_is_recorded(name: str) -> None:
     found = settings.changes(state, models.rendered(model), model["x-maestro"])
     assert found == wanted
     state |= {"model": model, "resolved": models.images(model)}
-    decision = deploy.decide(deploy.Inputs(REQUEST, {"a": state}, "a", "/opt/maestro"))
+    decision = deploy.decide(plan_wanted.Inputs(REQUEST, {"a": state}, "a", "/opt/maestro"))
     plan = decision.plans[0]
     assert plan.changes is bool(wanted)
     assert decision.hosts["a"]["levels"] == [], "no container is replaced for it"
     assert decision.hosts["a"]["smoke"] == (model["x-maestro"].get("smoke") or [])
-    shown = planning.describe(decision.plans, decision.digest)
+    shown = describe.describe(decision.plans, decision.digest)
     assert all(f"record    {line}" in shown for line in wanted)
     assert "hush" not in shown
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from maestro import stack
 from maestro.errors import MaestroError, MaestroErrors
 from maestro.host import naming
 from maestro.host.files import File
+from maestro.stack import extension as stack_extension
+from maestro.stack import files
 
 PLAIN = """
 name: shop
@@ -35,7 +36,7 @@ def write(tmp_path: Path, text: str, name: str = "compose.yaml", stack_name: str
 def load(tmp_path: Path, text: str = "", environment: str = "staging", **variables: str):
     if text:
         write(tmp_path, text)
-    return stack.load(tmp_path / "docker", "shop", environment, variables)
+    return files.load(tmp_path / "docker", "shop", environment, variables)
 
 
 def refused(tmp_path: Path, text: str, **variables: str) -> list[MaestroError]:
@@ -153,11 +154,11 @@ def test_files_it_names_go_along(tmp_path: Path) -> None:
 
 def test_the_project_s_own_stacks_are_valid() -> None:
     root = Path(__file__).parents[2]
-    assert stack.load(root / "docker", "jessy", "staging", {}).secret_names == [
+    assert files.load(root / "docker", "jessy", "staging", {}).secret_names == [
         "api_token",
         "db_password",
     ]
-    counter = stack.load(root / "tests" / "stacks", "counter", "production", {})
+    counter = files.load(root / "tests" / "stacks", "counter", "production", {})
     assert set(counter.files) == {"compose.yaml", "config/settings.json"}
 
 
@@ -168,7 +169,7 @@ def test_an_unknown_stack_gets_the_corrected_words(tmp_path: Path) -> None:
     write(tmp_path, PLAIN, stack_name="shop")
     write(tmp_path, PLAIN, stack_name="mail")
     with pytest.raises(MaestroError) as caught:
-        stack.load(tmp_path / "docker", "shpo", "staging", {})
+        files.load(tmp_path / "docker", "shpo", "staging", {})
     assert caught.value.what == "unknown stack 'shpo'"
     assert "did you mean `-e stack=shop`?" in caught.value.fix
     assert "known stacks: mail, shop;" in caught.value.fix
@@ -178,12 +179,12 @@ def test_an_unknown_stack_gets_the_corrected_words(tmp_path: Path) -> None:
 def test_a_name_is_a_name_and_no_path(tmp_path: Path, name: str) -> None:
     write(tmp_path, PLAIN)
     with pytest.raises(MaestroError, match="unknown stack"):
-        stack.load(tmp_path / "docker", name, "staging", {})
+        files.load(tmp_path / "docker", name, "staging", {})
 
 
 def test_no_stacks_at_all(tmp_path: Path) -> None:
     with pytest.raises(MaestroError, match="known stacks: none"):
-        stack.load(tmp_path / "docker", "shop", "staging", {})
+        files.load(tmp_path / "docker", "shop", "staging", {})
 
 
 @pytest.mark.parametrize(
@@ -697,9 +698,10 @@ def test_variables_are_judged_when_they_are_filled_in() -> None:
         "migrations": [{"service": "${MIGRATOR}", "database": "${SCOPE}"}],
         "smoke": [{"tcp": {"port": "${PORT}"}}, "${CHECK}"],
     }
-    assert stack.extension_problems(extension, "x", ["db"]) == []
+    assert stack_extension.extension_problems(extension, "x", ["db"]) == []
     assert {
-        str(p.where) for p in stack.extension_problems(extension, "x", ["db"], filled=True)
+        str(p.where)
+        for p in stack_extension.extension_problems(extension, "x", ["db"], filled=True)
     } == {
         "x.migrations[0].service",
         "x.migrations[0].database",
@@ -807,7 +809,7 @@ def test_another_tool_s_key_may_stand_in_a_service(tmp_path: Path, key: str) -> 
 def test_a_directory_whose_name_is_no_stack_s(tmp_path: Path) -> None:
     write(tmp_path, PLAIN, stack_name="MyShop")
     with pytest.raises(MaestroError) as caught:
-        stack.load(tmp_path / "docker", "MyShop", "staging", {})
+        files.load(tmp_path / "docker", "MyShop", "staging", {})
     assert caught.value.what == "'MyShop' cannot name a stack"
     assert "rename the directory" in caught.value.fix
     assert "did you mean" not in str(caught.value)

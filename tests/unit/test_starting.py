@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import policy, starting
+from maestro.stack import engine_refusals, policy
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (".environment", {"environment": {"A": "a\0b"}}, "NUL"),
@@ -81,7 +81,7 @@ def test_settings_of_a_kernel_that_is_the_host_s(
     keys: dict[str, Any], setting: str, key: str
 ) -> None:
     services = {"web": {**keys, "sysctls": {setting: "1"}}}
-    found = list(starting.problems(services, "shop"))
+    found = list(engine_refusals.problems(services, "shop"))
     where = f"shop/compose.yaml: services.web.sysctls.{setting}"
     assert [problem.where for problem in found] == ([where] if key else [])
     if key:

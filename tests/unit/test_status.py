@@ -9,8 +9,8 @@ import pytest
 import stack_models as models
 import yaml
 
-from maestro import status, tables
 from maestro.host.drift import digest
+from maestro.report import status, tables
 
 
 def deployed() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maestro import updates
+from maestro.stack import updates
 
 
 def service(**keys: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from maestro import accounts, userns
 from maestro.errors import MaestroError
 from maestro.host import secrets
 from maestro.host import userns as of_host
@@ -15,7 +14,8 @@ from maestro.host.files import File
 from maestro.host.layout import Layout
 from maestro.host.secret_files import SecretFile, is_file
 from maestro.host.userns import OFF, Ids, Remap
-from maestro.render import Rendered
+from maestro.plan import accounts, userns
+from maestro.release.render import Rendered
 
 BASE = 231072
 ON = Remap(Ids(((BASE, 65536),)), Ids(((BASE, 65536),)))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro import data, deploy, volumes
-from maestro import plan as planning
 from maestro.errors import MaestroError
 from maestro.host import holds, resources
-from maestro.render import Rendered
+from maestro.plan import compare, deploy, describe, records, volumes
+from maestro.release.render import Rendered
+from maestro.stack import data
 
 Change = Callable[[dict[str, Any]], Any]
 NAMELESS = "d" * 64
@@ -31,13 +31,13 @@ def running(model: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def reviewed(
     model: dict[str, Any], state: dict[str, Any], *, accept: bool = False, **changes: Any
-) -> tuple[planning.Plan, list[str]]:
+) -> tuple[records.Plan, list[str]]:
     """The plan with its warnings, and what is refused."""
     release = models.rendered(model, **changes)
     extension = model["x-maestro"]
     wish = {"stack": "shop", "version": "v2", "extension": extension, "routes": []}
     images = changes.get("images") or models.images(model)
-    plan = planning.decide("a", "staging", release, state, images=images, wish=wish)
+    plan = compare.decide("a", "staging", release, state, images=images, wish=wish)
     view = volumes.View(plan, release, state, volumes.routed(extension.get("routes") or []))
     return plan, [str(problem) for problem in volumes.review(view, accept=accept)]
 
@@ -74,7 +74,7 @@ def test_a_renamed_writer_stops_first_and_the_plan_says_so() -> None:
             "until then neither of them answers"
         )
     ]
-    assert f"    warning   {plan.warnings[0]}" in planning.describe([plan], "0")
+    assert f"    warning   {plan.warnings[0]}" in describe.describe([plan], "0")
 
 
 @pytest.mark.parametrize(("networks", "stays"), [(["shop_default"], True), ([], False)])
@@ -517,6 +517,6 @@ def test_a_volume_that_is_lost_is_not_begun_anew_without_a_word() -> None:
     state = {**there("other"), "compose": ""}
     wish = {"stack": "shop", "version": "v2", "extension": {}, "routes": []}
     images = models.images(models.shop())
-    plan = planning.decide("a", "staging", release, state, images=images, wish=wish)
+    plan = compare.decide("a", "staging", release, state, images=images, wish=wish)
     (problem,) = volumes.review(volumes.View(plan, release, state, back=True))
     assert problem.what == lost

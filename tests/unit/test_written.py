@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-from maestro import written
 from maestro.errors import MaestroError, MaestroErrors
+from maestro.play import variable_text
 
 
 def loaded(tmp_path: Path, text: str) -> Any:
@@ -42,7 +42,7 @@ def loaded(tmp_path: Path, text: str) -> Any:
     ],
 )
 def test_a_value_is_what_was_written(tmp_path: Path, value: str, text: str) -> None:
-    found = written.texts(loaded(tmp_path, f"  A: {value}\n"), "shop", tmp_path)
+    found = variable_text.texts(loaded(tmp_path, f"  A: {value}\n"), "shop", tmp_path)
     assert found == {"A": text}
     assert type(found["A"]) is str
 
@@ -72,10 +72,10 @@ def test_a_value_is_what_was_written(tmp_path: Path, value: str, text: str) -> N
 def test_what_is_no_text_is_refused_with_its_place(tmp_path: Path, value: str, what: str) -> None:
     variables = loaded(tmp_path, f"  OTHER: ok\n  A: {value}\n")
     if not what:  # YAML 1.1 has no number without a point
-        assert written.texts(variables, "shop")["A"] == value
+        assert variable_text.texts(variables, "shop")["A"] == value
         return
     with pytest.raises(MaestroError) as caught:
-        written.texts(variables, "shop", tmp_path)
+        variable_text.texts(variables, "shop", tmp_path)
     assert caught.value.where == "group_vars/staging.yml:3: maestro_stack_variables.shop.A"
     assert what in caught.value.what
     assert caught.value.fix == 'put the value into quotes: A: "..."'
@@ -83,7 +83,9 @@ def test_what_is_no_text_is_refused_with_its_place(tmp_path: Path, value: str, w
 
 def test_all_are_named_at_once_and_no_value_is_shown(tmp_path: Path) -> None:
     with pytest.raises(MaestroErrors) as caught:
-        written.texts(loaded(tmp_path, "  A: 01234\n  B: 3.14159\n  C: ok\n  true: x\n"), "shop")
+        variable_text.texts(
+            loaded(tmp_path, "  A: 01234\n  B: 3.14159\n  C: ok\n  true: x\n"), "shop"
+        )
     assert len(caught.value.problems) == 3
     for value in ("668", "01234", "3.14"):
         assert value not in str(caught.value).replace("(01234 would be 668)", "")
@@ -92,13 +94,13 @@ def test_all_are_named_at_once_and_no_value_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("found", [["a"], "text", 5, False])
 def test_variables_are_a_mapping(found: Any) -> None:
     with pytest.raises(MaestroError, match=r"^maestro_stack_variables: found .* not a mapping"):
-        written.texts(found, "shop")
-    assert written.texts(None, "shop") == {}
+        variable_text.texts(found, "shop")
+    assert variable_text.texts(None, "shop") == {}
 
 
 def test_a_number_of_unknown_origin_is_refused() -> None:
     with pytest.raises(MaestroError, match="not known how it is written"):
-        written.texts({"A": 668}, "shop")
+        variable_text.texts({"A": 668}, "shop")
 
 
 PLAY = """
@@ -112,7 +114,7 @@ PLAY = """
 """
 PROBE = """
 from ansible.plugins.action import ActionBase
-from maestro import written
+from maestro.play import variable_text as written
 from maestro.errors import MaestroError
 class ActionModule(ActionBase):
     _requires_connection = False

@@ -26,7 +26,7 @@ OTHER_PROGRAM = 64  # exit code: this is not the program whose step was asked fo
 def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     """Exit code 0; 1 when the lease is no longer the caller's, or a release could not go back.
 
-    ``program`` is the identity of this build, see `maestro.agent_archive.identity`.
+    ``program`` is the identity of this build, see `maestro.play.agent_archive.identity`.
     """
     parser = argparse.ArgumentParser(prog="agent.pyz", description="Maestro on this host.")
     parser.add_argument("--root", type=Path, default=ROOT, help="directory of the stacks")

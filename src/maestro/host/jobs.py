@@ -21,7 +21,7 @@ from .layout import Layout, write_atomically
 
 @dataclass(frozen=True)
 class Job:
-    """What the manifest of a release records of a job; `maestro.jobs` decides which are some.
+    """What the manifest of a release records of a job; `maestro.stack.jobs` decides which are some.
 
     ``waited``: it runs to its end before what comes after it, within ``limit`` seconds (0: the
     time a service has to start). Any other is watched for ``patience`` seconds (0: as long as any

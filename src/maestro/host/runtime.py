@@ -1,4 +1,4 @@
-"""How a container is closed off: what the checks of `maestro.cis` are decided on.
+"""How a container is closed off: what the checks of `maestro.report.cis` are decided on.
 
 Read only where somebody asks for it: nothing of this is needed for a deploy.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import MaestroError
-from . import borrowed, edge, edge_health, page
+from . import borrowed, edge, edge_health, edge_traefik, page
 from .engine import Engine
 from .labels import PROJECT
 
@@ -49,5 +49,5 @@ def _look(root: Path, engine: Engine) -> None:
 
 
 def _page_address() -> tuple[str, int]:
-    found = urlsplit(edge.PAGE)
+    found = urlsplit(edge_traefik.PAGE)
     return str(found.hostname), int(found.port or 80)

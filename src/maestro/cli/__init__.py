@@ -1,0 +1,1 @@
+"""The commands `maestro-redact` and `maestro-secrets`."""

@@ -1,0 +1,199 @@
+"""What Traefik is told of a stack: routers, services and middlewares, from its routes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from . import claims, forwarded
+
+PAGE = "http://127.0.0.1:8078"  # where the agent answers for stacks under maintenance
+_WEB, _WEBSECURE = "web", "websecure"
+# Joins the parts of a name at the edge: no name of a stack or of a service can hold it, so two
+# names that differ in any part differ as a whole. (No reserved character of a URL, RFC 3986, 2.3.)
+JOIN = "~"
+_HEALTH = "health"
+_PROXY = "proxy"
+
+
+# What Traefik is told
+
+
+def dynamic(
+    stack: str,
+    traffic: Mapping[str, Any],
+    containers: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    *,
+    maintenance: bool = False,
+) -> dict[str, Any]:
+    """Traefik's configuration for one stack.
+
+    ``containers`` maps ids to ``{service, running, healthy, address}``; ``settings`` are the
+    host's, see `settings`.
+    """
+    result: dict[str, dict[str, Any]] = {"routers": {}, "services": {}, "middlewares": {}}
+    for route in traffic["routes"]:
+        name = _named(stack, route["name"])
+        result["services"].update(_services(name, route, traffic["groups"], containers))
+        result["middlewares"].update(_middlewares(name, route, settings))
+        result["routers"].update(_routers(name, route, settings, maintenance=maintenance))
+    if maintenance:
+        page = {"loadBalancer": {"servers": [{"url": PAGE}]}}
+        result["services"][_named(stack, "maintenance")] = page
+        for name, router in result["routers"].items():
+            if name.split(JOIN)[2] != _HEALTH:
+                router["service"] = _named(stack, "maintenance")
+    # A middleware nothing uses: its name tells which file is in force.
+    text = json.dumps(result, sort_keys=True)
+    marker = _part(_named(stack, "marker"), hashlib.sha256(text.encode()).hexdigest()[:16])
+    result["middlewares"][marker] = {"headers": {"customRequestHeaders": {"X-Route": marker}}}
+    return {"http": {key: value for key, value in result.items() if value}}
+
+
+def _named(stack: str, what: str) -> str:
+    """A name at the edge, ``STACK-WHAT~STACK``; more parts may follow, joined in the same way."""
+    return f"{stack}-{what}{JOIN}{stack}"
+
+
+def _part(name: str, *parts: str) -> str:
+    return JOIN.join([name, *parts])
+
+
+def _services(
+    name: str,
+    route: Mapping[str, Any],
+    groups: Mapping[str, Sequence[Mapping[str, Any]]],
+    containers: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """One service, or a weighted one over one for each group that has containers."""
+    service, port = route["service"], int(route["port"])
+    chosen = []
+    for group in groups.get(service, []):
+        addresses = _alive(group["containers"], containers)
+        if addresses and group["weight"] > 0:
+            chosen.append((int(group["weight"]), addresses))
+    if not chosen:
+        anyone = [key for key, value in sorted(containers.items()) if value["service"] == service]
+        chosen = [(1, _alive(anyone, containers))]
+    if len(chosen) == 1:
+        return {name: _balancer(chosen[0][1], port)}
+    parts = {_part(name, str(number)): found for number, found in enumerate(chosen)}
+    weighted = [{"name": part, "weight": weight} for part, (weight, _) in parts.items()]
+    return {
+        name: {"weighted": {"services": weighted}},
+        **{part: _balancer(addresses, port) for part, (_, addresses) in parts.items()},
+    }
+
+
+def _alive(wanted: Iterable[str], containers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Addresses of those that run; of the healthy ones alone, where there are any."""
+    running = [containers[key] for key in wanted if key in containers]
+    running = [item for item in running if item["running"] and item["address"]]
+    healthy = [item for item in running if item["healthy"]]
+    return [str(item["address"]) for item in healthy or running]
+
+
+def _balancer(addresses: Iterable[str], port: int) -> dict[str, Any]:
+    hosts = (f"[{address}]" if ":" in address else address for address in addresses)
+    servers = [{"url": f"http://{host}:{port}"} for host in hosts]
+    return {"loadBalancer": {"servers": servers, "serversTransport": "maestro"}}
+
+
+def _middlewares(
+    name: str, route: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    # Traefik tries again only where a server took no connection, never a request it began.
+    found: dict[str, Any] = {_part(name, "retry"): {"retry": {"attempts": 2}}}
+    if limit := route.get("rate_limit"):
+        rate = {key: limit[key] for key in ("average", "burst")}
+        rate["period"] = f"{limit['period']}s"
+        found[_part(name, "rate")] = {"rateLimit": rate}
+        if forwarded.proxies(settings):
+            by_client = {**rate, **forwarded.source(settings)}
+            found[_part(name, "rate", _PROXY)] = {"rateLimit": by_client}
+    if settings["redirect_https"]:
+        port = int(settings["https_port"])
+        found[_part(name, "https")] = {
+            "redirectScheme": {
+                "scheme": "https",
+                "permanent": True,
+                **({} if port == 443 else {"port": str(port)}),
+            }
+        }
+    return found
+
+
+def _routers(
+    name: str, route: Mapping[str, Any], settings: Mapping[str, Any], *, maintenance: bool
+) -> dict[str, Any]:
+    """A router for each entry point, and one more for each with the paths of health checks.
+
+    With trusted proxies also those for what comes through them, see `forwarded`.
+    """
+    limited = bool(route.get("rate_limit")) and not maintenance
+    common = [_part(name, "rate")] if limited else []
+    redirected = bool(settings["redirect_https"])
+    retry = [_part(name, "retry")]
+    rule, priority = _rule(route)
+    base: dict[str, Any] = {"rule": rule, "priority": priority, "service": name}
+    secure = {"entryPoints": [_WEBSECURE], "tls": _tls(route, settings)}
+    plain = {"entryPoints": [_WEB]}
+    first = [_part(name, "https")] if redirected else [*common, *retry]
+    found = {
+        _part(name, "http"): {**base, **plain, "middlewares": first},
+        _part(name, "https"): {**base, **secure, "middlewares": [*common, *retry]},
+    }
+    if forwarded.proxies(settings):
+        base["middlewares"] = [*([_part(name, "rate", _PROXY)] if limited else []), *retry]
+        through = forwarded.router(base, settings, by_https=redirected)
+        found[_part(name, _PROXY, "http")] = {**through, **plain}
+        if limited:
+            through = forwarded.router(base, settings)
+            found[_part(name, _PROXY, "https")] = {**through, **secure}
+    if route["health"]:
+        rule, priority = _health_rule(route)
+        base = {"rule": rule, "priority": priority, "service": name, "middlewares": retry}
+        found[_part(name, _HEALTH, "http")] = {**base, **plain}
+        found[_part(name, _HEALTH, "https")] = {**base, **secure}
+    return found
+
+
+def _tls(route: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The edge's own certificate, or one that is asked for under the names of the route."""
+    if not settings["certificate_resolver"]:
+        return {}
+    names = route["hosts"] or settings["hosts"]
+    domains = [{"main": names[0], "sans": names[1:]}] if names else []
+    return {"certResolver": settings["certificate_resolver"], "domains": domains}
+
+
+def _rule(route: Mapping[str, Any]) -> tuple[str, int]:
+    """A route's rule; a longer path goes before a shorter one, a named host before any."""
+    path = str(route["path"])
+    parts = [_hosts(route)]
+    if path != "/":
+        parts.append(f"(Path(`{path}`) || PathPrefix(`{path}/`) || {_with_parameters(path)})")
+    else:
+        parts.append("PathPrefix(`/`)")
+    return " && ".join(filter(None, parts)), claims.priority(route, path)
+
+
+def _with_parameters(path: str) -> str:
+    """The path with parameters (RFC 3986, 3.3): to services that drop them ``/a;x`` is ``/a``."""
+    parts = (re.escape(part) for part in path.strip("/").split("/"))
+    return "PathRegexp(`^" + "".join(f"/{part}(?:;[^/]*)?" for part in parts) + "(?:/|$)`)"
+
+
+def _health_rule(route: Mapping[str, Any]) -> tuple[str, int]:
+    exact = " || ".join(f"Path(`{path}`)" for path in route["health"])
+    rule = " && ".join(filter(None, [_hosts(route), f"({exact})"]))
+    return rule, claims.health_priority(route)
+
+
+def _hosts(route: Mapping[str, Any]) -> str:
+    names = " || ".join(f"Host(`{host}`)" for host in route["hosts"])
+    return f"({names})" if names else ""

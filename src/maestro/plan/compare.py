@@ -1,0 +1,336 @@
+"""The plan: what a deploy will do to one host, decided before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..host.reference import Reference
+from ..host.resources import Resources
+from ..host.rules import STOP_FIRST
+from ..release.recorded import document
+from ..release.render import Rendered, definitions
+from ..stack import borrowing, updates
+from . import adoption, networks
+from .records import (
+    CREATE,
+    CUT_OFF,
+    DONE,
+    KEEP,
+    REMOVE,
+    REPLACE,
+    RESTART,
+    SCALE,
+    START,
+    UNHEALTHY,
+    Plan,
+    Step,
+)
+
+# What is done to a service that others depend on.
+_MOVES = {CREATE: "created", REPLACE: "replaced", START: "started", RESTART: "restarted"}
+_UNRECORDED = "differs from the recorded release"
+
+
+def decide(
+    host: str,
+    environment: str,
+    rendered: Rendered,
+    state: Mapping[str, Any],
+    *,
+    images: Mapping[str, Mapping[str, Any]],
+    wish: Mapping[str, Any],
+) -> Plan:
+    """Compare what shall be with what a host has.
+
+    ``state`` is the answer of `host.state.read`; ``images`` maps references to digests;
+    ``wish`` has ``stack``, ``version``, ``model``, ``extension`` and ``routes``.
+    """
+    manifest = state["release"]
+    plan = Plan(
+        host=host,
+        stack=str(wish["stack"]),
+        environment=environment,
+        release=str(manifest.get("id", "")),
+        version_before=str(manifest.get("version", "")),
+        version=str(wish["version"]),
+    )
+    old = document(str(state["compose"]))
+    containers: dict[str, list[Mapping[str, Any]]] = {}
+    unnamed = bool(wish.get("remove_unnamed"))
+    for container in state["containers"]:
+        if adoption.stays(container, rendered.services, remove_unnamed=unnamed):
+            continue
+        containers.setdefault(container["service"], []).append(container)
+    tags = _tags(manifest, images)
+    for name in [name for level in rendered.order for name in level]:
+        there = containers.get(name, [])
+        facts = rendered.services[name]
+        # A job's container may go when it has ended; what it did stays done.
+        if not there and was_done(name, facts, state):
+            plan.steps.append(Step(KEEP, name, (DONE,)))
+        else:
+            plan.steps.append(_step(name, rendered, there, old, tags))
+    plan.networks = networks.anew(
+        rendered.compose, str(state["compose"]), Resources.of(state), plan.stack
+    )
+    plan.steps = _entangled(plan, rendered, containers)
+    gone = sorted(set(containers) - set(rendered.services))
+    plan.steps += [
+        Step(REMOVE, name, ("no longer in the stack", *adoption.reasons(containers[name])))
+        for name in gone
+    ]
+    plan.warnings += _pauses(plan, rendered, wish["routes"])
+    local = set(state["images"])
+    plan.pulls = [
+        {"reference": reference, "image": name, "size": int(image.get("size", 0))}
+        for reference, image in sorted(images.items())
+        if (name := f"{Reference.parse(reference).name}@{image['digest']}") not in local
+        and name
+        in {item["image"] for item in [*rendered.services.values(), *rendered.migrations.values()]}
+    ]
+    plan.routes = _routes(manifest.get("routes") or [], wish["routes"])
+    done = manifest.get("migrations", {})
+    plan.migrations = [
+        {"service": item["service"], "database": item.get("database", "host"), "on": host}
+        for item in wish["extension"].get("migrations") or []
+        if done.get(item["service"]) != rendered.migrations[item["service"]]["hash"]
+    ]
+    plan.secrets = {
+        name: "changed" if name in manifest.get("secrets", {}) else "new"
+        for name, version in sorted(state["secrets"].items())
+        if not version and name in {item["name"] for item in rendered.secret_files}
+    }
+    return plan
+
+
+def _routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What happens to each route, by its name."""
+    before, after = ({str(route["name"]): route for route in routes} for routes in (old, new))
+    return {
+        name: "new" if name not in before else "removed" if name not in after else "changed"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    }
+
+
+def _step(
+    name: str,
+    rendered: Rendered,
+    there: list[Mapping[str, Any]],
+    old: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> Step:
+    facts = rendered.services[name]
+    order = facts["exchange"]["update"]["order"]
+    if not there:
+        return Step(CREATE, name, ("has no container",))
+    if any(container["hash"] != facts["hash"] for container in there):
+        reasons = adoption.reasons(there) or tuple(_reasons(name, old, rendered.compose, tags))
+        return Step(REPLACE, name, reasons, order)
+    if len(there) != facts["replicas"]:
+        return Step(SCALE, name, (f"{len(there)} -> {facts['replicas']} containers",))
+    return _as_it_is(name, rendered, there)
+
+
+def _as_it_is(name: str, rendered: Rendered, there: list[Mapping[str, Any]]) -> Step:
+    """What happens to a service whose containers are of the right definition and number."""
+    facts = rendered.services[name]
+    done = [c for c in there if "job" in facts and has_ended_well(c)]
+    stopped = [c for c in there if c["status"] != "running" and c not in done]
+    if stopped:
+        return Step(START, name, (stopped_as(stopped[0]),))
+    if done:
+        return Step(KEEP, name, (DONE,))
+    order = facts["exchange"]["update"]["order"]
+    if any(container["health"] == "unhealthy" for container in there):
+        return Step(REPLACE, name, (UNHEALTHY,), order)
+    if cut_off := networks.lacking(rendered.compose, name, there):
+        return Step(REPLACE, name, tuple(f"{CUT_OFF} {network}" for network in cut_off), order)
+    return Step(KEEP, name)
+
+
+def recreates(step: Step) -> bool:
+    """Whether containers are replaced that have the right definition."""
+    return step.action == REPLACE and any(
+        reason == UNHEALTHY or reason.startswith(CUT_OFF) for reason in step.reasons
+    )
+
+
+def was_done(name: str, facts: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+    """Whether a host remembers that a job of this definition was done."""
+    return "job" in facts and (state.get("done") or {}).get(name) == facts["hash"]
+
+
+def has_ended_well(container: Mapping[str, Any]) -> bool:
+    """Whether a container of a host's state ended with 0."""
+    return container["status"] == "exited" and container.get("exit_code") == 0
+
+
+def stopped_as(container: Mapping[str, Any]) -> str:
+    """How a container that does not run is, with the code it ended with."""
+    code = container.get("exit_code") if container["status"] == "exited" else None
+    return f"is {container['status']}" + (f" (code {code})" if code else "")
+
+
+def _entangled(
+    plan: Plan, rendered: Rendered, there: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[Step]:
+    """The steps with what one service's means for others: networks, and what is borrowed."""
+    moves: dict[str, str] = {}
+    found = []
+    for before in plan.steps:
+        step = _with_others(before, plan, rendered, there, moves)
+        if step.action in _MOVES:
+            moves[step.service] = _MOVES[step.action]
+        found.append(step)
+    return found
+
+
+def _with_others(
+    step: Step,
+    plan: Plan,
+    rendered: Rendered,
+    there: Mapping[str, Sequence[Mapping[str, Any]]],
+    moves: Mapping[str, str],
+) -> Step:
+    """One step, after what ``moves`` says of the services before it."""
+    name = step.service
+    facts = borrowing.facts(rendered.compose["services"][name])
+    why = [f"network {item.name} is recreated" for item in plan.networks if item.has(name)]
+    stops = bool(why or facts.get("borrows"))
+    why += borrowing.reasons(facts, there.get(name, ()), there, moves)
+    renewed = [owner for owner in facts.get("restarts_with", ()) if owner in moves]
+    absent = step.reasons == (DONE,) and not there.get(name)
+    if why and step.action != CREATE and not absent:
+        known = step.reasons if step.action == REPLACE else ()
+        order = rendered.services[name]["exchange"]["update"]["order"]
+        return Step(REPLACE, name, (*known, *why), STOP_FIRST if stops else order)
+    if renewed and step.action == KEEP:
+        return Step(
+            RESTART, name, tuple(f"with {owner}, which is {moves[owner]}" for owner in renewed)
+        )
+    return step
+
+
+def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """Routes that find nobody for a while, as nothing can start beside what runs."""
+    routed = {str(route["service"]) for route in routes}
+    for item in plan.networks:
+        if on := sorted(routed & set(item.services)):
+            yield (
+                f"requests to {', '.join(on)} fail while the network {item.name} is recreated: "
+                "every container on it stops and starts again"
+            )
+    for name in sorted(routed & set(plan.services(REPLACE, RESTART))):
+        owners = borrowing.facts(rendered.compose["services"][name]).get("borrows", ())
+        if moved := sorted(set(owners) & set(plan.services(*_MOVES))):
+            yield (
+                f"requests to {name} fail while {', '.join(moved)} is replaced: {name} uses "
+                "its namespaces, so it stops before and starts after"
+            )
+    services = {name: rendered.compose["services"][name] for name in rendered.services}
+    lenders = borrowing.lenders(services)
+    for step in plan.steps:
+        why = lenders.get(step.service) or updates.fixed(services.get(step.service, {}))
+        borrows = step.service in services and borrowing.namespaces(services[step.service])
+        if step.action == REPLACE and step.service in routed and why and not borrows:
+            yield f"requests to {step.service} fail while it is replaced: {why}"
+
+
+def _reasons(
+    name: str, before: Mapping[str, Any], after: Mapping[str, Any], tags: Mapping[str, str]
+) -> list[str]:
+    """Name what differs; values are shown for the image only."""
+    old, new = (before.get("services") or {}).get(name), after["services"][name]
+    if old is None:
+        return [_UNRECORDED]
+    found = [
+        _reason(key, old, new, tags)
+        for key in sorted({*old, *new} - {"labels", "depends_on", "deploy"})
+        if old.get(key) != new.get(key)
+    ]
+    found += [
+        key
+        for key in ("deploy", "labels")
+        if _without_hash(old.get(key)) != _without_hash(new.get(key))
+    ]
+    earlier = definitions(old, before)
+    found += [
+        f"{kind} {', '.join(changed)}"
+        for kind, defined in definitions(new, after).items()
+        if kind not in found and (changed := _changed_keys(earlier[kind], defined))
+    ]
+    return found or [_UNRECORDED]
+
+
+def _reason(
+    key: str, old: Mapping[str, Any], new: Mapping[str, Any], tags: Mapping[str, str]
+) -> str:
+    if key == "image":
+        return f"image {_short(old, tags)} -> {_short(new, tags)}"
+    if key == "environment":
+        return f"environment {', '.join(_changed_keys(old.get(key), new.get(key)))}"
+    if key in ("secrets", "configs"):
+        return f"{key} {', '.join(_changed_files(old.get(key), new.get(key)))}"
+    return key
+
+
+def _without_hash(value: Any) -> dict[str, Any]:
+    return {k: v for k, v in (value or {}).items() if k not in ("maestro.service-hash", "replicas")}
+
+
+def _changed_keys(old: Any, new: Any) -> list[str]:
+    before, after = dict(old or {}), dict(new or {})
+    return sorted(k for k in {*before, *after} if before.get(k, ...) != after.get(k, ...))
+
+
+def _changed_files(old: Any, new: Any) -> list[str]:
+    before = {item.get("target"): item["source"] for item in old or []}
+    after = {item.get("target"): item["source"] for item in new or []}
+    return [str(key).rpartition("/")[2] for key in _changed_keys(before, after)]
+
+
+def _tags(manifest: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The tag each digest was asked for by, old and new release together."""
+    known = {}
+    for source in (manifest.get("images", {}), images):
+        for reference, image in source.items():
+            parsed = Reference.parse(reference)
+            known[f"{parsed.name}@{image['digest']}"] = parsed.tag
+    return known
+
+
+def _short(service: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+    image = str(service.get("image", ""))
+    return f"{tags.get(image, '?')} ({image.rpartition('@')[2][:19]})"
+
+
+def in_the_way(plan: Plan, rendered: Rendered, recorded: str) -> list[str]:
+    """Services that go and publish a port which a new or replaced one needs.
+
+    ``recorded`` is the Compose file of the running release. Any other service that goes
+    stays until the release is committed, so that it can still be gone back to.
+    """
+    old = document(recorded).get("services") or {}
+    wanted = {
+        str(port.get("published"))
+        for name in plan.services(CREATE, REPLACE)
+        for port in rendered.compose["services"][name].get("ports") or []
+    }
+    on_networks = {name for item in plan.networks for name in item.services}
+    return [
+        name
+        for name in plan.services(REMOVE)
+        if name in on_networks
+        or wanted & {str(port.get("published")) for port in old.get(name, {}).get("ports") or []}
+    ]
+
+
+def share_migrations(plans: Iterable[Plan]) -> None:
+    """Let a database that hosts share be migrated by the first host that needs it."""
+    first: dict[str, str] = {}
+    for plan in plans:
+        for item in plan.migrations:
+            shared = item["database"] == "shared"
+            item["on"] = first.setdefault(item["service"], plan.host) if shared else plan.host

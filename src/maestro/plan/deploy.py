@@ -1,0 +1,236 @@
+"""From the states of all hosts to the plan of each: what the deploy role decides on."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import MaestroError, raise_all
+from ..host.layout import Layout
+from ..host.resources import Resources
+from ..play.controller import who
+from ..release import hardening
+from ..release.render import Rendered, Wish, needs_of, render
+from ..stack import profiles, variables
+from . import (
+    adoption,
+    checks,
+    compare,
+    edge_names,
+    ignored_keys,
+    lifecycle_hooks,
+    names,
+    ownership,
+    preflight,
+    reachability,
+    records,
+    settings,
+    volumes,
+)
+from .rollout import Decision, held, new_id, waves
+from .wanted import Inputs, Wanted, images, images_of, of_hosts
+from .work import work
+
+MANIFEST_SCHEMA = 1
+
+
+def decide(inputs: Inputs) -> Decision:
+    """Decide everything, or refuse with all problems of all hosts at once."""
+    request = inputs.request
+    wanted = of_hosts(inputs)
+    known = images(inputs, wanted)
+    decision = Decision(new_id(), [], "", {}, approved_by=str(request["approved_by"]))
+    problems: list[MaestroError] = []
+    asked = adoption.Asked.of(request)
+    releases: dict[str, Rendered] = {}
+    for host, found in inputs.states.items():
+        rendered = _rendered(inputs, host, wanted[host], known, decision.release)
+        plan = compare.decide(
+            host,
+            str(request["environment"]),
+            rendered,
+            found,
+            images=images_of(known, wanted[host]),
+            wish=_wish(request, wanted[host]),
+        )
+        plan.settings = settings.changes(found, rendered, wanted[host].extension)
+        problems += preflight.preflight(plan, rendered, found)
+        problems += ownership.judge(plan, wanted[host], rendered, found, asked)
+        plan.warnings += variables.left_open(wanted[host].model)
+        plan.warnings += profiles.unknown(wanted[host].model, wanted[host].profiles)
+        plan.warnings += reachability.unread(wanted[host].model, wanted[host].extension)
+        plan.warnings += profiles.left_out(found["model"], wanted[host].model)
+        problems += edge_names.problems(host, plan.stack, wanted[host].extension, found["edge"])
+        plan.warnings += checks.of_plan(
+            plan, found, rendered.services, wanted[host], images_of(known, wanted[host])
+        )
+        fresh = plan.services(records.CREATE, records.REPLACE, records.SCALE)
+        plan.warnings += hardening.missing(rendered.compose["services"], fresh, found["engine"])
+        plan.warnings += lifecycle_hooks.warnings(rendered.compose["services"], fresh)
+        version = str(found["engine"]["compose"])
+        plan.warnings += ignored_keys.warnings(rendered.compose["services"], fresh, version)
+        far = reachability.problems(
+            plan.stack, wanted[host].model, wanted[host].extension, Resources.of(found)
+        )
+        said = {str(problem) for problem in problems}
+        problems += [problem for problem in far if str(problem) not in said]
+        accepted = bool(request.get("accept_volume_change"))
+        problems += preflight.resource_problems(
+            plan, rendered, found, str(found["compose"]), accept_volume_change=accepted
+        )
+        data = volumes.View(plan, rendered, found, volumes.routed(wanted[host].routes))
+        problems += volumes.review(data, accept=accepted)
+        problems += held(plan, found) if not request.get("dry") else []
+        decision.plans.append(plan)
+        releases[host] = rendered
+    raise_all(problems)
+    compare.share_migrations(decision.plans)
+    digests = {reference: str(image["digest"]) for reference, image in known.items()}
+    content = {
+        host: [wanted[host].root, wanted[host].model, rendered.configs]
+        for host, rendered in releases.items()
+    }
+    decision.digest = records.plans_hash(decision.plans, digests, content)
+    for plan in decision.plans:
+        work = _work(inputs, decision.release, plan, releases[plan.host], wanted[plan.host], known)
+        work["manifest"]["plan"] = decision.digest
+        decision.hosts[plan.host] = work
+    decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
+    return decision
+
+
+def _rendered(
+    inputs: Inputs, host: str, wanted: Wanted, known: Mapping[str, Mapping[str, Any]], release: str
+) -> Rendered:
+    """The release of one host, with ``release`` as the version of secrets that are new."""
+    found = inputs.states[host]["secrets"]
+    files = inputs.states[host].get("own", {}).get("files", inputs.request["files"])
+    return render(
+        Wish(
+            stack=str(inputs.request["stack"]),
+            model=wanted.model,
+            extension=wanted.extension,
+            images=known,
+            secrets={name: version or release for name, version in found.items()},
+            files=files,
+            layout=Layout(Path(wanted.root), str(inputs.request["stack"])),
+            profiles=wanted.profiles,
+            writable=hardening.writable(files, inputs.request["compose_files"])
+            if wanted.extension.get(hardening.KEY)
+            else frozenset(),
+        )
+    )
+
+
+def _wish(request: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+    return {
+        "stack": request["stack"],
+        "version": wanted.version,
+        "model": wanted.model,
+        "extension": wanted.extension,
+        "routes": wanted.routes,
+        "remove_unnamed": bool(request.get("remove_unnamed")),
+    }
+
+
+def _work(
+    inputs: Inputs,
+    release: str,
+    plan: records.Plan,
+    rendered: Rendered,
+    wanted: Wanted,
+    known: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What the steps after the plan need on one host."""
+    timeouts = {
+        item["service"]: float(item.get("timeout", 300))
+        for item in wanted.extension.get("migrations") or []
+    }
+    return {
+        **work(
+            plan,
+            rendered,
+            state=inputs.states[plan.host],
+            recorded=str(inputs.states[plan.host]["compose"]),
+            manifest=_manifest(inputs, release, plan, rendered, wanted, known),
+            staged=release,
+            purpose=f"deploy of {wanted.version}",
+        ),
+        "reading": _reading(inputs.states[plan.host]),
+        "migrations": [
+            {
+                **item,
+                "timeout": timeouts[item["service"]],
+                "networks": {renewed.key: renewed.name for renewed in plan.networks if renewed.key},
+                "needs": needs_of(wanted.model, item["service"], rendered.order),
+            }
+            for item in plan.migrations
+            if item["on"] == plan.host
+        ],
+    }
+
+
+def _reading(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What the host keeps of how Compose read the stack, see `host.reading`."""
+    read = state["reading"]
+    return {"key": read, "compose": state["engine"]["compose"], "model": state["model"]}
+
+
+def _manifest(
+    inputs: Inputs,
+    release: str,
+    plan: records.Plan,
+    rendered: Rendered,
+    wanted: Wanted,
+    known: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """``release.json``: everything that is needed to say what serves, and to go back to it."""
+    request = inputs.request
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "id": release,
+        "stack": request["stack"],
+        "environment": request["environment"],
+        "version": wanted.version,
+        "previous": plan.release,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "by": who(),
+        "approved_by": request["approved_by"],
+        "git_commit": request["git_commit"],
+        "config_hash": config_hash(rendered),
+        "images": {reference: dict(image) for reference, image in images_of(known, wanted).items()},
+        "services": {
+            name: {**facts, "digest": facts["image"].rpartition("@")[2]}
+            for name, facts in rendered.services.items()
+        },
+        "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
+        "migrated": [item["service"] for item in plan.migrations],
+        "breaking": _breaking(plan, wanted.extension),
+        "order": rendered.order,
+        "routes": wanted.routes,
+        "names": names.recorded(plan.stack, rendered.compose, wanted.extension),
+        "smoke": list(wanted.extension.get("smoke") or []),
+        "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
+        "configs": rendered.configs,
+        # Which of the Engine's data this release's containers and volumes are in.
+        "userns": inputs.states[plan.host].get("userns") or {},
+    }
+
+
+def config_hash(rendered: Rendered) -> str:
+    """A name for the definitions of all services of a release."""
+    shape = "".join(facts["hash"] for _, facts in sorted(rendered.services.items()))
+    return hashlib.sha256(shape.encode()).hexdigest()
+
+
+def _breaking(plan: records.Plan, extension: Mapping[str, Any]) -> list[str]:
+    """The migrations of this release after which an older one no longer works."""
+    marked = {
+        item["service"]
+        for item in extension.get("migrations") or []
+        if item.get("backward_compatible") is False
+    }
+    return [item["service"] for item in plan.migrations if item["service"] in marked]

@@ -1,0 +1,95 @@
+"""What a plan is made of: one step for each service, and all that happens on a host."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from . import networks
+
+CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
+    "create",
+    "replace",
+    "start",
+    "restart",
+    "scale",
+    "remove",
+    "keep",
+)
+UNHEALTHY = "is unhealthy"
+CUT_OFF = "is not on the network"  # somebody disconnected it by hand
+DONE = "done"  # a job that ended with 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens to one service, and why."""
+
+    action: str
+    service: str
+    reasons: tuple[str, ...] = ()
+    # How a service is replaced: `start-first` or `stop-first`.
+    order: str = ""
+
+
+@dataclass
+class Plan:
+    """All that happens on one host; an empty plan changes nothing."""
+
+    host: str
+    stack: str
+    environment: str
+    release: str
+    version_before: str
+    version: str
+    steps: list[Step] = field(default_factory=list)
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    migrations: list[dict[str, Any]] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+    routes: dict[str, str] = field(default_factory=dict)
+    # What is shared with other stacks from now on, or no longer, see `names.share_changes`.
+    shares: dict[str, str] = field(default_factory=dict)
+    networks: list[networks.Anew] = field(default_factory=list)
+    # What the release records and no container shows, where it differs, see `settings.changes`.
+    settings: list[str] = field(default_factory=list)
+    # The kept release that is gone back to; empty in a deploy.
+    back_to: str = ""
+    # What a removal takes away besides services, and what it leaves: as an operator reads it.
+    removals: list[str] = field(default_factory=list)
+    # What this deploy does, or does not guard against, that an operator should know before it.
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a deploy would change anything on this host."""
+        moved = any(step.action != KEEP for step in self.steps)
+        more = bool(self.migrations or self.secrets or self.routes or self.shares)
+        more = more or bool(self.networks or self.settings or self.back_to)
+        more = more or any(text.startswith(REMOVE) for text in self.removals)
+        return moved or more or self.version != self.version_before
+
+    def services(self, *actions: str) -> list[str]:
+        """The services one of these actions is meant for."""
+        return [step.service for step in self.steps if step.action in actions]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain data, for variables and for its hash."""
+        return {**asdict(self), "changes": self.changes}
+
+
+def plans_hash(plans: Iterable[Plan], digests: Mapping[str, str], content: Any = None) -> str:
+    """A name for exactly these plans, on exactly these releases: what an approval is bound to.
+
+    ``content`` is what the releases are rendered from: a plan names what changes and shows
+    no values, so two different values make one plan, and still are two releases.
+    """
+    document = {
+        "plans": [plan.as_dict() for plan in sorted(plans, key=lambda plan: plan.host)],
+        "digests": dict(digests),
+        "content": content,
+    }
+    text = json.dumps(document, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

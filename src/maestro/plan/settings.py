@@ -1,0 +1,79 @@
+"""What a release records and no container shows: its checks, and how services are exchanged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..release.recorded import document
+from ..release.render import Rendered
+from ..stack import smoke
+
+# Facts of a service in a manifest that shape none of its containers, and how a plan calls them.
+_FACTS = {"exchange": "rules of update and rollback", "job": "rules of the job"}
+# The same of a service in a release's Compose file.
+_KEYS = {"depends_on": "depends_on"}
+
+
+def changes(
+    state: Mapping[str, Any], rendered: Rendered, extension: Mapping[str, Any]
+) -> list[str]:
+    """What of it differs from the release that serves, as a plan shows it; nothing where none does.
+
+    ``state`` is the answer of `host.state.read`. What an older manifest does not record has not
+    changed.
+    """
+    manifest = state["release"]
+    found: list[str] = []
+    if "smoke" in manifest:
+        found += _checks(manifest["smoke"] or [], extension.get("smoke") or [])
+    recorded = manifest.get("services") or {}
+    services = document(str(state["compose"])).get("services") or {}
+    for name, facts in sorted(rendered.services.items()):
+        before = recorded.get(name) or {}
+        what = [
+            shown
+            for key, shown in _FACTS.items()
+            if key in before and _text(before[key]) != _text(facts.get(key))
+        ]
+        after = rendered.compose["services"][name]
+        what += [
+            shown
+            for key, shown in _KEYS.items()
+            if name in services and _text(services[name].get(key)) != _text(after.get(key))
+        ]
+        found += [f"{name}: {', '.join(what)} (changed)"] if what else []
+    return found
+
+
+def _checks(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """Smoke checks that came, left or changed; a change of their order counts as none."""
+    before, after = ({_text(item): item for item in items} for items in (old, new))
+    gone = [_name(item) for text, item in before.items() if text not in after]
+    for text, item in after.items():
+        if text in before:
+            continue
+        name = _name(item)
+        if name in gone:
+            gone.remove(name)
+            yield f"check {name} (changed)"
+        else:
+            yield f"check {name} (new)"
+    yield from (f"check {name} (removed)" for name in gone)
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    """What a check is called, or what it asks: no header, which may hold a password."""
+    if item.get("name"):
+        return str(item["name"])
+    where, spec = next(iter(smoke.asked([item])), ("without a name", {}))
+    kind = where.rpartition(".")[2]
+    place = spec.get("service") or spec.get("host") or ("the edge" if spec.get("edge") else "")
+    port = f":{spec['port']}" if "port" in spec else ""
+    return f"{kind} {place}{port}{spec.get('path', '')}"
+
+
+def _text(value: Any) -> str:
+    """The same for what JSON writes alike: a manifest has lists where a release has tuples."""
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,479 @@
+"""What a plan does to the data of a stack: who waits for whom, what would be lost, what is shared.
+
+All of it is decided from what a host runs and what the release to come holds; see `data` and
+`host.holds`. A refusal stands before anything changed, a warning is part of the plan.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import MaestroError
+from ..host import holds
+from ..host.holds import PATH, VOLUME, Clash, Hold, Holder, Need
+from ..host.resources import Resources
+from ..host.rules import START_FIRST, STOP_FIRST
+from ..release.recorded import document
+from ..release.render import Rendered
+from ..stack.data import Kept, Reading, kept
+from ..stack.model import unescaped
+from . import compare, lost_volumes, records
+
+ACCEPT = "-e accept_volume_change=true"
+# Actions by which a service gets containers that were not running.
+_COMES = (records.CREATE, records.REPLACE, records.START, records.SCALE)
+
+
+@dataclass(frozen=True)
+class View:
+    """A host's plan with all it is judged by; ``back`` where it goes back to a release."""
+
+    plan: records.Plan
+    rendered: Rendered
+    state: Mapping[str, Any]
+    routed: frozenset[str] = frozenset()
+    back: bool = False
+
+    def kept(self, name: str) -> Kept:
+        """What a service of the release to come keeps, links of the host resolved."""
+        paths = {posixpath.normpath(k): v for k, v in (self.state.get("paths") or {}).items()}
+        found = Kept.of_facts(self.rendered.services[name])
+        resolved = tuple(
+            holds.real(hold, lambda path: paths.get(path, path)) for hold in found.holds
+        )
+        return Kept(resolved, found.nameless, found.throw_away, found.order)
+
+    def all_kept(self) -> dict[str, Kept]:
+        """That of every service."""
+        return {name: self.kept(name) for name in self.rendered.services}
+
+    def coming(self) -> list[records.Step]:
+        """The steps that start containers."""
+        return [step for step in self.plan.steps if step.action in _COMES]
+
+    def where(self, service: str) -> str:
+        """Where a problem with a service's data is."""
+        return f"{self.plan.host}: services.{service}.volumes"
+
+
+def review(view: View, *, accept: bool = False) -> list[MaestroError]:
+    """Why the plan would lose data of this host; what else to know of it goes into its warnings.
+
+    ``accept`` is the operator's word that data which is not found any more was cared for.
+    """
+    plan, compose = view.plan, view.rendered.compose
+    plan.warnings += [
+        *_waits(view),
+        *_pauses(view),
+        *_replicas(view),
+        *_migrations(view),
+        *_without_a_name(view),
+        *_left_alone(view),
+    ]
+    problems = [*_refused_order(view)]
+    changed = moved(plan.host, str(view.state["compose"]), compose, dropped=not view.back)
+    lost = [*changed, *_lost(view), *_begins_empty(view), *_removed(view), *_foreign(view)]
+    if accept:
+        plan.warnings += [f"accepted: {problem.what}" for problem in lost]
+        return problems
+    return [*problems, *lost]
+
+
+def routed(routes: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The services that routes lead to."""
+    return frozenset(str(route["service"]) for route in routes)
+
+
+def complete(rendered: Rendered) -> None:
+    """Add to a release that an older manifest recorded what its services keep, from its file.
+
+    Such a manifest does not tell an order that the file named from the default of its time: what
+    writes data stops first.
+    """
+    reading = Reading(unescaped(rendered.compose), {})
+    for name, facts in rendered.services.items():
+        if "holds" in facts:
+            continue
+        found = kept(name, reading)
+        facts.update(found.as_facts())
+        if found.alone:
+            facts["exchange"] = {
+                kind: {**rules, "order": STOP_FIRST}
+                for kind, rules in (facts.get("exchange") or {}).items()
+            }
+
+
+# Who waits for whom.
+
+
+def leaving(view: View) -> list[Clash]:
+    """The running containers that stop before others start, and over what."""
+    everything = view.all_kept()
+    needs = [
+        Need(step.service, everything[step.service].holds, everything[step.service].beside)
+        for step in view.coming()
+    ]
+    aim = {name: found.holds for name, found in everything.items()}
+    return holds.in_the_way(needs, [_holder(view, item) for item in view.state["containers"]], aim)
+
+
+def _holder(view: View, container: Mapping[str, Any]) -> Holder:
+    service = str(container["service"])
+    facts = view.rendered.services.get(service) or {}
+    same = container["hash"] == facts.get("hash") and container["health"] != "unhealthy"
+    stays = same and not any(
+        compare.recreates(step) for step in view.plan.steps if step.service == service
+    )
+    return Holder(
+        str(container["id"]), service, holds.load(container.get("holds") or ()), stays=stays
+    )
+
+
+def _waits(view: View) -> Iterator[str]:
+    seen = set()
+    for clash in leaving(view):
+        pair = (clash.holder.service, clash.service, str(clash.hold))
+        if pair not in seen:
+            seen.add(pair)
+            yield (
+                f"{pair[0]} stops before {pair[1]} starts: both hold the {pair[2]}; "
+                "until then neither of them answers"
+            )
+
+
+def _pauses(view: View) -> Iterator[str]:
+    """Services behind a route that stop first because of their data, and what that costs."""
+    for step in view.coming():
+        found = view.kept(step.service)
+        if step.action != records.REPLACE or step.service not in view.routed or found.order:
+            continue
+        if found.alone and step.order == STOP_FIRST:
+            # Beside what runs there would be none of the data, see `_refused_order`.
+            first = f"{_name_it(step.service, found.nameless[0])}, and " if found.nameless else ""
+            yield (
+                f"{step.service} stops before its new container starts, because it {found.alone}: "
+                f"its requests fail meanwhile; if two can run at once, {first}set services."
+                f"{step.service}.deploy.update_config.order: {START_FIRST}"
+            )
+
+
+def _replicas(view: View) -> Iterator[str]:
+    for step in view.coming():
+        count = int(view.rendered.services[step.service]["replicas"])
+        written = holds.writes_data(view.kept(step.service).holds)
+        if count > 1 and written and step.action != records.START:
+            yield f"{count} containers of {step.service} write the {written[0]} at the same time"
+
+
+def _migrations(view: View) -> Iterator[str]:
+    for item in view.plan.migrations:
+        facts = view.rendered.migrations.get(item["service"]) or {}
+        mine = holds.writes_data(holds.load(facts.get("holds") or ()))
+        writers = sorted(
+            {
+                str(container["service"])
+                for container in view.state["containers"]
+                for its in holds.writes_data(holds.load(container.get("holds") or ()))
+                if any(holds.clash(hold, its) for hold in mine)
+            }
+        )
+        if writers:
+            yield (
+                f"the migration {item['service']} writes the {mine[0]} while "
+                f"{', '.join(writers)} of the old release still runs with it"
+            )
+
+
+# Volumes without a name.
+
+
+def _without_a_name(view: View) -> Iterator[str]:
+    for step in view.coming():
+        for path in view.kept(step.service).nameless:
+            yield (
+                f"{step.service} keeps {path} in a volume without a name: it goes along when the "
+                "container is replaced, and is lost with the service; "
+                f"{_name_it(step.service, path)}"
+            )
+    for name, path in _gone(view):
+        yield f"{name} is removed, and so is {path}, a volume without a name"
+
+
+def _name_it(service: str, path: str) -> str:
+    return (
+        f'mount a named volume there (volumes: ["NAME:{path}"]), or set '
+        f'x-maestro.throw_away: {{{service}: ["{path}"]}}'
+    )
+
+
+def _refused_order(view: View) -> Iterator[MaestroError]:
+    for name, found in view.all_kept().items():
+        if found.beside:
+            for path in found.nameless:
+                yield MaestroError(
+                    f"found order: {START_FIRST}, but {name} keeps {path} in a volume without a "
+                    "name: a container beside the old one would start with an empty one",
+                    where=f"{view.plan.stack}/compose.yaml: services.{name}.deploy.update_config",
+                    fix=f"{_name_it(name, path)}; or use order: {STOP_FIRST}",
+                )
+
+
+def _nameless_now(view: View) -> Iterator[tuple[str, str]]:
+    """Service and path of what containers keep in volumes without a name; nothing thrown away."""
+    old = (view.state.get("release") or {}).get("services") or {}
+    seen = set()
+    for container in view.state["containers"]:
+        name = str(container["service"])
+        thrown = set((old.get(name) or {}).get("throw_away") or ())
+        for path in sorted(set(container.get("nameless") or ()) - thrown):
+            if (name, path) not in seen:
+                seen.add((name, path))
+                yield name, path
+
+
+def _gone(view: View) -> list[tuple[str, str]]:
+    """Those of services that leave."""
+    leaves = set(view.plan.services(records.REMOVE))
+    return [(name, path) for name, path in _nameless_now(view) if name in leaves]
+
+
+def _lost(view: View) -> Iterator[MaestroError]:
+    """Data in volumes without a name that nothing would have any more."""
+    for name, path in _nameless_now(view):
+        if name not in view.rendered.services:
+            continue
+        found = view.kept(name)
+        if path in found.nameless or path in found.throw_away:
+            continue
+        mounts = _by_target(view.rendered.compose["services"][name])
+        if path in mounts and mounts[path].get("type") == "tmpfs":
+            continue
+        if path not in mounts and view.back:
+            # A release that never had it: it goes back to what it knew.
+            continue
+        now = _volume(mounts[path], view.rendered.compose) if path in mounts else "nothing"
+        yield MaestroError(
+            f"{path} of {name} was a volume without a name and would become {now}: the service "
+            "would not find its data",
+            where=view.where(name),
+            fix=f"copy it first (docker cp CONTAINER:{path} ...) and say {ACCEPT}",
+        )
+    created = view.plan.services(records.CREATE)
+    for name, path in _gone(view):
+        for other in created:
+            mount = _by_target(view.rendered.compose["services"][other]).get(path) or {}
+            if path in view.kept(other).nameless or mount.get("type") in ("volume", "bind"):
+                yield MaestroError(
+                    f"{name} is removed and {other} is added: what {name} keeps in {path}, a "
+                    "volume without a name, would be lost",
+                    where=view.where(other),
+                    fix=f'mount a named volume at it (volumes: ["NAME:{path}"]) while it still is '
+                    f"{name}, copy the data, then rename it; or say {ACCEPT}",
+                )
+
+
+# Named volumes.
+
+
+def moved(
+    host: str, recorded: str, compose: Mapping[str, Any], *, dropped: bool = True
+) -> list[MaestroError]:
+    """Services that would find other data, or none, where their data was mounted.
+
+    ``recorded`` is the Compose file of the running release, ``compose`` the one to come.
+    ``dropped`` volumes count where no service of the release to come mounts them any more.
+    """
+    old = document(recorded)
+    still = {
+        volume
+        for service in compose["services"].values()
+        for volume in _data(service, compose).values()
+    }
+    problems = []
+    for name, service in (old.get("services") or {}).items():
+        if name not in compose["services"]:
+            continue
+        after = _by_target(compose["services"][name])
+        for target, volume in _data(service, old).items():
+            if target in after and _volume(after[target], compose) == volume:
+                continue
+            if target not in after and (volume in still or not dropped or _is_path(volume)):
+                continue
+            now = _volume(after[target], compose) if target in after else "nothing"
+            problems.append(
+                MaestroError(
+                    f"{target} was the {volume} and would become {now.removeprefix('volume ')}: "
+                    "the service would not find its data",
+                    where=f"{host}: services.{name}.volumes",
+                    fix=f"keep the mount, or copy the data first and say {ACCEPT}",
+                )
+            )
+    return problems
+
+
+def _left_alone(view: View) -> Iterator[str]:
+    """Volumes of services that leave and that nothing mounts any more."""
+    old = document(str(view.state["compose"]))
+    services = old.get("services") or {}
+    still = {
+        volume
+        for service in view.rendered.compose["services"].values()
+        for volume in _data(service, view.rendered.compose).values()
+    }
+    for name in view.plan.services(records.REMOVE):
+        for volume in sorted(set(_data(services.get(name) or {}, old).values()) - still):
+            yield f"the {volume} stays on the host, and no service of the release mounts it"
+
+
+def _begins_empty(view: View) -> Iterator[MaestroError]:
+    """A service renamed together with its volume: it would begin with a new one beside the old.
+
+    One of another image that comes as one leaves is no rename: what it would find is not its own.
+    """
+    old = document(str(view.state["compose"]))
+    before = (view.state.get("release") or {}).get("services") or {}
+    services = view.rendered.compose["services"]
+    for name in view.plan.services(records.REMOVE):
+        image = _repository(str((before.get(name) or {}).get("image")))
+        had = _data((old.get("services") or {}).get(name) or {}, old)
+        for other in view.plan.services(records.CREATE):
+            if _repository(str(view.rendered.services[other]["image"])) != image:
+                continue
+            for target, was in sorted(had.items()):
+                now = _new_volume(view, services[other], target)
+                if now and not _mounted_still(view, was):
+                    yield MaestroError(
+                        f"{name} is removed and {other} is added: {target} was the {was} and would "
+                        f"become {now}, which is empty: {other} would not find the data",
+                        where=view.where(other),
+                        fix=f"give the volume its old name (volumes.KEY.name), or copy the data "
+                        f"first and say {ACCEPT}",
+                    )
+
+
+def _removed(view: View) -> Iterable[MaestroError]:
+    """Volumes of the running release, or of one that is gone back to, which are lost."""
+    if not view.state.get("resources"):
+        return []
+    compose = view.rendered.compose
+    before = compose if view.back else document(str(view.state["compose"]))
+    coming = [step.service for step in view.coming()]
+    return lost_volumes.problems(view.plan.host, coming, compose, before, Resources.of(view.state))
+
+
+def _new_volume(view: View, service: Mapping[str, Any], target: str) -> str:
+    """The volume a service mounts there when the host has none of this name yet."""
+    mount = _by_target(service).get(target) or {}
+    if mount.get("type") != "volume":
+        return ""
+    name = _volume(mount, view.rendered.compose).removeprefix("volume ")
+    return "" if name in Resources.of(view.state).volumes else name
+
+
+def _mounted_still(view: View, volume: str) -> bool:
+    compose = view.rendered.compose
+    return any(
+        volume in _data(service, compose).values() for service in compose["services"].values()
+    )
+
+
+def _repository(image: str) -> str:
+    """An image's name without tag and digest."""
+    head, slash, last = image.partition("@")[0].rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
+def _is_path(shown: str) -> bool:
+    return shown.startswith("bind ")
+
+
+def _by_target(service: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    mounts = {_target(mount): mount for mount in service.get("volumes") or []}
+    tmpfs = service.get("tmpfs") or []
+    paths = [tmpfs] if isinstance(tmpfs, str) else tmpfs
+    in_memory = {posixpath.normpath(str(path).partition(":")[0]) for path in paths}
+    return {**{path: {"type": "tmpfs"} for path in in_memory}, **mounts}
+
+
+def _target(mount: Mapping[str, Any]) -> str:
+    """Where it is mounted; ``/data/`` is ``/data``."""
+    return posixpath.normpath(str(mount.get("target")))
+
+
+def _data(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, str]:
+    """The named volumes and the paths that a service writes, by where they are mounted."""
+    return {
+        _target(mount): _volume(mount, compose)
+        for mount in service.get("volumes") or []
+        if mount.get("source")
+        and (mount.get("type") == "volume" or (mount.get("type") == "bind" and _written(mount)))
+    }
+
+
+def _written(mount: Mapping[str, Any]) -> bool:
+    """Whether a mounted path of the host holds data of the service."""
+    return any(hold.writes for hold in holds.mounted({"volumes": [mount]}, {}))
+
+
+def _volume(mount: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
+    """The name of a mount's volume on the host, or what else is mounted."""
+    source = str(mount.get("source") or "")
+    if mount.get("type") != "volume":
+        return f"{mount.get('type')} {source}".strip()
+    defined = (compose.get("volumes") or {}).get(source) or {}
+    if not source:
+        return "a new volume without a name"
+    return f"volume {defined.get('name') or source}"
+
+
+# Other owners.
+
+
+def _foreign(view: View) -> Iterator[MaestroError]:
+    """Containers that are not of this stack and write what a service of it would write."""
+    for step in view.coming():
+        has = [
+            hold
+            for container in view.state["containers"]
+            if container["service"] == step.service
+            for hold in holds.load(container.get("holds") or ())
+        ]
+        for hold in holds.writes_data(view.kept(step.service).holds):
+            for other in view.state.get("others") or ():
+                its = holds.load(other["holds"])
+                if not any(holds.clash(hold, item) for item in its) or _shared(view, hold):
+                    continue
+                if any(holds.clash(hold, item) for item in has) or not _same(hold, its):
+                    view.plan.warnings.append(
+                        f"{step.service} writes the {hold}, and so does {_owner(other)}"
+                    )
+                    continue
+                yield MaestroError(
+                    f"the {hold} would be written by {view.plan.stack}/{step.service} while "
+                    f"{_owner(other)} still writes it",
+                    where=view.where(step.service),
+                    fix=f"stop or remove {_owner(other)} first; or mount it read-only in one of "
+                    f"them; or, if both may write it at once, say {ACCEPT}",
+                )
+
+
+def _same(hold: Hold, its: Sequence[Hold]) -> bool:
+    """Whether it is the same path and not one inside the other."""
+    return hold.kind != PATH or any(item.name == hold.name for item in its if item.kind == PATH)
+
+
+def _shared(view: View, hold: Hold) -> bool:
+    """Whether the owner of a volume lets other stacks use it: its own file says so."""
+    if hold.kind != VOLUME:
+        return False
+    neighbours: Iterable[Mapping[str, Any]] = (view.state.get("neighbours") or {}).values()
+    return any(hold.name in (found.get("shared_volumes") or ()) for found in neighbours)
+
+
+def _owner(other: Mapping[str, Any]) -> str:
+    if other["project"]:
+        return f"{other['project']}/{other['service']} (container {other['container']})"
+    return f"the container {other['container']}"

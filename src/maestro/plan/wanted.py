@@ -1,0 +1,203 @@
+"""What each host shall run: the stack as that host reads it, with values of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import MaestroError, MaestroErrors, raise_all
+from ..stack import isolation, policy, routes
+from ..stack.extension import EXTENSION, extension_problems
+from ..stack.model import narrow, plain_keys, unescaped
+from . import reachability
+
+Images = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the decision is made of.
+
+    ``request`` is the answer of the request step, ``states`` maps hosts to the answers of
+    the state step, ``resolver`` is the host that asked the registry. ``root`` and ``profiles``
+    are those of a host whose state names none of its own.
+    """
+
+    request: Mapping[str, Any]
+    states: Mapping[str, Mapping[str, Any]]
+    resolver: str
+    root: str = ""
+    profiles: frozenset[str] = frozenset()
+    waves: tuple[str, ...] = ("100%",)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The stack of one host: hosts that read it alike share one of these.
+
+    ``model`` is Compose's canonical reading without the services that are not deployed,
+    ``routes`` is as in `routes.rendered`.
+    """
+
+    version: str
+    root: str
+    profiles: frozenset[str]
+    model: Mapping[str, Any]
+    extension: Mapping[str, Any]
+    routes: list[dict[str, Any]]
+    # What the stack is allowed by name, as the plan tells it.
+    warnings: list[str] = field(default_factory=list)
+
+
+def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
+    """What each host shall run; `MaestroError` with all that is wrong, each of it once.
+
+    Where not all hosts have the same problem it is said on which ones.
+    """
+    versions = _versions(inputs)
+    read: list[tuple[Mapping[str, Any], Any, Wanted]] = []
+    found: dict[str, Wanted] = {}
+    refused: dict[str, list[MaestroError]] = {}
+    for host, state in inputs.states.items():
+        root, profiles = _own(inputs, state)
+        of_host = (versions[host], root, profiles)
+        same = [
+            wanted
+            for model, paths, wanted in read
+            if (wanted.version, wanted.root, wanted.profiles) == of_host
+            and (model, paths) == (state["model"], state.get("paths"))
+        ]
+        try:
+            found[host] = same[0] if same else _wanted(inputs, state, of_host)
+        except MaestroError as problem:
+            refused[host] = problem.problems if isinstance(problem, MaestroErrors) else [problem]
+            continue
+        if not same:
+            read.append((state["model"], state.get("paths"), found[host]))
+    raise_all(_once(refused, list(inputs.states)))
+    return found
+
+
+def images(inputs: Inputs, wanted: Mapping[str, Wanted]) -> Images:
+    """Digest, user and size of every image that a host deploys: one digest for all hosts.
+
+    The answer of the host that asks for all counts first. A host with values of its own asks
+    for what only it deploys.
+    """
+    order = [inputs.resolver, *(host for host in inputs.states if host != inputs.resolver)]
+    references = sorted(
+        {str(s["image"]) for host in wanted.values() for s in host.model["services"].values()}
+    )
+    found: Images = {}
+    refused: set[str] = set()
+    for reference in references:
+        for state in (inputs.states[host] for host in order):
+            if reference in state["refused"]:
+                refused.add(str(state["refused"][reference]))
+                break
+            if reference in state["resolved"]:
+                found[reference] = dict(state["resolved"][reference])
+                break
+        else:
+            refused.add(_unknown(reference))
+    if refused:
+        raise MaestroError("\n".join(sorted(refused)))
+    return found
+
+
+def images_of(known: Mapping[str, Mapping[str, Any]], wanted: Wanted) -> Images:
+    """Those of the images that one host deploys."""
+    names = {str(service["image"]) for service in wanted.model["services"].values()}
+    return {name: dict(known[name]) for name in sorted(names)}
+
+
+def _unknown(reference: str) -> str:
+    problem = MaestroError(
+        f"no host asked the registry for {reference}",
+        fix="run it again: the hosts changed meanwhile",
+    )
+    return str(problem)
+
+
+def _own(inputs: Inputs, state: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+    own = state.get("own")
+    if own is None:
+        return inputs.root, inputs.profiles
+    return str(own["root"]), frozenset(map(str, own["profiles"]))
+
+
+def _wanted(
+    inputs: Inputs, state: Mapping[str, Any], of_host: tuple[str, str, frozenset[str]]
+) -> Wanted:
+    version, root, profiles = of_host
+    stack, environment = str(inputs.request["stack"]), str(inputs.request["environment"])
+    if state["model_problem"]:
+        raise MaestroError(str(state["model_problem"]))
+    extension = unescaped(plain_keys(state["model"].get(EXTENSION) or {}))
+    place = f"{stack}/compose.yaml: {EXTENSION}"
+    raise_all(extension_problems(extension, place, list(state["model"]["services"]), filled=True))
+    model = narrow(state["model"], extension, profiles)
+    of_place = _place(model, root, state)
+    raise_all(policy.problems(model, environment, stack, of_place))
+    return Wanted(
+        version,
+        root,
+        profiles,
+        model,
+        extension,
+        reachability.named(routes.rendered(extension), model, extension),
+        policy.warnings(model, environment, of_place),
+    )
+
+
+def _place(model: Mapping[str, Any], root: str, state: Mapping[str, Any]) -> isolation.Place:
+    """What the policy needs to know of a host: links there, and where others' files lie."""
+    data = str((state.get("engine") or {}).get("data") or "")
+    never = [
+        (root, "the releases and secrets of all stacks are there"),
+        (data, "the volumes of all stacks are there"),
+    ]
+    known = tuple(item for item in never if item[0].startswith("/"))
+    return isolation.Place(model, state.get("paths") or {}, known)
+
+
+def _once(refused: Mapping[str, list[MaestroError]], hosts: list[str]) -> list[MaestroError]:
+    """Each problem once, with the hosts that have it where others have not."""
+    by_text: dict[str, tuple[MaestroError, list[str]]] = {}
+    for host, problems in refused.items():
+        for problem in problems:
+            by_text.setdefault(str(problem), (problem, []))[1].append(host)
+    return [
+        problem if found == hosts else _on(found, problem) for problem, found in by_text.values()
+    ]
+
+
+def _on(hosts: Iterable[str], problem: MaestroError) -> MaestroError:
+    where = ": ".join(filter(None, [", ".join(hosts), problem.where]))
+    return MaestroError(problem.what, where=where, fix=problem.fix)
+
+
+def _versions(inputs: Inputs) -> dict[str, str]:
+    """The version of each host: its own, the one asked for, or the one that all others run."""
+    asked = {
+        host: str(state.get("own", inputs.request)["version"])
+        for host, state in inputs.states.items()
+    }
+    open_hosts = [host for host, version in asked.items() if not version]
+    if not open_hosts:
+        return asked
+    running = {host: str(inputs.states[host]["version"]) for host in open_hosts}
+    found = sorted(set(running.values()))
+    if found == [""]:
+        raise MaestroError(
+            f"no version was given: {inputs.request['stack']} has not been deployed here yet",
+            where=", ".join(running),
+            fix="add -e version=TAG (make images VERSION=TAG builds one)",
+        )
+    if len(found) > 1:
+        detail = ", ".join(f"{host}: {version or 'none'}" for host, version in running.items())
+        raise MaestroError(
+            "the hosts run different versions", where=detail, fix="choose one: -e version=TAG"
+        )
+    return {**asked, **running}

@@ -1,0 +1,1 @@
+"""What Ansible runs on the controller: the world that `plan` does not know."""

@@ -1,0 +1,215 @@
+"""What the action plugins share: steps on a host, with secrets or guarded, and decisions."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..errors import MaestroError
+from ..host import naming, steps
+from ..host.agent import OTHER_PROGRAM
+from ..host.layout import AGENT
+from ..plan import describe
+from ..plan.rollout import Decision
+from . import agent_archive, controller, host_variables, look_only
+
+NO_PROGRAM = (2, 127)  # exit codes: Python finds no such file; the shell finds no Python
+
+
+class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+    """Take the step of the task's name on the host, see `maestro.host.steps`.
+
+    The host's own program takes it where it is the one of this checkout: then only the
+    parameters travel. Where it is not, the module of that name goes to the host with them.
+    """
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Take the step; `AnsibleActionFail` when its parameters are wrong."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            result.update(self.step(dict(self._task.args), task_vars))
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from None
+        return result
+
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers."""
+        name = str(self._task.action)
+        step = steps.STEPS[name]
+        if args.pop("look_only", False):
+            return look_only.answer(self._as_who_logs_in, name, _plain(_checked(step, args)))
+        # Some steps look at all stacks where none is named.
+        if "stack" in args and (args["stack"] or "stack" not in step.arguments):
+            naming.stack(str(args["stack"]))
+        if args.get("to"):
+            naming.part(str(args["to"]), "a release", "-e to")
+        if self._is_pipelining_enabled("new") and (step.reads or not self._task.check_mode):
+            answer = self._by_the_hosts_program(name, _checked(step, args))
+            if answer is not None:
+                return answer
+        found: dict[str, Any] = self._execute_module(name, args, task_vars=task_vars)
+        found.pop("invocation", None)
+        return found
+
+    def _as_who_logs_in(self, command: str, text: bytes) -> Mapping[str, Any]:
+        said: Mapping[str, Any] = self._low_level_execute_command(
+            command, sudoable=False, in_data=text
+        )
+        return said
+
+    def _by_the_hosts_program(self, name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        words = ["python3", str(AGENT), "step", name, agent_archive.identity()]
+        said = self._low_level_execute_command(
+            f"{self._compute_environment_string()} {shlex.join(words)}".strip(),
+            in_data=json.dumps(_plain(params)).encode(),
+        )
+        # A shell may greet before it does what it is told.
+        answers = [line for line in said["stdout"].splitlines() if line.startswith("{")]
+        if said["rc"] == 0 and answers:
+            answer: dict[str, Any] = json.loads(answers[-1])
+            return answer
+        if said["rc"] in (OTHER_PROGRAM, *NO_PROGRAM):
+            return None
+        raise AnsibleActionFail(
+            str(
+                MaestroError(
+                    f"the host's program ended with exit code {said['rc']} and no answer:\n"
+                    f"{said['stderr']}",
+                    where=str(AGENT),
+                    fix="playbooks/provision.yml installs it anew",
+                )
+            )
+        )
+
+
+def _checked(step: steps.Step, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as the step's specification wants them, or `AnsibleActionFail`."""
+    checked = ArgumentSpecValidator(step.specification()).validate(args)
+    if checked.error_messages:
+        raise AnsibleActionFail("; ".join(checked.error_messages))
+    found: dict[str, Any] = checked.validated_parameters
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """The value without what Ansible knows of it, as JSON has it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+class SecretAction(StepAction):
+    """Take the step of the task's name with a ``payload`` of secrets.
+
+    The task's own arguments and its result never hold a value: they are read here, on the
+    controller, and travel to the host as standard input. The task names the deploy's
+    ``request``, which says where the secrets are, and what is the host's ``own`` in it.
+    """
+
+    with_secrets: ClassVar[bool] = False
+    with_login: ClassVar[bool] = False
+
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers; `AnsibleActionFail` when a secret cannot be read."""
+        request = args["request"]
+        if "own" in args:
+            request = args["request"] = host_variables.settled(request, args.pop("own"))
+        names = list(request["secret_names"]) if self.with_secrets else []
+        if "files" in args:
+            names = sorted({str(item["name"]) for item in args["files"]})
+        try:
+            values = controller.read_secrets(
+                {**request, "secret_names": names}, self._loader, registry=self.with_login
+            )
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from None
+        args["payload"] = controller.payload(values, names, request)
+        return super().step(args, task_vars)
+
+
+class GuardedAction(StepAction):
+    """Take the step of the task's name for a run that is allowed; one task instead of two.
+
+    ``guard`` is what `controller.guard_play` takes. With a ``request`` the step gets the
+    values of its secrets as ``payload``, read as is the host's ``own``.
+    """
+
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers; `AnsibleActionFail` when the run is refused."""
+        guard, request = args.pop("guard"), args.pop("request", {})
+        values_of = args.pop("own", {})
+        try:
+            controller.guard_play(guard, task_vars or {}, check_mode=self._task.check_mode)
+            if request:
+                request = host_variables.settled(request, values_of) if values_of else request
+                values = controller.read_secrets(request, self._loader)
+                args["payload"] = controller.payload(values, request["secret_names"], request)
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from None
+        return super().step(args, task_vars)
+
+
+class StatesAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+    """Answer from what a step registered as ``states`` on all ``hosts``.
+
+    Runs once, on the controller; what it shows is for all hosts together.
+    """
+
+    _requires_connection = False
+
+    def answer(
+        self, states: Mapping[str, Any], lost: Sequence[str], hostvars: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The task's result, from the states of the hosts that were reached; ``lost`` were not."""
+        raise NotImplementedError
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Answer the task; `AnsibleActionFail` with all reasons against it."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        args = self._task.args
+        hostvars = (task_vars or {})["hostvars"]
+        try:
+            found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
+            states = controller.reached(found)
+            lost = [host for host in found if host not in states]
+            result.update(self.answer(states, lost, hostvars))
+        except MaestroError as error:
+            raise AnsibleActionFail(str(error)) from None
+        return result
+
+
+class DecisionAction(StatesAction):
+    """Decide what happens on every host, from their ``states``, and show it.
+
+    All answers have one shape: the same steps carry them out.
+    """
+
+    def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> Decision:
+        """The decision, from the states of the hosts that were reached."""
+        raise NotImplementedError
+
+    def answer(
+        self,
+        states: Mapping[str, Any],
+        lost: Sequence[str],
+        hostvars: Mapping[str, Any],  # noqa: ARG002 -- what every answer may use
+    ) -> dict[str, Any]:
+        """The decision as the following steps read it; `MaestroError` where it is not approved."""
+        args = self._task.args
+        decision = self.decide(args, states)
+        controller.check_approval(str(args["approved_plan"]), decision.digest)
+        Display().display(describe.describe(decision.plans, decision.digest, lost, decision.notes))
+        return decision.answer()

@@ -1,0 +1,219 @@
+"""What the action plugins share: arguments, secrets and the way modules get them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+
+from ..errors import MaestroError, raise_all
+from ..secrets.source import Secrets, SecretSource, VaultLoader
+from ..secrets.sources import open_source
+from .output import register_secrets
+from .values import boolean
+
+REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
+
+
+def project() -> Path:
+    """The project: where ansible.cfg stands."""
+    return Path(constants.CONFIG_FILE or "ansible.cfg").resolve().parent
+
+
+def read_secrets(
+    request: Mapping[str, Any], loader: VaultLoader, *, registry: bool = False
+) -> Secrets:
+    """The stack's secrets, and the registry's password when ``registry`` asks for it."""
+    names = list(request["secret_names"])
+    if registry and request["registry_username"]:
+        names.append(REGISTRY_PASSWORD)
+    values = open_secrets(request, loader).read(names)
+    register_secrets(values)
+    return values
+
+
+def open_secrets(request: Mapping[str, Any], loader: VaultLoader) -> SecretSource:
+    """Where the secrets of a request's stack come from."""
+    return open_source(
+        request["secrets_settings"],
+        environment=str(request["environment"]),
+        stack=str(request["stack"]),
+        root=project(),
+        loader=loader,
+    )
+
+
+def payload(values: Secrets, names: list[str], request: Mapping[str, Any]) -> str:
+    """What a module may know of the secrets, as one opaque text.
+
+    It is one `no_log` parameter: Ansible masks the whole of it, and not every place
+    where a short value happens to stand in a result.
+    """
+    leave_nothing_behind()
+    login = {}
+    if REGISTRY_PASSWORD in values:
+        login = {
+            "registry": str(request["registry"]),
+            "username": str(request["registry_username"]),
+            "password": values[REGISTRY_PASSWORD],
+        }
+    return json.dumps({"secrets": {name: values[name] for name in names}, "login": login})
+
+
+def leave_nothing_behind() -> None:
+    """Refuse Ansible's setting that leaves a module's files, secrets in them, on every host."""
+    if constants.DEFAULT_KEEP_REMOTE_FILES:
+        raise MaestroError(
+            "modules would stay on the hosts, with the secrets they are given",
+            where="ANSIBLE_KEEP_REMOTE_FILES",
+            fix="unset ANSIBLE_KEEP_REMOTE_FILES, or remove keep_remote_files from ansible.cfg",
+        )
+
+
+def who() -> str:
+    """Who deploys, as far as this machine knows: ``user@host``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def git_commit(directory: Path) -> str:
+    """The commit that is deployed, with ``-dirty`` when the files differ from it; may be empty."""
+
+    def git(*words: str) -> str:
+        result = subprocess.run(  # noqa: S603 -- an argument list, no shell
+            ["git", "-C", str(directory), *words],  # noqa: S607 -- git as the user has it
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return result.stdout.strip() if result.returncode == 0 else ""
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return f"{commit}-dirty" if commit and git("status", "--porcelain", "--", ".") else commit
+    except OSError:
+        return ""
+
+
+def guard(
+    *,
+    limit: str,
+    limit_required: bool,
+    environments: Mapping[str, str],
+    approval: Mapping[str, Any],
+) -> None:
+    """Refuse a run that is aimed at nothing, at two environments, or at one that needs approval."""
+    if limit_required and not limit:
+        raise MaestroError(
+            "no limit was given, so every host would be changed",
+            fix="add a limit: ansible-playbook deploy.yml -l staging",
+        )
+    found = sorted(set(environments.values()))
+    if len(found) != 1 or not found[0]:
+        detail = ", ".join(f"{host}: {name or 'none'}" for host, name in environments.items())
+        raise MaestroError(
+            "the hosts are not of one environment",
+            where=detail,
+            fix="deploy one environment at a time (-l staging); it is set by "
+            "maestro_environment in the group_vars of its group",
+        )
+    if approval["required"] and not approval["by"] and not approval["dry"]:
+        raise MaestroError(
+            f"{found[0]} needs an approval",
+            fix=f"read the plan (ansible-playbook playbooks/plan.yml -l {limit or found[0]}), then "
+            "deploy with -e approved_by=NAME, and with -e approved_plan=HASH to bind the "
+            "approval to the plan you read",
+        )
+
+
+def guard_play(
+    settings: Mapping[str, Any], task_vars: Mapping[str, Any], *, check_mode: bool
+) -> None:
+    """`guard` for the hosts of a play.
+
+    ``settings`` has ``limit``, ``limit_required``, ``approval_required``, ``approved_by`` and
+    ``plan_only``.
+    """
+    hostvars, hosts = task_vars["hostvars"], task_vars["ansible_play_hosts_all"]
+    _of_one_stack(hostvars, hosts)
+    guard(
+        limit=str(settings["limit"]),
+        limit_required=boolean(settings["limit_required"], "deploy_limit_required"),
+        environments={host: str(hostvars[host].get("maestro_environment", "")) for host in hosts},
+        approval={
+            "required": _needs_approval(settings["approval_required"], hostvars, hosts),
+            "by": str(settings["approved_by"]),
+            "dry": bool(settings["plan_only"]) or check_mode,
+        },
+    )
+
+
+def _needs_approval(first: Any, hostvars: Mapping[str, Any], hosts: Sequence[str]) -> bool:
+    """Whether a run needs an approval: it does when one of its hosts asks for one."""
+    name = "deploy_approval_required"
+    asked = [
+        hostvars[host].get(name, hostvars[host].get("maestro_approval_required", False))
+        for host in hosts
+    ]
+    return True in [boolean(value, name) for value in (first, *asked)]
+
+
+def _of_one_stack(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> None:
+    """Refuse hosts whose variables name different stacks: a run is about one."""
+    names = ("deploy_stack", "stack", "maestro_stack")
+    found = {
+        host: next((str(hostvars[host][name]) for name in names if name in hostvars[host]), "")
+        for host in hosts
+    }
+    if len(set(found.values())) > 1:
+        raise MaestroError(
+            "the hosts are not of one stack",
+            where=", ".join(f"{host}: {name or 'none'}" for host, name in found.items()),
+            fix="name the stack (-e stack=NAME), or run it for the hosts of one stack (-l HOSTS)",
+        )
+
+
+def reached(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The states of the hosts that were reached; one that could not answer is refused."""
+    states = {host: state for host, state in found.items() if not state.get("unreachable")}
+    raise_all(
+        [
+            MaestroError(
+                f"its state cannot be read: {state.get('msg', 'it did not answer')}", where=host
+            )
+            for host, state in states.items()
+            if state.get("failed") or not state
+        ]
+    )
+    return states
+
+
+def check_one_plan(approved: str, rounds: Sequence[str]) -> None:
+    """Refuse an approval of one plan for a rotation in several rounds of these secrets."""
+    if approved and len(rounds) > 1:
+        raise MaestroError(
+            f"the approval is for one plan, and this rotation takes {len(rounds)}, one after the "
+            f"other: {'; '.join(rounds)}",
+            where="-e approved_plan",
+            fix="rotate them one by one (-e secret=NAME), each with the approval of its plan",
+        )
+
+
+def check_approval(approved: str, found: str) -> None:
+    """Refuse an approval that was given for another plan."""
+    if approved and approved != found:
+        raise MaestroError(
+            f"the approval is for plan {approved}, but the plan is now {found}",
+            where="-e approved_plan",
+            fix="something changed since it was read: read the new plan and approve that",
+        )

@@ -1,0 +1,1 @@
+"""What a host gets: the release's own Compose file, written and read again."""

@@ -1,0 +1,109 @@
+"""Where what runs differs from what was released, in words and without a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..host.drift import digest
+from ..stack import jobs
+from ..stack.model import unescaped
+
+STOPPED = ("exited", "created", "dead", "paused")
+
+
+def of_container(
+    container: Mapping[str, Any],
+    service: str,
+    compose: Mapping[str, Any],
+    *,
+    done: bool = False,
+) -> list[str]:
+    """What is different about one container.
+
+    ``container`` is an entry of `host.overview.read`, ``compose`` the release's own file;
+    ``done`` says that it is a job which ended well.
+    """
+    definition = (compose.get("services") or {}).get(service)
+    if definition is None:
+        return ["orphan: no service of the release"]
+    found = []
+    restarts = int(container.get("restarts") or 0)
+    if restarts:
+        found.append(f"restarted {restarts} time{'s' if restarts > 1 else ''}")
+    if container["status"] in STOPPED and not done:
+        found.append("stopped" if container["status"] != "paused" else "paused")
+    wanted = definition.get("labels", {}).get("maestro.service-hash")
+    if container["hash"] != wanted:
+        found.append("definition")
+    facts = container.get("facts")
+    if facts:
+        found += _facts(facts, definition, compose)
+    return found
+
+
+def _facts(
+    facts: Mapping[str, Any], definition: Mapping[str, Any], compose: Mapping[str, Any]
+) -> list[str]:
+    found = []
+    if facts["image"] != definition["image"]:
+        found.append("image")
+    found += _named("env", _environment(definition), facts["env"])
+    found += _named("mount", _mounts(definition, compose), facts["mounts"])
+    limits = ((definition.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    memory = int(limits.get("memory") or definition.get("mem_limit") or 0)
+    if facts["memory"] != memory:
+        found.append(f"memory limit {_size(facts['memory'])} instead of {_size(memory)}")
+    cpus = float(limits.get("cpus") or definition.get("cpus") or 0)
+    if abs(facts["cpus"] / 1e9 - cpus) > 1e-6:
+        found.append(f"cpu limit {facts['cpus'] / 1e9:g} instead of {cpus:g}")
+    restart = _restart(definition)
+    if facts["restart"] != restart:
+        found.append(f"restart {facts['restart']} instead of {restart}")
+    return found
+
+
+def _restart(definition: Mapping[str, Any]) -> str:
+    """The restart policy as the Engine calls it."""
+    return jobs.restart_policy(definition) or jobs.NEVER
+
+
+def _named(what: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    names = sorted(key for key in {*wanted, *there} if wanted.get(key) != there.get(key))
+    return [f"{what} {', '.join(names)}"] if names else []
+
+
+def _environment(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Names and digests of the values the release gives; one without a value is not set."""
+    return {
+        name: digest(str(unescaped(value)))
+        for name, value in (definition.get("environment") or {}).items()
+        if value is not None
+    }
+
+
+def _mounts(definition: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, str]:
+    """What is mounted where, in the form of `host.drift.facts`."""
+    mounts = {}
+    for mount in definition.get("volumes") or []:
+        source = str(mount.get("source") or "")
+        if mount["type"] == "volume":
+            if not source:
+                continue
+            defined = (compose.get("volumes") or {}).get(source) or {}
+            source = str(defined.get("name") or f"{compose.get('name')}_{source}")
+        elif mount["type"] != "bind":
+            continue
+        access = "ro" if mount.get("read_only") else "rw"
+        mounts[str(mount["target"])] = f"{mount['type']}:{source}:{access}"
+    for kind, home in (("secrets", "/run/secrets"), ("configs", "")):
+        for item in definition.get(kind) or []:
+            file = compose[kind][item["source"]]["file"]
+            target = str(item.get("target") or item["source"])
+            path = target if target.startswith("/") else f"{home}/{target}"
+            mounts[path] = f"bind:{file}:ro"
+    return mounts
+
+
+def _size(count: float) -> str:
+    return f"{count / (1 << 20):g} MiB" if count else "none"

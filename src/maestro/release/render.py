@@ -1,0 +1,371 @@
+"""The release's own Compose file: digests for tags, versioned files for secrets and configs."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import yaml
+
+from ..errors import MaestroError, raise_all
+from ..host import secret_files
+from ..host.compose import SURROUNDINGS
+from ..host.files import File
+from ..host.labels import HASH_LABEL
+from ..host.layout import Layout
+from ..host.reference import Reference
+from ..host.userns import of_host
+from ..stack import borrowing, checks, file_access, jobs, updates
+from ..stack.data import Reading, kept
+from ..stack.model import active_services, migration_services, plain_keys, replicas, unescaped
+from . import compose_quirks, hardening
+
+MIGRATION_PROFILE = "maestro-migration"
+HASH_LENGTH = 16
+INLINE_MODE = 0o444  # what Compose gives a config whose `content:` stands in the file
+# Keys that do not shape a container: Compose leaves them out of its own hash as well.
+_NOT_THE_CONTAINER = ("depends_on", "scale")
+# Keys that have no place in a release: its images are built, pulled and chosen already.
+_NOT_THE_RELEASE = ("build", "develop", "profiles", "pull_policy")
+_NOT_THE_DEPLOYMENT = ("update_config", "rollback_config")
+# What YAML 1.2 may read as a number although PyYAML, which reads 1.1, does not: 1e5, 0o17.
+_LIKE_A_NUMBER = tuple("0123456789+-.")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a release is rendered from.
+
+    ``model``: Compose's canonical model, every profile in it. ``images``: reference to
+    ``{digest, user, size}``. ``secrets``: name to version. ``files``: relative path to what
+    `host.files.File.as_json` says of it.
+    """
+
+    stack: str
+    model: Mapping[str, Any]
+    extension: Mapping[str, Any]
+    images: Mapping[str, Mapping[str, Any]]
+    secrets: Mapping[str, str]
+    files: Mapping[str, Mapping[str, Any]]
+    layout: Layout
+    profiles: frozenset[str] = frozenset()
+    # Services whose file says `read_only: false`, which Compose's reading leaves out.
+    writable: frozenset[str] = frozenset()
+
+
+@dataclass
+class Rendered:
+    """A release as it will stand on a host."""
+
+    compose: dict[str, Any]
+    services: dict[str, dict[str, Any]]
+    migrations: dict[str, dict[str, Any]]
+    order: list[list[str]]
+    secret_files: list[dict[str, Any]] = field(default_factory=list)
+    # Name of a config to the digests of its files, see `host.files.digests`.
+    configs: dict[str, list[str]] = field(default_factory=dict)
+    config_files: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The resolved Compose file as YAML."""
+        return yaml.dump(self.compose, Dumper=_Dumper, sort_keys=True, default_flow_style=False)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text so that Compose reads it as text."""
+
+    def text(self, value: str) -> yaml.ScalarNode:
+        """Quote what could be taken for a number."""
+        style = '"' if value.startswith(_LIKE_A_NUMBER) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- PyYAML's signature
+        """Write everything out: a reader follows no anchors."""
+        return True
+
+
+_Dumper.add_representer(str, _Dumper.text)
+
+
+def render(wish: Wish) -> Rendered:
+    """Render the release; `MaestroError` on an unknown reader of a secret or circular needs."""
+    wish = replace(wish, model=plain_keys(wish.model))
+    active = active_services(wish.model, wish.extension, wish.profiles)
+    one_shot = migration_services(wish.extension)
+    result = Rendered({}, {}, {}, _order(wish, active))
+    top: dict[str, dict[str, Any]] = {"secrets": {}, "configs": {}}
+    rendered: dict[str, Any] = {}
+    routed = {str(route["service"]) for route in wish.extension.get("routes") or []}
+    lenders = borrowing.lenders({name: wish.model["services"][name] for name in active})
+    done = jobs.found(wish.model, wish.extension, active)
+    asked = checks.unchecked(wish.model, wish.extension, wish.images, active) & routed
+    problems = list(jobs.problems(wish.stack, wish.model, wish.extension))
+    # Compose's reading has `$$` for `$`; a host has the real paths and names.
+    reading = Reading(unescaped(wish.model), wish.images, wish.extension)
+    for name in [*active, *one_shot]:
+        try:
+            service = _service(wish, name, set(active), result, top)
+        except MaestroError as problem:
+            problems.append(problem)
+            continue
+        if name in one_shot:
+            service["profiles"] = [MIGRATION_PROFILE]
+        digest = _hash({**service, "definitions": definitions(service, wish.model)})
+        service.setdefault("labels", {})[HASH_LABEL] = digest
+        rendered[name] = service
+        keeps = kept(name, reading)
+        facts = {
+            "image": service["image"],
+            "hash": digest,
+            "replicas": replicas(service),
+            "exchange": updates.rules(
+                wish.model["services"][name],
+                routed=name in routed,
+                lent=lenders.get(name, ""),
+                keeps_data=bool(keeps.alone),
+            ),
+            **borrowing.facts(service),
+            **jobs.facts(done, name),
+            **hardening.facts(service),
+            **({"ask": True} if name in asked else {}),
+            **keeps.as_facts(),
+        }
+        (result.migrations if name in one_shot else result.services)[name] = facts
+    raise_all(problems)
+    result.compose = {
+        "name": wish.stack,
+        "services": rendered,
+        **{key: value for key, value in top.items() if value},
+        **{
+            key: used
+            for key in ("networks", "volumes")
+            if (used := _used(wish.model, rendered.values(), key))
+        },
+    }
+    return result
+
+
+def _service(
+    wish: Wish, name: str, active: set[str], result: Rendered, top: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    service = copy.deepcopy(dict(wish.model["services"][name]))
+    reference = str(service["image"])
+    image = wish.images[reference]
+    for key in _NOT_THE_RELEASE:
+        service.pop(key, None)
+    # How containers are exchanged shapes none of them: the manifest records it.
+    for key in _NOT_THE_DEPLOYMENT:
+        (service.get("deploy") or {}).pop(key, None)
+    _leave_open(service)
+    compose_quirks.mend(service)
+    if hardening.chosen(wish.extension, name):
+        hardening.harden(service, writable=name in wish.writable)
+    service["image"] = f"{Reference.parse(reference).name}@{image['digest']}"
+    needs = {
+        other: condition
+        for other, condition in (service.pop("depends_on", None) or {}).items()
+        if other in active
+    }
+    if needs:
+        service["depends_on"] = needs
+    if service.get("secrets"):
+        service["secrets"] = [_secret(wish, name, item, result, top) for item in service["secrets"]]
+    if service.get("configs"):
+        service["configs"] = [_config(wish, name, item, result, top) for item in service["configs"]]
+    return {key: value for key, value in service.items() if value is not None}
+
+
+def _leave_open(service: dict[str, Any]) -> None:
+    """Let what has no value have none: Compose would fill it in from its own environment."""
+    environment = service.get("environment")
+    for name in SURROUNDINGS:
+        if isinstance(environment, dict) and environment.get(name, "") is None:
+            del environment[name]
+
+
+def _secret(
+    wish: Wish,
+    reader: str,
+    item: Mapping[str, Any],
+    result: Rendered,
+    top: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Point one secret of a service at the file of its version for this reader."""
+    name = str(item["source"])
+    if name not in wish.secrets:
+        raise MaestroError(
+            f"the secret {name} is not read by a service of the stack's own Compose files",
+            where=f"{wish.stack}/compose.yaml: secrets.{name}",
+            fix="list it in the service itself, not in a file that is included or extended",
+        )
+    version = wish.secrets[name]
+    said = file_access.said(item, f"{wish.stack}/compose.yaml: services.{reader}.secrets.{name}")
+    file = secret_files.SecretFile(
+        name,
+        version,
+        _uid(wish, reader) if said.uid is None else said.uid,
+        gid=said.gid,
+        mode=said.mode,
+        host=of_host(wish.model["services"][reader]),
+    )
+    top["secrets"][file.source] = {"file": str(wish.layout.secrets / file.path)}
+    wanted = file.as_json()
+    if wanted not in result.secret_files:
+        result.secret_files.append(wanted)
+    # No uid, gid or mode: Compose ignores them, the file itself has the right ones.
+    return {"source": file.source, "target": str(item.get("target") or name)}
+
+
+def _uid(wish: Wish, name: str) -> int:
+    """The uid a service runs as; `MaestroError` where only its image knows."""
+    service = wish.model["services"][name]
+    image_user = str(wish.images[str(service["image"])].get("user", ""))
+    owners = wish.extension.get("secret_owners") or {}
+    for said in (service.get("user"), owners.get(name), image_user or "0"):
+        if said is None:
+            continue
+        first = str(said).partition(":")[0]
+        if first.isdigit():
+            return int(first)
+        if name not in owners:
+            break
+    raise MaestroError(
+        f"reads secrets as user {service.get('user') or image_user!r}, whose uid is not known",
+        where=f"{wish.stack}/compose.yaml: services.{name}",
+        fix=f'set `user: "UID:GID"` in the service, or x-maestro.secret_owners.{name}: UID',
+    )
+
+
+def _config(
+    wish: Wish, name: str, item: Mapping[str, Any], result: Rendered, top: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Point one config of a service at the file of its content, mode and owner.
+
+    So a changed one is a new one. Compose mounts the file as it lies there, whatever uid, gid
+    and mode are said: the file itself has them.
+    """
+    source = str(item["source"])
+    place = f"{wish.stack}/compose.yaml: services.{name}.configs.{source}"
+    base = _config_file(wish, source, (wish.model.get("configs") or {}).get(source) or {})
+    said = file_access.said(item, place)
+    mode = base.mode if said.mode is None else said.mode
+    uid = said.uid
+    if uid is None:
+        # What only its owner may read (or run) is for the user who reads it here.
+        uid = 0 if file_access.for_all(mode) else _reader(wish, name)
+    gid = uid if said.gid is None and not file_access.for_all(mode) else said.gid or 0
+    # What everybody may read needs no owner.
+    host = of_host(wish.model["services"][name]) and bool(uid or not file_access.for_all(mode))
+    file = File(base.content, mode, uid, gid, host=host)
+    if file.digest not in result.configs.setdefault(source, []):
+        result.configs[source] = sorted([*result.configs[source], file.digest])
+        result.config_files.setdefault(source, {})[file.digest] = file.as_json()
+    versioned = f"{source}-{file.digest}"
+    top["configs"][versioned] = {"file": str(wish.layout.configs / source / file.digest)}
+    return {"source": versioned, "target": str(item.get("target") or f"/{source}")}
+
+
+def _reader(wish: Wish, name: str) -> int:
+    """The uid a service runs as; root where only the image knows the name."""
+    try:
+        return _uid(wish, name)
+    except MaestroError:
+        return 0
+
+
+def _config_file(wish: Wish, name: str, config: Mapping[str, Any]) -> File:
+    path = posixpath.normpath(str(config.get("file", "")))
+    if path in wish.files:
+        return File.from_json(wish.files[path])
+    if "content" in config:
+        # Compose writes it into the container so: readable for everybody, root's.
+        return File(str(unescaped(config["content"])).encode(), INLINE_MODE)
+    found = next((key for key in ("file", "environment", "external") if key in config), "nothing")
+    raise MaestroError(
+        f"the text of the config {name} is not known: found {found}",
+        where=f"{wish.stack}/compose.yaml: configs.{name}",
+        fix="allowed: `file:` with a path below the stack's directory, or `content:`",
+    )
+
+
+def _order(wish: Wish, active: Iterable[str]) -> list[list[str]]:
+    """Services in levels: a level starts when all services before it are healthy."""
+    names = set(active)
+    graph = {name: sorted(_needs(wish.model, name) & names) for name in sorted(names)}
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise MaestroError(
+            f"services need each other in a circle: {' -> '.join(error.args[1])}",
+            where=f"{wish.stack}/compose.yaml: depends_on",
+            fix="remove one of these dependencies",
+        ) from error
+    levels = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        levels.append(ready)
+        sorter.done(*ready)
+    return levels
+
+
+def needs_of(model: Mapping[str, Any], service: str, order: list[list[str]]) -> list[list[str]]:
+    """The levels of ``order``, reduced to what ``service`` needs directly or through others."""
+    wanted: set[str] = set()
+    pending = [service]
+    while pending:
+        for other in _needs(model, pending.pop()) - wanted:
+            wanted.add(other)
+            pending.append(other)
+    levels = [[name for name in level if name in wanted] for level in order]
+    return [level for level in levels if level]
+
+
+def _needs(model: Mapping[str, Any], name: str) -> set[str]:
+    service = model["services"].get(name, {})
+    return {*(service.get("depends_on") or {}), *borrowing.owners(service)}
+
+
+def _hash(service: Mapping[str, Any]) -> str:
+    """A name for everything that shapes the service's containers."""
+    shape = {key: value for key, value in service.items() if key not in _NOT_THE_CONTAINER}
+    if isinstance(shape.get("deploy"), dict):
+        shape["deploy"] = {k: v for k, v in shape["deploy"].items() if k != "replicas"}
+    text = json.dumps(shape, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def hash_of(service: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
+    """The hash a service of a rendered Compose file must have, worked out anew."""
+    labels = {
+        key: value for key, value in (service.get("labels") or {}).items() if key != HASH_LABEL
+    }
+    bare = {key: value for key, value in service.items() if key != "labels"}
+    if labels:
+        bare["labels"] = labels
+    return _hash({**bare, "definitions": definitions(service, compose)})
+
+
+def definitions(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, Any]:
+    """The networks and volumes of one service, as the whole file defines them."""
+    return {key: _used(compose, [service], key) for key in ("networks", "volumes")}
+
+
+def _used(
+    compose: Mapping[str, Any], services: Iterable[Mapping[str, Any]], kind: str
+) -> dict[str, Any]:
+    used: set[str] = set()
+    for service in services:
+        if kind == "networks":
+            used.update(service.get("networks") or {})
+        else:
+            mounts = service.get("volumes") or []
+            used.update(mount.get("source") for mount in mounts if mount["type"] == "volume")
+    return {name: value for name, value in (compose.get(kind) or {}).items() if name in used}

@@ -1,0 +1,1 @@
+"""What runs where and what happened, as tables an operator reads."""

@@ -1,0 +1,148 @@
+"""Services that live in another one's container: its network, its processes, its mounts.
+
+``network_mode``, ``pid`` and ``ipc: service:NAME``, ``volumes_from``:
+https://github.com/compose-spec/compose-spec/blob/main/05-services.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..errors import MaestroError
+from ..host.borrowed import MODES, NETWORK, VOLUMES
+from ..host.life import moment
+
+_SERVICE, _CONTAINER = "service:", "container:"
+_WORDS = {NETWORK: "network", "pid": "processes", "ipc": "shared memory", VOLUMES: "mounts"}
+
+
+def namespaces(service: Mapping[str, Any]) -> dict[str, str]:
+    """Whose namespaces a service lives in, by the key that says so."""
+    return {
+        key: str(service[key]).removeprefix(_SERVICE)
+        for key in MODES
+        if str(service.get(key) or "").startswith(_SERVICE)
+    }
+
+
+def mounts_of(service: Mapping[str, Any]) -> list[str]:
+    """The services whose mounts a service has as well."""
+    entries = [str(entry) for entry in service.get(VOLUMES) or []]
+    return [entry.partition(":")[0] for entry in entries if not entry.startswith(_CONTAINER)]
+
+
+def owners(service: Mapping[str, Any]) -> set[str]:
+    """All services that one cannot be without."""
+    return {*namespaces(service).values(), *mounts_of(service)}
+
+
+def lenders(services: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Services in whose namespaces others live, each with what is lent to whom."""
+    found: dict[str, str] = {}
+    for name, service in sorted(services.items()):
+        for key, owner in namespaces(service).items():
+            found.setdefault(owner, f"{name} shares its {_WORDS[key]}")
+    return found
+
+
+def facts(service: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What a manifest keeps for the host, see `host.borrowed`; nothing for most services.
+
+    ``service`` is one of a release's file, whose ``depends_on`` has no service it lacks.
+    """
+    needs = service.get("depends_on") or {}
+    found = {
+        "borrows": sorted(set(namespaces(service).values())),
+        VOLUMES: sorted(set(mounts_of(service))),
+        "restarts_with": sorted(
+            name for name, need in needs.items() if (need or {}).get("restart")
+        ),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def problems(
+    services: Mapping[str, Mapping[str, Any]], active: Collection[str], stack: str
+) -> Iterable[MaestroError]:
+    """What cannot be borrowed: of containers that are no service, of services not deployed."""
+    for name, service in sorted(services.items()):
+        place = f"{stack}/compose.yaml: services.{name}"
+        entries = {key: [str(service.get(key) or "")] for key in MODES}
+        entries[VOLUMES] = [str(entry) for entry in service.get(VOLUMES) or []]
+        for key, values in entries.items():
+            for value in values:
+                if value.startswith(_CONTAINER):
+                    yield MaestroError(
+                        f"found {value}: a container that belongs to no service of the stack",
+                        where=f"{place}.{key}",
+                        fix="make it a service of the stack and write "
+                        + ("its name" if key == VOLUMES else "service:NAME"),
+                    )
+        for entry in service.get("links") or []:
+            owner = str(entry).partition(":")[0]
+            if owner not in active:
+                yield MaestroError(
+                    f"has a link to {owner}, which is not deployed",
+                    where=f"{place}.links",
+                    fix=f"deploy {owner} as well (its profile, its replicas), or remove this line",
+                )
+        for key, owner in [
+            *namespaces(service).items(),
+            *((VOLUMES, owner) for owner in mounts_of(service)),
+        ]:
+            if owner not in active:
+                yield MaestroError(
+                    f"shares the {_WORDS[key]} of {owner}, which is not deployed",
+                    where=f"{place}.{key}",
+                    fix=f"deploy {owner} as well (its profile, its replicas), or remove this line",
+                )
+
+
+def reasons(
+    facts_of: Mapping[str, Any],
+    there: Sequence[Mapping[str, Any]],
+    owners_there: Mapping[str, Sequence[Mapping[str, Any]]],
+    moves: Mapping[str, str],
+) -> list[str]:
+    """Why a service needs a new container for its owners' sake.
+
+    ``facts_of`` is the service's entry of a manifest, see `facts`. ``there`` are its containers,
+    ``owners_there`` those of every service, as `host.state.container_facts` tells of them.
+    ``moves`` says what is done to a service (``replaced``), for those to which something is.
+    """
+    close, volumes = facts_of.get("borrows") or (), facts_of.get(VOLUMES) or ()
+    found = [
+        f"shares with {owner}, which is {moves[owner]}"
+        for owner in [*close, *volumes]
+        if owner in moves and (owner in close or moves[owner] == "replaced")
+    ]
+    if found:
+        return list(dict.fromkeys(found))
+    live = {
+        str(item["id"]): item
+        for owner in [*close, *volumes]
+        for item in owners_there.get(owner) or ()
+    }
+    for item in there:
+        for key, ids in (item.get("shares") or {}).items():
+            gone = [owner for owner in ids if owner not in live]
+            if gone:
+                return [f"holds the {_WORDS[key]} of a container that is gone"]
+            late = [owner for owner in ids if _later(live[owner], item)]
+            if late and key in MODES:
+                return [f"holds the {_WORDS[key]} {live[late[0]]['service']} had before a restart"]
+    return []
+
+
+def _later(owner: Mapping[str, Any], borrower: Mapping[str, Any]) -> bool:
+    return moment(str(owner["started"])) > moment(str(borrower["started"]))
+
+
+def drift(container: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What a container borrows and does not have any more; for the status."""
+    everyone: dict[str, list[Mapping[str, Any]]] = {}
+    for item in containers:
+        everyone.setdefault(str(item["service"]), []).append(item)
+    facts_of = {"borrows": sorted(everyone)}
+    return reasons(facts_of, [container], everyone, {})
