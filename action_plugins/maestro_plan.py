@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maestro.plan import deploy, rollout, wanted
+from maestro.play import controller
 from maestro.play.action import DecisionAction
 
 
@@ -20,5 +21,6 @@ class ActionModule(DecisionAction):
                 states=states,
                 resolver=str(args["resolver"]),
                 waves=tuple(map(str, args["waves"])),
+                run=controller.this_run(),
             )
         )

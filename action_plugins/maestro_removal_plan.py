@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maestro.plan import removal, rollout
+from maestro.play import controller
 from maestro.play.action import DecisionAction
 
 
@@ -20,5 +21,6 @@ class ActionModule(DecisionAction):
             volumes=list(args["volumes"]),
             approved_by=str(args["approved_by"]),
             dry=self._task.check_mode,
+            run=controller.this_run(),
         )
         return removal.decide(asked, states)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maestro.plan import rollback, rollout
+from maestro.play import controller
 from maestro.play.action import DecisionAction
 from maestro.play.values import boolean
 
@@ -25,5 +26,6 @@ class ActionModule(DecisionAction):
             ),
             approved_by=str(args["approved_by"]),
             dry=self._task.check_mode,
+            run=controller.this_run(),
         )
         return rollback.decide(asked, states)

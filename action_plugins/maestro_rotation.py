@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maestro.plan import rollout, rotation
+from maestro.play import controller
 from maestro.play.action import DecisionAction
 from maestro.secrets import renewal
 
@@ -22,5 +23,6 @@ class ActionModule(DecisionAction):
             choice=renewal.Choice(made["names"], made["fresh"], made["notes"]),
             approved_by=str(args["request"]["approved_by"]),
             dry=self._task.check_mode,
+            run=controller.this_run(),
         )
         return rotation.decide(asked, states)

@@ -24,7 +24,7 @@ from maestro.errors import MaestroError
 from maestro.host.layout import AGENT
 from maestro.host.steps import STEPS
 from maestro.plan import deploy, describe, removal, rollback, rollout, rotation, wanted
-from maestro.play import agent_archive
+from maestro.play import agent_archive, controller
 from maestro.secrets import renewal
 from maestro.stack import files as stack
 
@@ -152,7 +152,12 @@ class Direct:
         )
         return deploy.decide(
             wanted.Inputs(
-                request, {self.host: state}, self.host, ROOT, frozenset(request["profiles"])
+                request,
+                {self.host: state},
+                self.host,
+                ROOT,
+                frozenset(request["profiles"]),
+                run=controller.this_run(),
             )
         )
 
@@ -169,7 +174,9 @@ class Direct:
     def rollback(self, name: str, to: str = "") -> bool:
         """Go back to the release before, or to the one that is named."""
         state = self.step("maestro_history", stack=name, to=to, wait=0)
-        asked = rollback.Asked(stack=name, environment=self.environment, to=to)
+        asked = rollback.Asked(
+            stack=name, environment=self.environment, to=to, run=controller.this_run()
+        )
         return self.carry_out(name, rollback.decide(asked, {self.host: state}), {})
 
     def rotate(self, name: str, **values: str) -> bool:
@@ -180,7 +187,9 @@ class Direct:
         rounds = rotation.rounds(choice, sorted(values), {self.host: self._versions(request)})
         changed = False
         for names in rounds:
-            asked = rotation.Asked(name, self.environment, renewal.Choice(names))
+            asked = rotation.Asked(
+                name, self.environment, renewal.Choice(names), run=controller.this_run()
+            )
             decision = rotation.decide(asked, {self.host: self._versions(request)})
             changed |= self.carry_out(name, decision, request)
         return changed
@@ -211,7 +220,7 @@ class Direct:
     def take_away(self, name: str, *volumes: str) -> bool:
         """Remove a stack as playbooks/remove.yml does; whether there was anything to remove."""
         state = self.step("maestro_removal", stack=name)
-        asked = removal.Asked(name, self.environment, volumes)
+        asked = removal.Asked(name, self.environment, volumes, run=controller.this_run())
         decision = removal.decide(asked, {self.host: state})
         if not decision.answer()["changing"]:
             return False

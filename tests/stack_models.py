@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 from pathlib import Path
 from typing import Any
 
 from maestro.host.files import File
 from maestro.host.layout import Layout
+from maestro.plan.run import Run
 from maestro.release.render import Rendered, Wish, render
 
 REGISTRY = "registry.test:5000"
 LAYOUT = Layout(Path("/opt/maestro"), "shop")
 RELEASE = "20260101T120000Z-1f2e"
+_IDS = itertools.count(0x1000)
 EXTENSION: dict[str, Any] = {
     "migrations": [{"service": "migrate", "timeout": 60}],
     "smoke": [{"name": "answers", "http": {"port": "8000", "path": "/"}}],
@@ -29,6 +32,11 @@ FILES = {
         ("config/settings.json", b'{"colour": "blue"}\n'),
     )
 }
+
+
+def run() -> Run:
+    """What a decision is told of its run; each has another id for the release it makes."""
+    return Run("kim@desk", "2026-12-31T12:00:00Z", f"20261231T120000Z-{next(_IDS):x}")
 
 
 def service(image: str, **keys: Any) -> dict[str, Any]:

@@ -233,6 +233,8 @@ def test_no_rotation_and_no_rollback_takes_anything_over() -> None:
     secrets = {**there, "secrets": {"db_password": ""}}
     choice = renewal.Choice(["db_password"])
     with pytest.raises(MaestroError, match="Maestro did not deploy these containers"):
-        rotation.decide(rotation.Asked("shop", "staging", choice), {"h1": secrets})
+        rotation.decide(
+            rotation.Asked("shop", "staging", choice, run=models.run()), {"h1": secrets}
+        )
     with pytest.raises(MaestroError, match="Maestro did not deploy these containers"):
-        rollback.decide(rollback.Asked("shop", "staging"), {"h1": there})
+        rollback.decide(rollback.Asked("shop", "staging", run=models.run()), {"h1": there})

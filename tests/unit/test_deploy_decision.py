@@ -38,7 +38,9 @@ def decide(
     first = next(iter(states.values()))
     for state in states.values():  # hosts without values of their own read the same
         state["model"] = state["model"] or first["model"]
-    return deploy.decide(Inputs(asked, states, next(iter(states)), "/opt/maestro", profiles))
+    return deploy.decide(
+        Inputs(asked, states, next(iter(states)), "/opt/maestro", profiles, run=models.run())
+    )
 
 
 def bare(model: dict[str, Any], *hosts: str) -> dict[str, dict[str, Any]]:

@@ -200,7 +200,7 @@ def test_any_extension_is_decided_on(extension: Any) -> None:
         **dict.fromkeys(("approved_by", "git_commit"), ""),
         "accept_volume_change": False,
     }
-    soon(deploy.decide, Inputs(request, {"a": state}, "a", "/opt/maestro"))
+    soon(deploy.decide, Inputs(request, {"a": state}, "a", "/opt/maestro", run=models.run()))
 
 
 @given(variables=JUNK)

@@ -35,7 +35,9 @@ def host(model: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def decide(states: dict[str, dict[str, Any]], **request: Any) -> rollout.Decision:
-    return deploy.decide(wanted.Inputs({**REQUEST, **request}, states, next(iter(states))))
+    return deploy.decide(
+        wanted.Inputs({**REQUEST, **request}, states, next(iter(states)), run=models.run())
+    )
 
 
 def test_each_host_runs_the_stack_as_it_reads_it() -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+import stack_models as models
 
 from maestro.errors import MaestroError
 from maestro.host.removal import Found
@@ -42,7 +43,7 @@ NOTHING = {
 
 
 def asked(*volumes: str, **more: Any) -> removal.Asked:
-    return removal.Asked("shop", "staging", volumes, **more)
+    return removal.Asked("shop", "staging", volumes, **more, run=models.run())
 
 
 def shown(decision: Any) -> list[str]:

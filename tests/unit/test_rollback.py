@@ -19,7 +19,7 @@ from maestro.release.render import hash_of
 
 
 def decide(states: dict[str, dict[str, Any]], **asked: Any) -> Decision:
-    return rollback.decide(rollback.Asked("shop", "staging", **asked), states)
+    return rollback.decide(rollback.Asked("shop", "staging", **asked, run=models.run()), states)
 
 
 def refused(states: dict[str, dict[str, Any]], **asked: Any) -> MaestroError:

@@ -137,7 +137,9 @@ def test_new_values_are_kept_only_where_they_serve(
 
 def decide(states: dict[str, dict[str, Any]], names: list[str], *, fresh: bool = False) -> Decision:
     choice = renewal.Choice(names, names if fresh else [])
-    return rotation.decide(rotation.Asked("shop", "staging", choice, "kim"), states)
+    return rotation.decide(
+        rotation.Asked("shop", "staging", choice, "kim", run=models.run()), states
+    )
 
 
 def with_value(state: dict[str, Any], version: str) -> dict[str, Any]:

@@ -81,7 +81,9 @@ def test_a_change_that_no_container_shows_is_recorded(name: str) -> None:
     found = settings.changes(state, models.rendered(model), model["x-maestro"])
     assert found == wanted
     state |= {"model": model, "resolved": models.images(model)}
-    decision = deploy.decide(plan_wanted.Inputs(REQUEST, {"a": state}, "a", "/opt/maestro"))
+    decision = deploy.decide(
+        plan_wanted.Inputs(REQUEST, {"a": state}, "a", "/opt/maestro", run=models.run())
+    )
     plan = decision.plans[0]
     assert plan.changes is bool(wanted)
     assert decision.hosts["a"]["levels"] == [], "no container is replaced for it"

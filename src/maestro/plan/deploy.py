@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from ..errors import MaestroError, raise_all
 from ..host.layout import Layout
 from ..host.resources import Resources
-from ..play.controller import who
 from ..release import hardening
 from ..release.render import Rendered, Wish, needs_of, render
 from ..stack import profiles, variables
@@ -30,7 +28,7 @@ from . import (
     settings,
     volumes,
 )
-from .rollout import Decision, held, new_id, waves
+from .rollout import Decision, held, waves
 from .wanted import Inputs, Wanted, images, images_of, of_hosts
 from .work import work
 
@@ -42,7 +40,7 @@ def decide(inputs: Inputs) -> Decision:
     request = inputs.request
     wanted = of_hosts(inputs)
     known = images(inputs, wanted)
-    decision = Decision(new_id(), [], "", {}, approved_by=str(request["approved_by"]))
+    decision = Decision(inputs.run.release, [], "", {}, approved_by=str(request["approved_by"]))
     problems: list[MaestroError] = []
     asked = adoption.Asked.of(request)
     releases: dict[str, Rendered] = {}
@@ -158,6 +156,7 @@ def _work(
             manifest=_manifest(inputs, release, plan, rendered, wanted, known),
             staged=release,
             purpose=f"deploy of {wanted.version}",
+            by=inputs.run.by,
         ),
         "reading": _reading(inputs.states[plan.host]),
         "migrations": [
@@ -196,8 +195,8 @@ def _manifest(
         "environment": request["environment"],
         "version": wanted.version,
         "previous": plan.release,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "by": who(),
+        "created": inputs.run.at,
+        "by": inputs.run.by,
         "approved_by": request["approved_by"],
         "git_commit": request["git_commit"],
         "config_hash": config_hash(rendered),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.removal import Found
-from ..play.controller import who
 from . import records, rollout
 from .records import REMOVE, Plan, Step
+from .run import Run
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Asked:
     volumes: Sequence[str] = ()
     approved_by: str = ""
     dry: bool = False
+    run: Run = field(kw_only=True)
 
 
 def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Decision:
@@ -128,7 +129,7 @@ def _work(asked: Asked, plan: Plan, state: Mapping[str, Any]) -> dict[str, Any]:
         "release": "",
         "staged": "",
         "claim": {
-            "by": who(),
+            "by": asked.run.by,
             "purpose": "removal",
             "release": "",
             "serves": plan.release,

@@ -5,18 +5,17 @@ Nothing but what the hosts recorded is asked: no registry, no file of the stack,
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.rules import ROLLBACK
-from ..play.controller import who
 from ..release import recorded
 from ..release.render import Rendered
 from ..stack import updates
 from . import adoption, compare, deploy, ownership, preflight, records, rollout, volumes, work
+from .run import Run
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Asked:
     accept_volume_change: bool = False
     approved_by: str = ""
     dry: bool = False
+    run: Run = field(kw_only=True)
 
 
 @dataclass
@@ -60,7 +60,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Dec
         except MaestroError as problem:
             problems.append(_at(host, problem))
     raise_all(problems)
-    fresh = rollout.new_id() if any(way.lacking for way in ways) else ""
+    fresh = asked.run.release if any(way.lacking for way in ways) else ""
     releases = {way.host: _rendered(way, fresh) for way in ways}
     plans = [_plan(asked, way, releases[way.host], fresh) for way in ways]
     for way, plan in zip(ways, plans, strict=True):
@@ -83,6 +83,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Dec
             releases[way.host],
             state=way.state,
             purpose=f"going back to {way.target['id']}",
+            by=asked.run.by,
             recorded=str(way.state["compose"].get(plan.release, "")),
             manifest=manifest,
             staged=fresh,
@@ -249,8 +250,8 @@ def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> dict[s
         rendered,
         {
             "id": fresh,
-            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "by": who(),
+            "created": asked.run.at,
+            "by": asked.run.by,
             "approved_by": asked.approved_by,
             "rolled_back_to": way.target["id"],
             "rotated": [],

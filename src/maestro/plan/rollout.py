@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import secrets as random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MaestroError
 from ..host.rules import UPDATE
-from ..play import agent_archive
 from . import records
 
 _WAVE = re.compile(r"^([1-9][0-9]*)(%?)\Z")
@@ -50,13 +47,7 @@ class Decision:
             "fetches": any(self.hosts[host]["staged"] for host in changing),
             "migrates": any(work["migrations"] for work in self.hosts.values()),
             "changing": changing,
-            "agent": agent_archive.identity() if changing else "",
         }
-
-
-def new_id() -> str:
-    """An id for a release: the time it is made, so that newer ones sort last."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + random.token_hex(2)
 
 
 def waves(hosts: Sequence[str], sizes: Sequence[str]) -> list[list[str]]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.rules import UPDATE
-from ..play.controller import who
 from ..release import recorded
 from ..release.render import Rendered
 from ..secrets.renewal import Choice
 from ..stack import updates
 from . import adoption, compare, preflight, records, rollout, userns, volumes, work
 from .rollback import renewed
+from .run import Run
 
 
 def rounds(
@@ -64,6 +63,7 @@ class Asked:
     choice: Choice
     approved_by: str = ""
     dry: bool = False
+    run: Run = field(kw_only=True)
 
 
 def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Decision:
@@ -71,7 +71,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Dec
 
     ``states`` maps hosts to the answers of `host.history.read` with the values of today.
     """
-    new = rollout.new_id()
+    new = asked.run.release
     # Those that share a secret get the new one at the same time.
     decision = rollout.Decision(new, [], "", {}, kind=UPDATE, together=True)
     decision.notes = list(asked.choice.notes)
@@ -184,8 +184,8 @@ def _work(
             {
                 "id": decision.release,
                 "previous": plan.release,
-                "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "by": who(),
+                "created": asked.run.at,
+                "by": asked.run.by,
                 "approved_by": asked.approved_by,
                 "rotated": sorted(changed),
                 "rolled_back_to": "",
@@ -197,6 +197,7 @@ def _work(
         rendered,
         state=state,
         purpose=f"rotation of {', '.join(sorted(changed)) or 'nothing'}",
+        by=asked.run.by,
         recorded=str(state["compose"][plan.release]),
         manifest=manifest,
         staged=decision.release if changed else "",

@@ -11,6 +11,7 @@ from ..stack import isolation, policy, routes
 from ..stack.extension import EXTENSION, extension_problems
 from ..stack.model import narrow, plain_keys, unescaped
 from . import reachability
+from .run import Run
 
 Images = dict[str, dict[str, Any]]
 
@@ -30,6 +31,7 @@ class Inputs:
     root: str = ""
     profiles: frozenset[str] = frozenset()
     waves: tuple[str, ...] = ("100%",)
+    run: Run = field(kw_only=True)
 
 
 @dataclass(frozen=True)

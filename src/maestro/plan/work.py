@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..play.controller import who
 from ..release.render import Rendered
 from . import compare, records
 
@@ -19,10 +18,11 @@ def work(
     manifest: dict[str, Any],
     staged: str,
     purpose: str,
+    by: str,
 ) -> dict[str, Any]:
     """What the steps after the plan need on one host, without migrations.
 
-    ``state`` is what the plan was made on, ``purpose`` what the lease is taken for.
+    ``state`` is what the plan was made on, ``purpose`` what the lease is taken for, ``by`` by whom.
     ``recorded`` is the Compose file of the running release, ``manifest`` that of the one to
     come. ``staged`` is its id, empty when the host has it already: that one is not discarded
     when it does not go in.
@@ -34,7 +34,7 @@ def work(
         "release": manifest["id"],
         "staged": staged,
         "claim": {
-            "by": who(),
+            "by": by,
             "purpose": purpose,
             "release": staged,
             "serves": plan.release,

@@ -212,4 +212,5 @@ class DecisionAction(StatesAction):
         decision = self.decide(args, states)
         controller.check_approval(str(args["approved_plan"]), decision.digest)
         Display().display(describe.describe(decision.plans, decision.digest, lost, decision.notes))
-        return decision.answer()
+        answer = decision.answer()
+        return {**answer, "agent": agent_archive.identity() if answer["changing"] else ""}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import secrets as random
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from ansible import constants
 
 from ..errors import MaestroError, raise_all
+from ..plan.run import Run
 from ..secrets.source import Secrets, SecretSource, VaultLoader
 from ..secrets.sources import open_source
 from .output import register_secrets
@@ -84,6 +87,13 @@ def who() -> str:
     except (KeyError, OSError):
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
+
+
+def this_run() -> Run:
+    """Who runs this, when, and the id of a release that it may make."""
+    now = time.gmtime()
+    release = f"{time.strftime('%Y%m%dT%H%M%SZ', now)}-{random.token_hex(2)}"
+    return Run(who(), time.strftime("%Y-%m-%dT%H:%M:%SZ", now), release)
 
 
 def git_commit(directory: Path) -> str:
