@@ -39,18 +39,13 @@ def put_back(
     nameless.note(layout, engine)
     old = layout.current_id() if serves is None else serves
     if not old:
-        removal.undo_first(layout, staged, engine)
-        anew.forget(layout)
-        nameless.sweep(layout, engine)
-        release.discard(layout, staged)
-        recovery.clear(layout)
+        _undo_first(layout, staged, engine)
         return {"serves": "", "restored": []}
     manifest = layout.manifest(old)
     services: Mapping[str, Any] = manifest["services"]
-    aim = Aim(old, services, manifest.get("routes") or [], ROLLBACK)
     roll = Roll(
         layout,
-        aim,
+        Aim(old, services, manifest.get("routes") or [], ROLLBACK),
         timeout,
         check=check,
         engine=engine,
@@ -65,6 +60,30 @@ def put_back(
     anew.undo(layout, engine, lambda names: roll.stop(names, manifest["order"]))
     # What somebody ran by hand served beside the release, or in its place.
     aside = adoption.services(layout, staged) | services_of_strangers(engine, layout)
+    restored, problems = _restore(roll, manifest, aside)
+    if staged != old:
+        adoption.restore(layout, staged, engine)
+    nameless.sweep(layout, engine)
+    release.discard(layout, staged)
+    if problems:
+        raise recovery.Incomplete(old, restored, problems)
+    recovery.clear(layout)
+    return {"serves": old, "restored": restored}
+
+
+def _undo_first(layout: Layout, staged: str, engine: Engine) -> None:
+    removal.undo_first(layout, staged, engine)
+    anew.forget(layout)
+    nameless.sweep(layout, engine)
+    release.discard(layout, staged)
+    recovery.clear(layout)
+
+
+def _restore(
+    roll: Roll, manifest: Mapping[str, Any], aside: set[str]
+) -> tuple[list[str], dict[str, str]]:
+    """The services that came back, and why others did not; those ``aside`` are left as they are."""
+    services: Mapping[str, Any] = manifest["services"]
     # What was done is not done again: only what the failed release made of it goes.
     roll.remove(
         [name for name in services if name not in aside and roll.ran(name) and roll.due(name)],
@@ -79,13 +98,6 @@ def put_back(
         problems |= failed
     roll.traffic.settle()
     for name, (containers, why) in roll.verify().items():
-        problems[name] = health.failure(layout, engine, name, containers, why).what
+        problems[name] = health.failure(roll.layout, roll.engine, name, containers, why).what
     roll.leave(services, aside)
-    if staged != old:
-        adoption.restore(layout, staged, engine)
-    nameless.sweep(layout, engine)
-    release.discard(layout, staged)
-    if problems:
-        raise recovery.Incomplete(old, restored, problems)
-    recovery.clear(layout)
-    return {"serves": old, "restored": restored}
+    return restored, problems

@@ -55,22 +55,8 @@ def decide(
         version_before=str(manifest.get("version", "")),
         version=str(wish["version"]),
     )
-    old = document(str(state["compose"]))
-    containers: dict[str, list[Mapping[str, Any]]] = {}
-    unnamed = bool(wish.get("remove_unnamed"))
-    for container in state["containers"]:
-        if adoption.stays(container, rendered.services, remove_unnamed=unnamed):
-            continue
-        containers.setdefault(container["service"], []).append(container)
-    tags = _tags(manifest, images)
-    for name in [name for level in rendered.order for name in level]:
-        there = containers.get(name, [])
-        facts = rendered.services[name]
-        # A job's container may go when it has ended; what it did stays done.
-        if not there and was_done(name, facts, state):
-            plan.steps.append(Step(KEEP, name, (DONE,)))
-        else:
-            plan.steps.append(_step(name, rendered, there, old, tags))
+    containers = _containers(rendered, state, remove_unnamed=bool(wish.get("remove_unnamed")))
+    plan.steps = _steps(rendered, state, containers, _tags(manifest, images))
     plan.networks = networks.anew(
         rendered.compose, str(state["compose"]), Resources.of(state), plan.stack
     )
@@ -81,14 +67,7 @@ def decide(
         for name in gone
     ]
     plan.warnings += _pauses(plan, rendered, wish["routes"])
-    local = set(state["images"])
-    plan.pulls = [
-        {"reference": reference, "image": name, "size": int(image.get("size", 0))}
-        for reference, image in sorted(images.items())
-        if (name := f"{Reference.parse(reference).name}@{image['digest']}") not in local
-        and name
-        in {item["image"] for item in [*rendered.services.values(), *rendered.migrations.values()]}
-    ]
+    plan.pulls = _pulls(rendered, set(state["images"]), images)
     plan.routes = _routes(manifest.get("routes") or [], wish["routes"])
     done = manifest.get("migrations", {})
     plan.migrations = [
@@ -102,6 +81,51 @@ def decide(
         if not version and name in {item["name"] for item in rendered.secret_files}
     }
     return plan
+
+
+def _containers(
+    rendered: Rendered, state: Mapping[str, Any], *, remove_unnamed: bool
+) -> dict[str, list[Mapping[str, Any]]]:
+    """The containers that the plan decides on, by their service."""
+    containers: dict[str, list[Mapping[str, Any]]] = {}
+    for container in state["containers"]:
+        if not adoption.stays(container, rendered.services, remove_unnamed=remove_unnamed):
+            containers.setdefault(container["service"], []).append(container)
+    return containers
+
+
+def _steps(
+    rendered: Rendered,
+    state: Mapping[str, Any],
+    containers: Mapping[str, list[Mapping[str, Any]]],
+    tags: Mapping[str, str],
+) -> list[Step]:
+    """What happens to each service of the stack, in the order in which they start."""
+    old = document(str(state["compose"]))
+    steps = []
+    for name in [name for level in rendered.order for name in level]:
+        there = containers.get(name, [])
+        # A job's container may go when it has ended; what it did stays done.
+        if not there and was_done(name, rendered.services[name], state):
+            steps.append(Step(KEEP, name, (DONE,)))
+        else:
+            steps.append(_step(name, rendered, there, old, tags))
+    return steps
+
+
+def _pulls(
+    rendered: Rendered, local: set[str], images: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The images that a release needs and a host does not have."""
+    needed = {
+        item["image"] for item in [*rendered.services.values(), *rendered.migrations.values()]
+    }
+    return [
+        {"reference": reference, "image": name, "size": int(image.get("size", 0))}
+        for reference, image in sorted(images.items())
+        if (name := f"{Reference.parse(reference).name}@{image['digest']}") not in local
+        and name in needed
+    ]
 
 
 def _routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> dict[str, str]:

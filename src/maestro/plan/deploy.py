@@ -42,7 +42,6 @@ def decide(inputs: Inputs) -> Decision:
     known = images(inputs, wanted)
     decision = Decision(inputs.run.release, [], "", {}, approved_by=str(request["approved_by"]))
     problems: list[MaestroError] = []
-    asked = adoption.Asked.of(request)
     releases: dict[str, Rendered] = {}
     for host, found in inputs.states.items():
         rendered = _rendered(inputs, host, wanted[host], known, decision.release)
@@ -55,33 +54,11 @@ def decide(inputs: Inputs) -> Decision:
             wish=_wish(request, wanted[host]),
         )
         plan.settings = settings.changes(found, rendered, wanted[host].extension)
-        problems += preflight.preflight(plan, rendered, found)
-        problems += ownership.judge(plan, wanted[host], rendered, found, asked)
-        plan.warnings += variables.left_open(wanted[host].model)
-        plan.warnings += profiles.unknown(wanted[host].model, wanted[host].profiles)
-        plan.warnings += reachability.unread(wanted[host].model, wanted[host].extension)
-        plan.warnings += profiles.left_out(found["model"], wanted[host].model)
-        problems += edge_names.problems(host, plan.stack, wanted[host].extension, found["edge"])
-        plan.warnings += checks.of_plan(
-            plan, found, rendered.services, wanted[host], images_of(known, wanted[host])
+        problems += _refusals(inputs, plan, rendered, wanted[host], problems)
+        plan.warnings += _warnings(
+            plan, rendered, found, wanted[host], images_of(known, wanted[host])
         )
-        fresh = plan.services(records.CREATE, records.REPLACE, records.SCALE)
-        plan.warnings += hardening.missing(rendered.compose["services"], fresh, found["engine"])
-        plan.warnings += lifecycle_hooks.warnings(rendered.compose["services"], fresh)
-        version = str(found["engine"]["compose"])
-        plan.warnings += ignored_keys.warnings(rendered.compose["services"], fresh, version)
-        far = reachability.problems(
-            plan.stack, wanted[host].model, wanted[host].extension, Resources.of(found)
-        )
-        said = {str(problem) for problem in problems}
-        problems += [problem for problem in far if str(problem) not in said]
-        accepted = bool(request.get("accept_volume_change"))
-        problems += preflight.resource_problems(
-            plan, rendered, found, str(found["compose"]), accept_volume_change=accepted
-        )
-        data = volumes.View(plan, rendered, found, volumes.routed(wanted[host].routes))
-        problems += volumes.review(data, accept=accepted)
-        problems += held(plan, found) if not request.get("dry") else []
+        problems += _endangered(inputs, plan, rendered, wanted[host])
         decision.plans.append(plan)
         releases[host] = rendered
     raise_all(problems)
@@ -98,6 +75,61 @@ def decide(inputs: Inputs) -> Decision:
         decision.hosts[plan.host] = work
     decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
     return decision
+
+
+def _refusals(
+    inputs: Inputs,
+    plan: records.Plan,
+    rendered: Rendered,
+    wanted: Wanted,
+    known: list[MaestroError],
+) -> list[MaestroError]:
+    """What cannot work on this host; ``known`` are the problems of all hosts so far."""
+    found = inputs.states[plan.host]
+    problems = list(preflight.preflight(plan, rendered, found))
+    problems += ownership.judge(plan, wanted, rendered, found, adoption.Asked.of(inputs.request))
+    problems += edge_names.problems(plan.host, plan.stack, wanted.extension, found["edge"])
+    said = {str(problem) for problem in [*known, *problems]}
+    far = reachability.problems(plan.stack, wanted.model, wanted.extension, Resources.of(found))
+    return [*problems, *(problem for problem in far if str(problem) not in said)]
+
+
+def _warnings(
+    plan: records.Plan,
+    rendered: Rendered,
+    found: Mapping[str, Any],
+    wanted: Wanted,
+    images: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
+    """What works, and an operator should know of it."""
+    services = rendered.compose["services"]
+    fresh = plan.services(records.CREATE, records.REPLACE, records.SCALE)
+    return [
+        *variables.left_open(wanted.model),
+        *profiles.unknown(wanted.model, wanted.profiles),
+        *reachability.unread(wanted.model, wanted.extension),
+        *profiles.left_out(found["model"], wanted.model),
+        *checks.of_plan(plan, found, rendered.services, wanted, images),
+        *hardening.missing(services, fresh, found["engine"]),
+        *lifecycle_hooks.warnings(services, fresh),
+        *ignored_keys.warnings(services, fresh, str(found["engine"]["compose"])),
+    ]
+
+
+def _endangered(
+    inputs: Inputs, plan: records.Plan, rendered: Rendered, wanted: Wanted
+) -> list[MaestroError]:
+    """What would cost data, or get into the way of another deploy."""
+    found = inputs.states[plan.host]
+    accepted = bool(inputs.request.get("accept_volume_change"))
+    problems = list(
+        preflight.resource_problems(
+            plan, rendered, found, str(found["compose"]), accept_volume_change=accepted
+        )
+    )
+    data = volumes.View(plan, rendered, found, volumes.routed(wanted.routes))
+    problems += volumes.review(data, accept=accepted)
+    return problems if inputs.request.get("dry") else [*problems, *held(plan, found)]
 
 
 def _rendered(

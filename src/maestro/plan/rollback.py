@@ -5,7 +5,7 @@ Nothing but what the hosts recorded is asked: no registry, no file of the stack,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,21 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Dec
     for way, plan in zip(ways, plans, strict=True):
         problems += _data(asked, way, plan, releases[way.host])
     raise_all(problems)
+    decision = _decision(asked, ways, plans, releases, fresh)
+    if not asked.dry:
+        both = zip(ways, plans, strict=True)
+        raise_all([problem for way, plan in both for problem in rollout.held(plan, way.state)])
+    return decision
+
+
+def _decision(
+    asked: Asked,
+    ways: Sequence[_Way],
+    plans: list[records.Plan],
+    releases: Mapping[str, Rendered],
+    fresh: str,
+) -> rollout.Decision:
+    """What the plans come to, with what the steps on each host get."""
     digests = {
         reference: str(image["digest"])
         for way in ways
@@ -87,14 +102,6 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Dec
             recorded=str(way.state["compose"].get(plan.release, "")),
             manifest=manifest,
             staged=fresh,
-        )
-    if not asked.dry:
-        raise_all(
-            [
-                p
-                for way, plan in zip(ways, plans, strict=True)
-                for p in rollout.held(plan, way.state)
-            ]
         )
     decision.waves = rollout.waves([plan.host for plan in plans if plan.changes], ["100%"])
     decision.notes = _notes(ways)

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -102,13 +102,8 @@ def render(wish: Wish) -> Rendered:
     result = Rendered({}, {}, {}, _order(wish, active))
     top: dict[str, dict[str, Any]] = {"secrets": {}, "configs": {}}
     rendered: dict[str, Any] = {}
-    routed = {str(route["service"]) for route in wish.extension.get("routes") or []}
-    lenders = borrowing.lenders({name: wish.model["services"][name] for name in active})
-    done = jobs.found(wish.model, wish.extension, active)
-    asked = checks.unchecked(wish.model, wish.extension, wish.images, active) & routed
+    facts_of = _Facts.of(wish, active)
     problems = list(jobs.problems(wish.stack, wish.model, wish.extension))
-    # Compose's reading has `$$` for `$`; a host has the real paths and names.
-    reading = Reading(unescaped(wish.model), wish.images, wish.extension)
     for name in [*active, *one_shot]:
         try:
             service = _service(wish, name, set(active), result, top)
@@ -120,23 +115,7 @@ def render(wish: Wish) -> Rendered:
         digest = _hash({**service, "definitions": definitions(service, wish.model)})
         service.setdefault("labels", {})[HASH_LABEL] = digest
         rendered[name] = service
-        keeps = kept(name, reading)
-        facts = {
-            "image": service["image"],
-            "hash": digest,
-            "replicas": replicas(service),
-            "exchange": updates.rules(
-                wish.model["services"][name],
-                routed=name in routed,
-                lent=lenders.get(name, ""),
-                keeps_data=bool(keeps.alone),
-            ),
-            **borrowing.facts(service),
-            **jobs.facts(done, name),
-            **hardening.facts(service),
-            **({"ask": True} if name in asked else {}),
-            **keeps.as_facts(),
-        }
+        facts = facts_of(name, service, digest)
         (result.migrations if name in one_shot else result.services)[name] = facts
     raise_all(problems)
     result.compose = {
@@ -150,6 +129,50 @@ def render(wish: Wish) -> Rendered:
         },
     }
     return result
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a manifest says of each service besides its definition."""
+
+    wish: Wish
+    routed: set[str]
+    lenders: Mapping[str, str]
+    done: Mapping[str, Any]
+    asked: set[str]
+    reading: Reading
+
+    @classmethod
+    def of(cls, wish: Wish, active: Sequence[str]) -> _Facts:
+        routed = {str(route["service"]) for route in wish.extension.get("routes") or []}
+        return cls(
+            wish,
+            routed,
+            borrowing.lenders({name: wish.model["services"][name] for name in active}),
+            jobs.found(wish.model, wish.extension, active),
+            checks.unchecked(wish.model, wish.extension, wish.images, active) & routed,
+            # Compose's reading has `$$` for `$`; a host has the real paths and names.
+            Reading(unescaped(wish.model), wish.images, wish.extension),
+        )
+
+    def __call__(self, name: str, service: Mapping[str, Any], digest: str) -> dict[str, Any]:
+        keeps = kept(name, self.reading)
+        return {
+            "image": service["image"],
+            "hash": digest,
+            "replicas": replicas(service),
+            "exchange": updates.rules(
+                self.wish.model["services"][name],
+                routed=name in self.routed,
+                lent=self.lenders.get(name, ""),
+                keeps_data=bool(keeps.alone),
+            ),
+            **borrowing.facts(service),
+            **jobs.facts(self.done, name),
+            **hardening.facts(service),
+            **({"ask": True} if name in self.asked else {}),
+            **keeps.as_facts(),
+        }
 
 
 def _service(
