@@ -156,7 +156,7 @@ SERVICE: dict[str, list[Any]] = {
     "x-own": [{"a": [1, "1", None, True]}],
 }  # fmt: skip
 SERVICE_NEWER: dict[str, list[Any]] = {
-    "gpus": ["all", [{"driver": "nvidia", "count": 2}]],
+    "gpus": ["all", [{"driver": "nvidia", "count": 2, "capabilities": ["gpu"]}]],
     "post_start": [[{"command": ["./x.sh", "$$Y"], "user": "root", "privileged": True, "environment": ["A=b"], "working_dir": "/w"}]],
     "pre_stop": [[{"command": "./x.sh"}]],
     "networks": [{"front": {"interface_name": "eth7", "gw_priority": 5, "driver_opts": {"a": "1"}}}],

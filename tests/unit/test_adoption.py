@@ -232,9 +232,9 @@ def test_no_rotation_and_no_rollback_takes_anything_over() -> None:
     there["containers"].append(stranger("web", 9))
     secrets = {**there, "secrets": {"db_password": ""}}
     choice = renewal.Choice(["db_password"])
-    with pytest.raises(MaestroError, match="Maestro did not deploy these containers"):
+    with pytest.raises(MaestroError, match="Maestro has no record of these containers"):
         rotation.decide(
             rotation.Asked("shop", "staging", choice, run=models.run()), {"h1": secrets}
         )
-    with pytest.raises(MaestroError, match="Maestro did not deploy these containers"):
+    with pytest.raises(MaestroError, match="Maestro has no record of these containers"):
         rollback.decide(rollback.Asked("shop", "staging", run=models.run()), {"h1": there})

@@ -49,6 +49,21 @@ def test_a_date_without_quotes_is_refused_with_its_place(tmp_path: Path, value: 
     assert "x-note" not in found
 
 
+def test_a_date_of_a_service_that_is_extended_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/base.yaml").write_text(
+        "services: {base: {environment: {SINCE: 2024-01-01}}, other: {labels: {a: 2024-01-02}}}\n"
+    )
+    (tmp_path / "shop/compose.yaml").write_text(
+        "services: {web: {image: 'web:1', extends: {file: base.yaml, service: base}}}\n"
+    )
+    with pytest.raises(MaestroError) as caught:
+        files.load(tmp_path, "shop", "staging", {}, version="v1")
+    place = "shop/base.yaml: services.base.environment.SINCE"
+    assert f"{place}: found the date 2024-01-01" in str(caught.value)
+    assert "2024-01-02" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", [*TEXT, *(f'"{date}"' for date in DATES), "SINCE=2024-01-01"])
 def test_what_is_text_for_compose_stays(tmp_path: Path, value: str) -> None:
     loaded = load(

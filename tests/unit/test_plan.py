@@ -538,10 +538,12 @@ def test_what_starts_first_says_so() -> None:
     ],
 )
 def test_what_no_container_of_the_host_can_have(service: dict[str, Any], where: str) -> None:
-    found = list(host_limits.problems("h", {"web": service}, {"cpus": 2}))
+    found = list(host_limits.problems("h", {"web": service}, {"cpus": 2}, {"web"}))
     assert [problem.where for problem in found] == ([f"h: services.web.{where}"] if where else [])
     # One that runs an older program says nothing of its processors and GPUs.
-    assert not [p for p in host_limits.problems("h", {"web": service}, {}) if "cpu" in str(p.where)]
+    assert not [
+        p for p in host_limits.problems("h", {"web": service}, {}, {"web"}) if "cpu" in str(p.where)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -554,8 +556,8 @@ def test_what_no_container_of_the_host_can_have(service: dict[str, Any], where: 
 )
 def test_a_gpu_on_a_host_without_a_driver_is_refused(devices: list[dict[str, Any]]) -> None:
     service = {"deploy": {"resources": {"reservations": {"devices": devices}}}}
-    (problem,) = host_limits.problems("h", {"web": service}, {"gpus": False})
+    (problem,) = host_limits.problems("h", {"web": service}, {"gpus": False}, {"web"})
     assert "asks for a GPU" in str(problem)
     for knows in ({"gpus": True}, {}):
-        assert not list(host_limits.problems("h", {"web": service}, knows))
-    assert not list(host_limits.problems("h", {"web": {"deploy": {}}}, {"gpus": False}))
+        assert not list(host_limits.problems("h", {"web": service}, knows, {"web"}))
+    assert not list(host_limits.problems("h", {"web": {"deploy": {}}}, {"gpus": False}, {"web"}))

@@ -33,7 +33,9 @@ GPU = {"capabilities": ["gpu"]}
         ),
         (
             {
-                "gpus": [{"driver": "nvidia", "device_ids": ["0"], "capabilities": ["utility"]}],
+                "gpus": [
+                    {"driver": "nvidia", "device_ids": ["0"], "capabilities": ["gpu", "utility"]}
+                ],
                 "deploy": {"resources": {"reservations": {"memory": "9", "devices": [GPU]}}},
             },
             {
@@ -46,10 +48,20 @@ GPU = {"capabilities": ["gpu"]}
                                 {
                                     "driver": "nvidia",
                                     "device_ids": ["0"],
-                                    "capabilities": ["utility", "gpu"],
+                                    "capabilities": ["gpu", "utility"],
                                 },
                             ],
                         }
+                    }
+                }
+            },
+        ),
+        (
+            {"gpus": [{"capabilities": ["utility"]}]},
+            {
+                "deploy": {
+                    "resources": {
+                        "reservations": {"devices": [{"capabilities": ["utility", "gpu"]}]}
                     }
                 }
             },

@@ -100,8 +100,9 @@ def test_routes_of_one_service_name_one_network() -> None:
         ),
         ({"labels": {"caddy": "shop.test", "caddy.reverse_proxy": "x"}}, "the label caddy"),
         ({"labels": {"caddy_1": "shop.test"}}, "the label caddy_1"),
-        ({"environment": {"VIRTUAL_HOST": None}}, "the variable VIRTUAL_HOST"),
-        ({"labels": {"traefik.enable": "false", "caddyfile": "x"}}, ""),
+        ({"environment": {"VIRTUAL_HOST": "shop.test"}}, "the variable VIRTUAL_HOST"),
+        ({"labels": {"traefik.enable": "false", "traefik.http.routers.a.rule": "x"}}, ""),
+        ({"labels": {"caddyfile": "x"}, "environment": {"VIRTUAL_HOST": "jobs"}}, ""),
         ({"labels": None, "environment": None}, ""),
     ],
 )
@@ -112,3 +113,5 @@ def test_what_another_proxy_would_read_is_named_without_a_route(
     found = reachability.unread(model, {})
     assert [f"the edge does not read {said}," in line for line in found] == [True] * bool(said)
     assert reachability.unread(model, {"routes": [ROUTE]}) == []
+    model["services"]["proxy"] = {"volumes": [{"source": "/var/run/docker.sock"}]}
+    assert reachability.unread(model, {}) == []

@@ -49,7 +49,14 @@ CASES: dict[str, tuple[Change, list[str]]] = {
     "a further check, without a name": (
         smoke(
             ANSWERS,
-            {"http": {"service": "web", "port": 80, "path": "/a", "headers": {"X-Key": "hush"}}},
+            {
+                "http": {
+                    "service": "web",
+                    "port": 80,
+                    "path": "/a?k=hush",
+                    "headers": {"X-Key": "hush"},
+                }
+            },
         ),
         ["check http web:80/a (new)"],
     ),
@@ -65,6 +72,14 @@ CASES: dict[str, tuple[Change, list[str]]] = {
             }
         ),
         ["web: rules of update and rollback (changed)"],
+    ),
+    "a service that is a job now": (
+        lambda m: m["x-maestro"].update(jobs=[{"service": "web"}]),
+        ["web: rules of the job (changed)"],
+    ),
+    "data that may go": (
+        lambda m: m["x-maestro"].update(throw_away={"web": ["/scratch"]}),
+        ["web: throw_away (changed)"],
     ),
     "what is waited for": (
         web(depends_on={"db": {"condition": "service_started", "required": True}}),

@@ -230,7 +230,8 @@ def _start(engine: Engine, definition: Mapping[str, Any]) -> str:
         raise MaestroError(
             f"the edge does not come up: {problem}\n{lines}",
             where="this host",
-            fix="free the port it names, or correct the edge_ variables; an old edge keeps running",
+            fix="free the port it names, or correct the edge_ variables; an old edge, if there is "
+            "one, keeps running",
         )
     return new
 

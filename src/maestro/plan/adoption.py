@@ -116,7 +116,7 @@ def _unasked(host: str, stack: str, there: Containers, taken: Containers) -> Mae
     if left:
         fix += f"; {left} stays as it is, unless you add -e remove_unnamed=true"
     return MaestroError(
-        f"Maestro did not deploy these containers of the project {stack}: {listed}",
+        f"Maestro has no record of these containers of the project {stack}: {listed}",
         where=host,
         fix=f"{fix}. Or deploy under another name. Nothing was changed",
     )

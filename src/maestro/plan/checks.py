@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..host.settle import WATCH
+from ..stack.checks import unchecked
 
 if TYPE_CHECKING:
     from .records import Plan
     from .wanted import Wanted
-from ..stack.checks import unchecked
 
 
 def of_plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from ..errors import MaestroError
@@ -12,11 +12,15 @@ LEAST_MEMORY = 6 << 20
 
 
 def problems(
-    host: str, services: Mapping[str, Mapping[str, Any]], engine: Mapping[str, Any]
+    host: str,
+    services: Mapping[str, Mapping[str, Any]],
+    engine: Mapping[str, Any],
+    fresh: Container[str],
 ) -> Iterable[MaestroError]:
     """More processors than the host has, or too little memory for any container.
 
-    ``services`` are those of a release's file; ``engine`` is what the host says of its own.
+    ``services`` are those of a release's file, ``fresh`` those that get a new container;
+    ``engine`` is what the host says of its own.
     """
     there = int(engine.get("cpus") or 0)
     for name, service in sorted(services.items()):
@@ -43,7 +47,7 @@ def problems(
                 where=f"{host}: services.{name}.{key}",
                 fix="raise it; a number without a unit means bytes: write 64m",
             )
-        if engine.get("gpus") is False and (place := _gpu(service)):
+        if engine.get("gpus") is False and name in fresh and (place := _gpu(service)):
             yield MaestroError(
                 "asks for a GPU, and the Engine of this host has no driver for one",
                 where=f"{host}: services.{name}.{place}",

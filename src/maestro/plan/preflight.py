@@ -26,6 +26,7 @@ ROOT_RESERVE = 16 * MEBIBYTE  # for releases, configs and secrets
 def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[MaestroError]:
     """Why this host cannot take the plan; empty when it can. Nothing was changed yet."""
     engine = state["engine"]
+    fresh = plan.services(CREATE, REPLACE, SCALE)
     problems = [
         *_too_old(plan.host, "Docker Engine", str(engine["version"]), ENGINE_MINIMUM),
         *_too_old(plan.host, "Docker Compose", str(engine["compose"]), COMPOSE_MINIMUM),
@@ -35,7 +36,7 @@ def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[
             Taken.all_of(state),
             state.get("absent") or (),
         ),
-        *host_limits.problems(plan.host, rendered.compose["services"], engine),
+        *host_limits.problems(plan.host, rendered.compose["services"], engine, fresh),
     ]
     needed = sum(int(pull["size"]) for pull in plan.pulls) * UNPACKED + DISK_RESERVE
     if plan.changes and engine["free"] < needed:

@@ -62,6 +62,8 @@ def unread(model: Mapping[str, Any], extension: Mapping[str, Any]) -> list[str]:
     Only `x-maestro.routes` leads to a service; without, it would run and nobody would reach it.
     """
     routed = {str(route["service"]) for route in _entries(extension, "routes")}
+    if any(map(_reads_the_engine, model["services"].values())):
+        return []  # a proxy of its own
     return [
         f"services.{name}: the edge does not read {said}, and no request reaches {name} by it: "
         f"name the service in {EXTENSION}.routes"
@@ -73,14 +75,22 @@ def unread(model: Mapping[str, Any], extension: Mapping[str, Any]) -> list[str]:
 def _for_another_proxy(service: Mapping[str, Any]) -> str:
     """The first key that Traefik, caddy-docker-proxy or nginx-proxy would take a route from."""
     labels = {**(service.get("labels") or {})}
+    if str(labels.get("traefik.enable", "true")).lower() == "false":
+        return ""
     for name in sorted(labels):
         if name.startswith(("traefik.http.", "traefik.tcp.")) or re.fullmatch(
             "caddy(_[0-9]+)?", name
         ):
             return f"the label {name}"
-    return (
-        "the variable VIRTUAL_HOST" if "VIRTUAL_HOST" in (service.get("environment") or {}) else ""
-    )
+    # Others have a variable of this name for something else: a virtual host of a message broker.
+    host = str((service.get("environment") or {}).get("VIRTUAL_HOST") or "")
+    return "the variable VIRTUAL_HOST" if "." in host else ""
+
+
+def _reads_the_engine(service: Mapping[str, Any]) -> bool:
+    """Whether it may be a proxy that finds its routes at the Engine."""
+    mounts = service.get("volumes") or []
+    return any(str(mount.get("source", "")).endswith("/docker.sock") for mount in mounts)
 
 
 def named(

@@ -11,7 +11,11 @@ from ..release.render import Rendered
 from ..stack import smoke
 
 # Facts of a service in a manifest that shape none of its containers, and how a plan calls them.
-_FACTS = {"exchange": "rules of update and rollback", "job": "rules of the job"}
+_FACTS = {
+    "exchange": "rules of update and rollback",
+    "job": "rules of the job",
+    "throw_away": "throw_away",
+}
 # The same of a service in a release's Compose file.
 _KEYS = {"depends_on": "depends_on"}
 
@@ -32,11 +36,7 @@ def changes(
     services = document(str(state["compose"])).get("services") or {}
     for name, facts in sorted(rendered.services.items()):
         before = recorded.get(name) or {}
-        what = [
-            shown
-            for key, shown in _FACTS.items()
-            if key in before and _text(before[key]) != _text(facts.get(key))
-        ]
+        what = [shown for key, shown in _FACTS.items() if _differs(key, before, facts)]
         after = rendered.compose["services"][name]
         what += [
             shown
@@ -45,6 +45,17 @@ def changes(
         ]
         found += [f"{name}: {', '.join(what)} (changed)"] if what else []
     return found
+
+
+def _differs(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether a fact changed, as far as the older manifest records it."""
+    if key not in before:
+        # A service that is no job has no such fact; a manifest with rules knows of jobs.
+        return key == "job" and key in after and "exchange" in before
+    old, new = before[key], after.get(key)
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        new = {name: value for name, value in new.items() if name in old}
+    return _text(old) != _text(new)
 
 
 def _checks(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> Iterable[str]:
@@ -64,14 +75,15 @@ def _checks(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) 
 
 
 def _name(item: Mapping[str, Any]) -> str:
-    """What a check is called, or what it asks: no header, which may hold a password."""
+    """What a check is called, or what it asks: no header and no query, they may hold a password."""
     if item.get("name"):
         return str(item["name"])
     where, spec = next(iter(smoke.asked([item])), ("without a name", {}))
     kind = where.rpartition(".")[2]
     place = spec.get("service") or spec.get("host") or ("the edge" if spec.get("edge") else "")
     port = f":{spec['port']}" if "port" in spec else ""
-    return f"{kind} {place}{port}{spec.get('path', '')}"
+    path = str(spec.get("path", "")).partition("?")[0]
+    return f"{kind} {place}{port}{path}"
 
 
 def _text(value: Any) -> str:

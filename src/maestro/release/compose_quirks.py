@@ -6,6 +6,7 @@ Found by a round trip over every key of the specification (tests/compose_keys.py
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 _RATES = (
@@ -47,5 +48,10 @@ def _reserve(service: dict[str, Any]) -> None:
     reserved = resources["reservations"] = resources.get("reservations") or {}
     reserved["devices"] = [
         *(reserved.get("devices") or []),
-        *({**item, "capabilities": [*(item.get("capabilities") or []), "gpu"]} for item in asked),
+        *({**item, "capabilities": _with_gpu(item.get("capabilities"))} for item in asked),
     ]
+
+
+def _with_gpu(capabilities: Sequence[str] | None) -> list[str]:
+    """Compose takes no capability twice."""
+    return list(dict.fromkeys([*(capabilities or []), "gpu"]))

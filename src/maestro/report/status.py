@@ -50,7 +50,7 @@ def everything(
         parts += [f"{host}: {problem}" for problem in state["unreachable"]]
         parts += [
             f"{host}: {count} containers of the Compose project {name}, "
-            "which Maestro did not deploy"
+            "of which Maestro has no record"
             for name, count in sorted(state["strangers"].items())
         ]
     stacks = sorted({name for state in states.values() for name in state["stacks"]})

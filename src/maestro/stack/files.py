@@ -209,11 +209,13 @@ def _home(directory: Path, name: str) -> Path:
 def _shape(stack: Stack) -> list[MaestroError]:
     """What is not of the kind it must be, and top-level keys Compose does not know."""
     problems: list[MaestroError] = []
+    for part, document in stack.tree.all_parts():
+        where = f"{stack.name}/{part.path}"
+        problems += dates.problems(document, ("services", *MAPPINGS), where)
     for part in stack.tree.parts:
         where = f"{stack.name}/{part.path}"
         problems += _keys(part, where)
         problems += _too_deep(part, where)
-        problems += dates.problems(part.document, ("services", *MAPPINGS), where)
         services = part.document.get("services")
         for name, service in (services if isinstance(services, dict) else {}).items():
             if service is not None and not isinstance(service, dict):
