@@ -27,6 +27,7 @@ GPU = {"capabilities": ["gpu"]}
             {"gpus": [{"count": -1}]},
             {
                 "deploy": {
+                    "placement": {},
                     "resources": {"reservations": {"devices": [{"count": -1, **GPU}]}},
                 }
             },
@@ -40,6 +41,7 @@ GPU = {"capabilities": ["gpu"]}
             },
             {
                 "deploy": {
+                    "placement": {},
                     "resources": {
                         "reservations": {
                             "memory": "9",
@@ -52,7 +54,7 @@ GPU = {"capabilities": ["gpu"]}
                                 },
                             ],
                         }
-                    }
+                    },
                 }
             },
         ),
@@ -60,9 +62,10 @@ GPU = {"capabilities": ["gpu"]}
             {"gpus": [{"capabilities": ["utility"]}]},
             {
                 "deploy": {
+                    "placement": {},
                     "resources": {
                         "reservations": {"devices": [{"capabilities": ["utility", "gpu"]}]}
-                    }
+                    },
                 }
             },
         ),

@@ -27,6 +27,10 @@ MEMORY_BYTES = 2 * 1024**3
 ARCHITECTURES = ("x86_64", "aarch64")
 CONTROLLERS = ("cpu", "memory", "pids")
 KEY_FILES = ("/etc/ssh/ssh_host_ed25519_key.pub", "/root/.ssh/authorized_keys")
+_KEYS = f"""
+if read -r -t 2 banner 2>/dev/null </dev/tcp/127.0.0.1/22 && [[ $banner == SSH-* ]]
+then cat {KEY_FILES[0]}; else echo; fi
+cat {KEY_FILES[1]}"""
 DEFAULT_NAME = "maestro"
 
 
@@ -311,9 +315,10 @@ def read_volumes(checkout: str, prefixes: Sequence[str] | None = None) -> list[s
 def read_keys(container: str) -> dict[str, str]:
     """Return a running lab host's public key and the key it lets in, as ``host`` and ``user``.
 
-    The Engine reads them inside the host: nothing that crosses a network is believed.
+    The Engine reads them inside the host: nothing that crosses a network is believed. ``host`` is
+    empty until the host answers: a restarted one has its key before its SSH server runs.
     """
-    lines = (_docker("exec", container, "cat", *KEY_FILES, partial=True) or "").splitlines()
+    lines = (_docker("exec", container, "bash", "-c", _KEYS, partial=True) or "").splitlines()
     keys = [" ".join(line.split()[:2]) for line in [*lines, "", ""]]
     return {"host": keys[0], "user": keys[1]}
 

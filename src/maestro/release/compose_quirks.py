@@ -43,7 +43,8 @@ def _reserve(service: dict[str, Any]) -> None:
     asked = service.pop("gpus", None)
     if not asked:
         return
-    deploy = service["deploy"] = service.get("deploy") or {}
+    # As Compose reads it back.
+    deploy = service["deploy"] = {"placement": {}, **(service.get("deploy") or {})}
     resources = deploy["resources"] = deploy.get("resources") or {}
     reserved = resources["reservations"] = resources.get("reservations") or {}
     reserved["devices"] = [
