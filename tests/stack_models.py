@@ -32,6 +32,15 @@ FILES = {
         ("config/settings.json", b'{"colour": "blue"}\n'),
     )
 }
+# What a deploy asks for.
+REQUEST: dict[str, Any] = {
+    "stack": "shop",
+    "environment": "staging",
+    "version": "v1",
+    "files": FILES,
+    "approved_by": "",
+    "git_commit": "",
+}
 
 
 def run() -> Run:

@@ -16,14 +16,7 @@ from maestro.plan import deploy, rollout
 from maestro.plan.rollout import Decision
 from maestro.plan.wanted import Inputs
 
-REQUEST: dict[str, Any] = {
-    "stack": "shop",
-    "environment": "staging",
-    "version": "v1",
-    "files": models.FILES,
-    "approved_by": "",
-    "git_commit": "0123abc",
-}
+REQUEST = {**models.REQUEST, "git_commit": "0123abc"}
 
 
 def resolver(state: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:

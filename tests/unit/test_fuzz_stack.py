@@ -191,15 +191,7 @@ def test_any_extension_is_decided_on(extension: Any) -> None:
     """With its variables filled in, as a host reads it."""
     model = {**models.shop(), "x-maestro": extension}
     state = {**models.bare(), "model": model, "resolved": models.images(model)}
-    request = {
-        **dict.fromkeys(("version", "stack"), ""),
-        "stack": "shop",
-        "environment": "staging",
-        "version": "v1",
-        "files": models.FILES,
-        **dict.fromkeys(("approved_by", "git_commit"), ""),
-        "accept_volume_change": False,
-    }
+    request = {**models.REQUEST, "accept_volume_change": False}
     soon(deploy.decide, Inputs(request, {"a": state}, "a", "/opt/maestro", run=models.run()))
 
 

@@ -13,15 +13,6 @@ from maestro.errors import MaestroError
 from maestro.plan import deploy, rollout, wanted
 from maestro.play import host_variables
 
-REQUEST: dict[str, Any] = {
-    "stack": "shop",
-    "environment": "staging",
-    "version": "v1",
-    "files": models.FILES,
-    "approved_by": "",
-    "git_commit": "",
-}
-
 
 def said(version: str = "v1", root: str = "/opt/maestro", *profiles: str) -> dict[str, Any]:
     return {"version": version, "root": root, "profiles": list(profiles)}
@@ -36,7 +27,7 @@ def host(model: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def decide(states: dict[str, dict[str, Any]], **request: Any) -> rollout.Decision:
     return deploy.decide(
-        wanted.Inputs({**REQUEST, **request}, states, next(iter(states)), run=models.run())
+        wanted.Inputs({**models.REQUEST, **request}, states, next(iter(states)), run=models.run())
     )
 
 

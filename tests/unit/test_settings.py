@@ -14,14 +14,6 @@ from maestro.plan import wanted as plan_wanted
 
 Change = Callable[[dict[str, Any]], Any]
 ANSWERS = models.EXTENSION["smoke"][0]
-REQUEST: dict[str, Any] = {
-    "stack": "shop",
-    "environment": "staging",
-    "version": "v1",
-    "files": models.FILES,
-    "approved_by": "",
-    "git_commit": "",
-}
 
 
 def recorded(model: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +89,7 @@ def test_a_change_that_no_container_shows_is_recorded(name: str) -> None:
     assert found == wanted
     state |= {"model": model, "resolved": models.images(model)}
     decision = deploy.decide(
-        plan_wanted.Inputs(REQUEST, {"a": state}, "a", "/opt/maestro", run=models.run())
+        plan_wanted.Inputs(models.REQUEST, {"a": state}, "a", "/opt/maestro", run=models.run())
     )
     plan = decision.plans[0]
     assert plan.changes is bool(wanted)
