@@ -236,7 +236,8 @@ def test_links_point_inside_the_project() -> None:
 
 
 def test_every_target_of_the_makefile_is_in_the_help() -> None:
-    lines = text_of(ROOT / "Makefile").splitlines()
+    files = [ROOT / "Makefile", *sorted((ROOT / "make").glob("*.mk"))]
+    lines = [line for path in files for line in text_of(path).splitlines()]
     phony = {n for line in lines if line.startswith(".PHONY:") for n in line.split()[1:]}
     shown = {m[1] for line in lines if (m := re.match(r"([a-z][a-z-]*):.* ## \S", line))}
     parts = {name for name in phony if name.startswith("lint-")}
@@ -244,3 +245,7 @@ def test_every_target_of_the_makefile_is_in_the_help() -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert all(re.search(rf"^  {name} +\S", done.stdout, re.MULTILINE) for name in shown)
     assert "\x1b" not in done.stdout
+    titles = [line[3:] for line in lines if line.startswith("## ")]
+    assert len(titles) == len(files) - 1
+    assert set(titles) <= set(done.stdout.splitlines()), "a file is not included"
+    assert max(len(text_of(path).splitlines()) for path in files) <= 60

@@ -1,0 +1,20 @@
+## Style and types
+
+.PHONY: lint lint-ansible lint-yaml lint-python lint-types lint-shell lint-docker
+lint: lint-python lint-types lint-yaml lint-shell lint-docker lint-ansible ## Check style and types of everything
+
+# What git knows or would know, so that a new file is checked before it is added.
+FILES = git ls-files -z --cached --others --exclude-standard
+lint-python: .venv/.dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --diff .
+lint-types: .venv/.dev
+	@$(BIN)/mypy --no-error-summary
+lint-yaml: .venv/.dev
+	@$(BIN)/yamllint --strict .
+lint-shell: .venv/.dev
+	@$(FILES) | xargs -0 grep -lszE --null --directories=skip '^#!(/usr)?/bin/(env )?(ba)?sh' -- | xargs -0 $(BIN)/shellcheck
+lint-docker: .venv/.dev
+	@$(FILES) '*Dockerfile*' | xargs -0 --no-run-if-empty $(BIN)/hadolint
+lint-ansible: .venv/.dev
+	@$(BIN)/ansible-lint -q --nocolor
