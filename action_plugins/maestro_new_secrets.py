@@ -50,13 +50,11 @@ class ActionModule(ActionBase):
         return result
 
     def _make(self, args: dict[str, Any], vault: vault_file.Vault | None) -> dict[str, Any]:
-        names, chosen = args["names"], args["chosen"]
-        fresh = [name for name in chosen["fresh"] if name in names]
-        writes = vault is not None and bool(fresh) and not self._task.check_mode
+        choice = renewal.of_round(args["chosen"], args["names"])
+        writes = vault is not None and bool(choice.fresh) and not self._task.check_mode
         if vault is not None and writes:
-            vault.renew(fresh)
-        notes = chosen["notes"] if names == chosen["rounds"][0] else []
-        return {"names": names, "fresh": fresh, "notes": notes, "changed": writes}
+            vault.renew(choice.fresh)
+        return {**asdict(choice), "changed": writes}
 
 
 def _choose(

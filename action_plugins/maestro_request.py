@@ -35,7 +35,8 @@ class ActionModule(ActionBase):
         return result
 
     def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        controller.guard_play(args, task_vars, check_mode=self._task.check_mode)
+        extra = controller.said(self._loader)
+        controller.guard_play(args, task_vars, extra, check_mode=self._task.check_mode)
         shared = {key: str(args[key]) for key in host_variables.SHARED}
         request = host_variables.settled(shared, args, controller.project())
         naming.version(request["version"])

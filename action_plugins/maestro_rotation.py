@@ -16,11 +16,10 @@ class ActionModule(DecisionAction):
 
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""
-        made = args["made"]
         asked = rotation.Asked(
             stack=str(args["request"]["stack"]),
             environment=str(args["request"]["environment"]),
-            choice=renewal.Choice(made["names"], made["fresh"], made["notes"]),
+            choice=renewal.of_round(args["chosen"], args["names"]),
             approved_by=str(args["request"]["approved_by"]),
             dry=self._task.check_mode,
             run=controller.this_run(),

@@ -22,6 +22,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 STAGING = ("staging-1", "staging-2")
 PRODUCTION = ("production-1", "production-2")
 ENVIRONMENTS = {"staging": STAGING, "production": PRODUCTION}
+# What ansible.cfg names, and the same without an approval in production: most tests of production
+# are about something else. Those that are about approvals take the first.
+INVENTORY = "inventories/staging,inventories/production"
+UNAPPROVED = {"ANSIBLE_INVENTORY": f"{INVENTORY},tests/inventories/unapproved.yml"}
+APPROVED = {"ANSIBLE_INVENTORY": INVENTORY}
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class Playing:
         self._process = subprocess.Popen(
             self._argv,
             cwd=PROJECT,
-            env=surroundings(),
+            env={**surroundings(), **UNAPPROVED},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -165,8 +170,8 @@ class Playing:
 
 
 def playbook(*arguments: str, env: dict[str, str] | None = None) -> Run:
-    """Run ansible-playbook as a user types it."""
-    return run(".venv/bin/ansible-playbook", *arguments, env=env)
+    """Run ansible-playbook as a user types it; production asks for no approval."""
+    return run(".venv/bin/ansible-playbook", *arguments, env={**UNAPPROVED, **(env or {})})
 
 
 # One connection per host for the many short commands of the tests; one that is dead is noticed.

@@ -16,7 +16,8 @@ from maestro.errors import MaestroError, MaestroErrors, raise_all
 from maestro.play import controller
 from maestro.secrets.source import Secrets
 
-NO_APPROVAL = {"required": False, "by": "", "dry": False}
+NO_APPROVAL = {"required": False, "by": "", "plan": "", "dry": False}
+HASH = "0123456789ab"
 REQUEST: dict[str, Any] = {
     "stack": "shop",
     "environment": "staging",
@@ -54,8 +55,9 @@ def guard(**changes: Any) -> None:
     [
         {},
         {"limit": "", "limit_required": False},
-        {"approval": {"required": True, "by": "jo", "dry": False}},
-        {"approval": {"required": True, "by": "", "dry": True}},
+        {"approval": {"required": True, "by": "jo", "plan": HASH, "dry": False}},
+        {"approval": {"required": True, "by": "jo", "plan": HASH * 5 + "0123", "dry": False}},
+        {"approval": {"required": True, "by": "", "plan": "", "dry": True}},
     ],
 )
 def test_the_guard_lets_through(changes: dict[str, Any]) -> None:
@@ -95,14 +97,14 @@ def test_the_guard_lets_through(changes: dict[str, Any]) -> None:
                 "limit": "",
                 "limit_required": False,
                 "environments": {"a": "production"},
-                "approval": {"required": True, "by": "", "dry": False},
+                "approval": {"required": True, "by": "", "plan": "", "dry": False},
             },
             "production needs an approval",
             "",
             "playbooks/plan.yml -l production",
         ),
         (
-            {"limit": "web-1", "approval": {"required": True, "by": "", "dry": False}},
+            {"limit": "web-1", "approval": {**NO_APPROVAL, "required": True}},
             "staging needs an approval",
             "",
             "-l web-1), then deploy with -e approved_by=NAME",
@@ -242,6 +244,7 @@ def guard_play(hosts: dict[str, dict[str, Any]], **settings: Any) -> None:
         "limit_required": True,
         "approval_required": False,
         "approved_by": "",
+        "approved_plan": "",
         "plan_only": False,
         **settings,
     }
@@ -250,7 +253,7 @@ def guard_play(hosts: dict[str, dict[str, Any]], **settings: Any) -> None:
         for name, own in hosts.items()
     }
     variables = {"hostvars": every, "ansible_play_hosts_all": list(every)}
-    controller.guard_play(asked, variables, check_mode=False)
+    controller.guard_play(asked, variables, {}, check_mode=False)
 
 
 @pytest.mark.parametrize("no", [False, "false", "no", "0", "off"])

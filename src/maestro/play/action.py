@@ -150,7 +150,8 @@ class GuardedAction(StepAction):
         guard, request = args.pop("guard"), args.pop("request", {})
         values_of = args.pop("own", {})
         try:
-            controller.guard_play(guard, task_vars or {}, check_mode=self._task.check_mode)
+            extra = controller.said(self._loader)
+            controller.guard_play(guard, task_vars or {}, extra, check_mode=self._task.check_mode)
             if request:
                 request = host_variables.settled(request, values_of) if values_of else request
                 values = controller.read_secrets(request, self._loader)

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
+from ansible.utils.vars import load_extra_vars
 
 from ..errors import MaestroError, raise_all
 from ..plan.run import Run
 from ..secrets.source import Secrets, SecretSource, VaultLoader
 from ..secrets.sources import open_source
+from .approval import check_claim, from_outside
 from .output import register_secrets
 from .values import boolean
 
@@ -28,6 +30,12 @@ REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
 def project() -> Path:
     """The project: where ansible.cfg stands."""
     return Path(constants.CONFIG_FILE or "ansible.cfg").resolve().parent
+
+
+def said(loader: VaultLoader) -> Mapping[str, Any]:
+    """The variables of the command line, which Ansible keeps with its loader of files."""
+    found: Mapping[str, Any] = load_extra_vars(loader)
+    return found
 
 
 def read_secrets(
@@ -137,23 +145,23 @@ def guard(
             fix="deploy one environment at a time (-l staging); it is set by "
             "maestro_environment in the group_vars of its group",
         )
-    if approval["required"] and not approval["by"] and not approval["dry"]:
-        raise MaestroError(
-            f"{found[0]} needs an approval",
-            fix=f"read the plan (ansible-playbook playbooks/plan.yml -l {limit or found[0]}), then "
-            "deploy with -e approved_by=NAME, and with -e approved_plan=HASH to bind the "
-            "approval to the plan you read",
-        )
+    if approval["required"] and not approval["dry"]:
+        check_claim(found[0], limit or found[0], approval["by"], approval["plan"])
 
 
 def guard_play(
-    settings: Mapping[str, Any], task_vars: Mapping[str, Any], *, check_mode: bool
+    settings: Mapping[str, Any],
+    task_vars: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    *,
+    check_mode: bool,
 ) -> None:
     """`guard` for the hosts of a play.
 
-    ``settings`` has ``limit``, ``limit_required``, ``approval_required``, ``approved_by`` and
-    ``plan_only``.
+    ``settings`` has ``limit``, ``limit_required``, ``approval_required``, ``approved_by``,
+    ``approved_plan`` and ``plan_only``; ``extra`` are the variables of the command line.
     """
+    raise_all(from_outside(extra))
     hostvars, hosts = task_vars["hostvars"], task_vars["ansible_play_hosts_all"]
     _of_one_stack(hostvars, hosts)
     guard(
@@ -162,8 +170,9 @@ def guard_play(
         environments={host: str(hostvars[host].get("maestro_environment", "")) for host in hosts},
         approval={
             "required": _needs_approval(settings["approval_required"], hostvars, hosts),
-            "by": str(settings["approved_by"]),
-            "dry": bool(settings["plan_only"]) or check_mode,
+            "by": settings["approved_by"],
+            "plan": settings["approved_plan"],
+            "dry": boolean(settings["plan_only"], "__deploy_plan_only") or check_mode,
         },
     )
 

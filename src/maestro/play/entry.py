@@ -18,6 +18,7 @@ import yaml
 
 from ..errors import MaestroError
 from ..host import naming
+from .approval import from_outside
 from .values import checked
 
 Option = dict[str, Any]
@@ -104,9 +105,12 @@ def problems(
     ``elsewhere`` gives the variables of the inventory's hosts, without those of the command line;
     it is asked only about a name that nothing of ours knows.
     """
-    found: list[MaestroError] = []
+    found = from_outside(extra)
+    refused = {problem.where for problem in found}
     unknown: list[str] = []
     for name, value in extra.items():
+        if f"-e {name}" in refused:
+            continue
         if name not in known.options and not name.startswith("ansible_"):
             unknown.append(name)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import MaestroError
 
@@ -60,6 +61,12 @@ def choose(
         if name in own and name not in fresh
     ]
     return Choice(fresh, fresh, notes)
+
+
+def of_round(chosen: Mapping[str, Any], names: Sequence[str]) -> Choice:
+    """What of a choice is for one round; ``chosen`` is a choice as data, with its ``rounds``."""
+    fresh = [name for name in chosen["fresh"] if name in names]
+    return Choice(list(names), fresh, chosen["notes"] if names == chosen["rounds"][0] else [])
 
 
 def _made(value: object) -> bool:
