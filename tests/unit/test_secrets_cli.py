@@ -1,16 +1,24 @@
-"""The command maestro-secrets, run as a user runs it."""
+"""The command maestro-secrets, run as a user runs it.
+
+Most tests call it in this process: the program itself needs half a second to start. See `Project`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import pty
 import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
+from ansible import constants
+from ansible.config.manager import ConfigManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 
@@ -44,6 +52,28 @@ class Project:
         )
 
     def run(self, *words: str, stdin: str = "", status: int = 0) -> str:
+        """What the command says, called here with the project's own settings of Ansible."""
+        settings = ConfigManager(str(self.root / "ansible.cfg"))
+        password = settings.get_config_value("DEFAULT_VAULT_PASSWORD_FILE")
+        said = io.StringIO()
+        given = io.TextIOWrapper(io.BytesIO(stdin.encode()))
+        with (
+            contextlib.chdir(self.root),
+            mock.patch.dict(os.environ, self.environ, clear=True),
+            mock.patch.object(constants, "DEFAULT_VAULT_PASSWORD_FILE", password),
+            mock.patch.object(sys, "stdin", given),
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+        ):
+            try:
+                ended = maestro_secrets.main(words)
+            except SystemExit as end:
+                ended = int(end.code or 0)
+        assert ended == status, said.getvalue()
+        return said.getvalue()
+
+    def start(self, *words: str, stdin: str = "", status: int = 0) -> str:
+        """The same by the program, in a process of its own."""
         command = [BIN / "maestro-secrets", *words]
         done = subprocess.run(
             command,
@@ -81,7 +111,7 @@ JESSY = ("--environment", "staging", "--stack", "jessy")
 
 
 def test_init_makes_random_encrypted_private_secrets(project: Project) -> None:
-    project.run("init", *JESSY, "db_password", "api_token")
+    project.start("init", *JESSY, "db_password", "api_token")
     values = project.values()
     assert set(values) == {"db_password", "api_token"}
     assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in values.values())
@@ -161,7 +191,7 @@ def test_ansible_itself_opens_what_init_made(project: Project) -> None:
 def test_list_shows_names_and_never_a_value(project: Project) -> None:
     project.run("init", *JESSY, "db_password", "api_token")
     project.run("init", "--environment", "staging", "registry_password")
-    shown = project.run("list", *JESSY)
+    shown = project.start("list", *JESSY)
     assert [line.split()[0] for line in shown.splitlines()] == [
         "api_token",
         "db_password",
@@ -192,7 +222,7 @@ def test_set_reads_standard_input_and_keeps_the_rest(project: Project) -> None:
     project.run("init", *JESSY, "db_password", "api_token")
     old = project.values()
     pem = "-----BEGIN-----\n\tż: \"'\\\n-----END-----\n"
-    shown = project.run("set", *JESSY, "api_token", stdin=pem + "\n")
+    shown = project.start("set", *JESSY, "api_token", stdin=pem + "\n")
     assert shown == "set   api_token in secrets/staging/jessy.yml\n"
     assert project.values() == {"db_password": old["db_password"], "api_token": pem}
 
@@ -270,7 +300,7 @@ def test_files_of_another_source_need_no_vault_password(project: Project) -> Non
 
 
 def test_list_before_init_says_what_to_run(project: Project) -> None:
-    assert "run: .venv/bin/maestro-secrets init" in project.run("list", *JESSY, status=1)
+    assert "run: .venv/bin/maestro-secrets init" in project.start("list", *JESSY, status=1)
 
 
 def test_a_wrong_password_is_told_before_a_value_is_asked(project: Project) -> None:
