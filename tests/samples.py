@@ -6,6 +6,7 @@ decides what they do: ``v1`` and ``v2`` are good, ``broken`` fails as ``breaks``
 that starts first keeps its containers when a version fails, unless that comes after their exchange
 (``exchanged``). ``prepare`` and ``clean`` are commands for the host, before a stack and after it.
 ``users: host`` is for what an Engine with user namespaces refuses: it lives on the first host.
+``long`` says what else in a short run fails where this stack would: it lives in a long run alone.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ from maestro.stack import files
 STACKS = lab.PROJECT / "tests/gallery/stacks"
 NAMES = sorted(path.parent.name for path in STACKS.glob("*/case.yml"))
 PLAYED = " by playbooks"
-IN_SHORT = ("queue",)  # by the playbooks where a run is no long one
 Answer = TypeVar("Answer")
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
@@ -76,16 +76,23 @@ class Sample:
 
 
 def chosen(hosts: Sequence[str], *, long: bool) -> list[tuple[str, str]]:
-    """Which lives are lived on which host: in a short run each stack on one of them, in turn."""
-    on = {
-        name: hosts[: 1 if Sample.of(name).case.get("users") == "host" else None] for name in NAMES
-    }
+    """Which lives are lived on which host: in a short run each stack on one of them, in turn.
+
+    By the playbooks they are lived in a long run alone: the stacks counter, relay and Jessy go
+    through all parts by the playbooks in every run.
+    """
+    cases = {name: Sample.of(name).case for name in NAMES}
+    on = {name: hosts[: 1 if cases[name].get("users") == "host" else None] for name in NAMES}
     if long:
         ways = [(name, way) for name in NAMES for way in ("", PLAYED)]
         return [(name + way, host) for name, way in ways for host in on[name]]
-    dealt = [(name, on[name][number % len(on[name])]) for number, name in enumerate(NAMES)]
-    played = [(name + PLAYED, on[name][n % len(on[name])]) for n, name in enumerate(IN_SHORT)]
-    return [*played, *((name, host) for name, host in dealt if name not in IN_SHORT)]
+    dealt: list[tuple[str, str]] = []
+    # Those that one host alone takes come first, so that both get as many.
+    for name in sorted(NAMES, key=lambda name: len(on[name])):
+        if "long" not in cases[name]:
+            taken = [host for _, host in dealt]
+            dealt.append((name, min(on[name], key=taken.count)))
+    return dealt
 
 
 def inventory() -> str:
