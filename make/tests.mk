@@ -20,7 +20,7 @@ test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, co
 
 .PHONY: test-long
 # The end-to-end tests that have a long form, and what has only that.
-TESTS_LONG = $(wildcard tests/load) $(wildcard tests/faults) $(wildcard tests/e2e/test_announced.py) \
+TESTS_LONG = $(wildcard tests/load) $(wildcard tests/faults) $(wildcard tests/molecule) $(wildcard tests/e2e/test_announced.py) \
   $(wildcard tests/e2e/test_third_host.py) $(wildcard tests/e2e/test_edge_tls.py) \
   $(wildcard tests/e2e/test_canary.py) $(wildcard tests/e2e/test_gallery.py) \
   $(wildcard tests/e2e/test_data_on_volumes.py) $(wildcard tests/e2e/test_life.py) $(wildcard tests/e2e/test_networks.py)
