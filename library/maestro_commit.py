@@ -36,6 +36,11 @@ options:
     type: list
     elements: str
     required: true
+  kind:
+    description: Whose rules count, update_config's or rollback_config's.
+    choices: [update, rollback]
+    default: update
+    type: str
   timeout:
     description: Seconds an operation on the services may take.
     type: float

@@ -320,6 +320,7 @@ class Direct:
             release=release,
             manifest=work["manifest"],
             remove=work["remove"],
+            kind=decision.kind,
             timeout=self.timeout,
         )
         self.step("maestro_finish", **held, keep=5)

@@ -19,7 +19,9 @@ from real_servers import Answer
 from maestro.errors import MaestroError
 from maestro.host import health, release, roll, secrets
 from maestro.host import labels as labels_of
+from maestro.host.aim import Aim
 from maestro.host.engine import Engine
+from maestro.host.exchange import Exchange
 from maestro.host.layout import Layout, write_atomically
 from maestro.host.put_back import put_back
 from maestro.host.rules import START_FIRST, Rules
@@ -51,7 +53,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def aimless(layout: Layout, client: Engine) -> roll.Roll:
-    return roll.Roll(layout, roll.Aim("r1", {}), 1, engine=client)
+    return roll.Roll(layout, Aim("r1", {}), 1, engine=client)
 
 
 def service(fake: Fake, **changes: Any) -> None:
@@ -144,7 +146,7 @@ def test_a_failure_shows_the_probe_and_no_secret(
 
 def test_services_no_longer_wanted_are_removed(client: Engine, fake: Fake, layout: Layout) -> None:
     fake.say("GET /containers/json", [summary("old"), summary("web")])
-    assert aimless(layout, client).remove(["old", "gone"]) == ["old"]
+    assert aimless(layout, client).leaving.remove(["old", "gone"]) == ["old"]
     changed = [request for request in fake.requests if not request.startswith("GET")]
     assert changed == ["POST /containers/old/stop", "DELETE /containers/old?v=0&force=1"]
 
@@ -199,8 +201,8 @@ def test_what_still_serves(
     client: Engine, fake: Fake, layout: Layout, containers: list[dict[str, Any]], serves: bool
 ) -> None:
     fake.say("GET /containers/json", containers)
-    aim = roll.Aim("r1", {"web": {"hash": "h1", "replicas": 1}})
-    assert roll.Roll(layout, aim, 5, engine=client).due("web") is not serves
+    aim = Aim("r1", {"web": {"hash": "h1", "replicas": 1}})
+    assert roll.Roll(layout, aim, 5, engine=client).standing.due("web") is not serves
 
 
 def test_what_was_recreated_is_not_recreated_once_more(
@@ -208,11 +210,11 @@ def test_what_was_recreated_is_not_recreated_once_more(
 ) -> None:
     """Replicas that stop first, of which one was unhealthy, were replaced for ever."""
     fake.say("GET /containers/json", [summary(Id="web-1")])
-    aim = roll.Aim("r1", {"web": {"hash": "h1", "replicas": 1}})
+    aim = Aim("r1", {"web": {"hash": "h1", "replicas": 1}})
     again = roll.Roll(layout, aim, 5, frozenset({"web"}), engine=client)
-    assert not again.wanted(summary(Id="web-1"))
+    assert not again.standing.wanted(summary(Id="web-1"))
     again.level([])
-    assert [again.wanted(summary(Id=name)) for name in ("web-1", "web-2")] == [False, True]
+    assert [again.standing.wanted(summary(Id=name)) for name in ("web-1", "web-2")] == [False, True]
 
 
 # The rules of an exchange
@@ -242,8 +244,8 @@ def test_how_many_may_fail(action: str, ratio: float, failed: int, tolerated: bo
     assert rules.tolerates(failed, 4) == tolerated
 
 
-def exchange(replicas: int, live: str, old: str) -> roll._Exchange:
-    return roll._Exchange(Rules(order=START_FIRST), replicas, list(live), list(old))
+def exchange(replicas: int, live: str, old: str) -> Exchange:
+    return Exchange(Rules(order=START_FIRST), replicas, list(live), list(old))
 
 
 @pytest.mark.parametrize(
@@ -270,8 +272,8 @@ def test_what_starts_beside_what_runs(
     fake.say("GET /containers/json", found)
     wanted = {"hash": "new", "replicas": 2, "exchange": {"update": {"order": START_FIRST}}}
     name = found[0]["Labels"]["com.docker.compose.service"]
-    aim = roll.Aim("r1", {name: wanted})
-    assert roll.Roll(layout, aim, 1, engine=client).starts_beside(name) is beside
+    aim = Aim("r1", {name: wanted})
+    assert roll.Roll(layout, aim, 1, engine=client).standing.starts_beside(name) is beside
 
 
 def test_an_old_container_goes_when_its_place_is_taken() -> None:

@@ -99,7 +99,7 @@ def test_secrets_are_written_once_and_a_release_is_committed(layout: Layout) -> 
     assert steps.take("maestro_secrets", checked.validated_parameters)["written"] == []
     layout.release("r1").mkdir(parents=True)
     manifest = {"services": {}, "secrets": {"token": "r1"}}
-    commit = {"release": "r1", "manifest": manifest, "remove": [], "timeout": 1}
+    commit = {"release": "r1", "manifest": manifest, "remove": [], "kind": "update", "timeout": 1}
     assert steps.take("maestro_commit", said(layout, **commit))["changed"]
     assert layout.current_id() == "r1"
 

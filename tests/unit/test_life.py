@@ -15,6 +15,7 @@ from real_servers import Answer
 
 from maestro.errors import MaestroError
 from maestro.host import compose, health, life, recovery, repair, settle
+from maestro.host.aim import Aim
 from maestro.host.engine import Engine
 from maestro.host.jobs import Job, remember, remembered
 from maestro.host.labels import HASH_LABEL
@@ -25,6 +26,7 @@ from maestro.stack import jobs
 
 SECOND = 10**9
 NEVER = {"condition": "none"}
+WEB = {"hash": "h1", "replicas": 1}
 
 
 @pytest.fixture
@@ -287,9 +289,9 @@ def test_a_service_that_somebody_removed_meanwhile_is_no_success(
 ) -> None:
     fake.say("GET /containers/json", [])
     layout, since = Layout(tmp_path, "shop"), time.time()
-    settle.last_look(layout, client, {"job": {"job": {"waited": True}}}, since)
+    settle.last_look(layout, client, Aim("r1", {"job": {**WEB, "job": {"waited": True}}}), since)
     with pytest.raises(MaestroError, match="service web: has no container left"):
-        settle.last_look(layout, client, {"web": {"hash": "h1"}}, since)
+        settle.last_look(layout, client, Aim("r1", {"web": WEB}), since)
 
 
 def test_containers_are_made_ready_to_be_replaced(client: Engine, fake: Fake) -> None:

@@ -267,6 +267,27 @@ def test_hosts_get_what_runs_on_hosts() -> None:
     assert rooms == {"__init__.py", "errors.py", "host", "redaction"}
 
 
+def test_the_hosts_program_has_what_it_loads_and_no_more() -> None:
+    loaded, left = {"host.__init__"}, ["host.agent"]
+    while left:
+        loaded.add(name := left.pop())
+        left += [
+            item.module
+            for item in imports(name)
+            if item.ours and room(item.module) == "host" and item.module not in loaded
+        ]
+    with zipfile.ZipFile(io.BytesIO(agent_archive.build())) as archive:
+        names = [name for name in archive.namelist() if name.startswith("maestro/host/")]
+    brought = {
+        name.removeprefix("maestro/").removesuffix(".py").replace("/", ".") for name in names
+    }
+    assert brought == loaded
+
+
+def test_how_containers_are_exchanged_is_decided_without_touching_them() -> None:
+    assert not reaches_the_world("host.exchange")
+
+
 def test_modules_carry_what_runs_on_hosts() -> None:
     """What a module of Ansible imports goes to the host with it."""
     carried = {}

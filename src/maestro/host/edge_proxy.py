@@ -226,7 +226,8 @@ def _start(engine: Engine, definition: Mapping[str, Any]) -> str:
         time.sleep(POLL)
     if problem:
         lines = engine.logs(new, 5).strip()
-        engine.remove(new, 1)
+        with contextlib.suppress(MaestroError):
+            engine.remove(new, 1)
         raise MaestroError(
             f"the edge does not come up: {problem}\n{lines}",
             where="this host",

@@ -256,7 +256,8 @@ class Engine:
     def remove(self, container: str, grace: int | None = None) -> None:
         """Stop a container within its own grace period (seconds), then remove it.
 
-        One that is paused goes on before, or it would not hear that it has to stop.
+        One that is paused goes on before, or it would not hear that it has to stop. Its volumes
+        stay. `MaestroError` where the Engine does not remove it: it may still run and write.
         """
         detail = self.find(container)
         if detail.get("State", {}).get("Status") == "paused":
@@ -264,9 +265,16 @@ class Engine:
         query = {} if grace is None else {"t": str(grace)}
         patience = STOPPED + (life.grace(detail) if grace is None else grace)
         self.request("POST", f"/containers/{container}/stop", query, timeout=patience)
-        self.request(
+        status, body = self.request(
             "DELETE", f"/containers/{container}", {"v": "0", "force": "1"}, timeout=STOPPED
         )
+        # One that removes itself (`docker run --rm`) is gone by now, or on its way.
+        if status >= 400 and status not in (404, 409):
+            raise MaestroError(
+                f"the container cannot be removed: {_message(body) or status}",
+                where=container,
+                fix=f"on the host: docker rm --force {container[:12]}",
+            )
 
     def unpause(self, container: str) -> None:
         """Let a paused container go on."""

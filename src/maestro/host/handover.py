@@ -56,8 +56,8 @@ def send_away(roll: Roll, services: Iterable[str]) -> list[str]:
     kept = {str(item["Labels"][SERVICE]) for item in there if holds.nameless(item)}
     for item in there:
         if item["Labels"][SERVICE] in kept:
-            roll.put_away(item)
-    return sorted([*kept, *roll.remove(sorted(leaving - kept))])
+            roll.leaving.put_away(item)
+    return sorted([*kept, *roll.leaving.remove(sorted(leaving - kept))])
 
 
 def held(roll: Roll) -> dict[str, tuple[Hold, ...]]:
@@ -124,7 +124,7 @@ def _holder(roll: Roll, item: Mapping[str, Any]) -> Holder:
         str(item["Id"]),
         service,
         tuple(holds.now(item, detail)),
-        stays=facts is not None and roll.wanted(item),
+        stays=facts is not None and roll.standing.wanted(item),
         nameless=tuple(sorted(nameless)),
     )
 
@@ -132,7 +132,7 @@ def _holder(roll: Roll, item: Mapping[str, Any]) -> Holder:
 def _stop(roll: Roll, clash: Clash, running: Iterable[Mapping[str, Any]]) -> None:
     for item in running:
         if str(item["Id"]) == clash.holder.container:
-            roll.put_away(item)
+            roll.leaving.put_away(item)
     # A name is taken as long as its container is there.
     if clash.holder.nameless and clash.hold.kind == holds.NAME:
         roll.engine.remove(clash.holder.container)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import MaestroError
 from . import anew, compose, health, mask, roll
+from .aim import Aim
 from .labels import PROJECT, SERVICE
 from .layout import Layout
 
@@ -20,7 +22,7 @@ def migrate(
 ) -> list[str]:
     """Run the staged release's migrations one after the other; their output, redacted.
 
-    ``services`` are those of the staged release, see `roll.Aim`.
+    ``services`` are those of the staged release, see `aim.Aim`.
 
     Each has ``service``, ``needs`` (levels of services) and ``timeout`` (seconds), and
     ``networks`` that are made anew later on and are used as they are now. The first that fails
@@ -30,7 +32,7 @@ def migrate(
     for item in migrations:
         way = roll.Roll(
             layout,
-            roll.Aim(staged, services),
+            Aim(staged, services),
             float(item["timeout"]),
             check=check,
             over=anew.as_they_are(layout, staged, item.get("networks") or {}),
@@ -64,7 +66,8 @@ def _one(way: roll.Roll, service: str, needs: Sequence[Sequence[str]]) -> str:
     try:
         result = compose.run(argv, timeout=way.timeout)
     except compose.TimedOut as error:
-        engine.remove(name)
+        with contextlib.suppress(MaestroError):
+            engine.remove(name)
         raise MaestroError(
             f"the migration {service} did not end within {way.timeout:.0f} s and was stopped",
             where=f"stack {layout.stack}",

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import adoption, anew, health, nameless, recovery, release, removal, room, settle
+from .aim import Aim
 from .engine import Engine
 from .layout import Layout, point
-from .roll import Aim, Roll, together
+from .roll import Roll, together
 from .rules import ROLLBACK
 from .strangers import services as services_of_strangers
 
@@ -57,7 +58,7 @@ def put_back(
     check()
     if layout.current_id() != old:
         point(layout.current, layout.release(old))
-    anew.undo(layout, engine, lambda names: roll.stop(names, manifest["order"]))
+    anew.undo(layout, engine, lambda names: roll.leaving.stop(names, manifest["order"]))
     # What somebody ran by hand served beside the release, or in its place.
     aside = adoption.services(layout, staged) | services_of_strangers(engine, layout)
     restored, problems = _restore(roll, manifest, aside)
@@ -85,19 +86,23 @@ def _restore(
     """The services that came back, and why others did not; those ``aside`` are left as they are."""
     services: Mapping[str, Any] = manifest["services"]
     # What was done is not done again: only what the failed release made of it goes.
-    roll.remove(
-        [name for name in services if name not in aside and roll.ran(name) and roll.due(name)],
+    roll.leaving.remove(
+        [
+            name
+            for name in services
+            if name not in aside and roll.standing.ran(name) and roll.standing.due(name)
+        ],
         strangers=False,
     )
     restored: list[str] = []
     problems: dict[str, str] = {}
     for level in together(roll, manifest["order"]):
-        stale = [name for name in level if name not in aside and roll.due(name)]
+        stale = [name for name in level if name not in aside and roll.standing.due(name)]
         done, failed = recovery.restore(roll, stale)
         restored += done
         problems |= failed
     roll.traffic.settle()
-    for name, (containers, why) in roll.verify().items():
+    for name, (containers, why) in roll.judging.verify().items():
         problems[name] = health.failure(roll.layout, roll.engine, name, containers, why).what
-    roll.leave(services, aside)
+    roll.leaving.leave(services, aside)
     return restored, problems

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import MaestroError
 from . import adoption, edge, journal, lease, resources
+from .aim import Aim
 from .containers import of_stack
 from .engine import Engine
 from .holds import nameless
@@ -21,7 +22,7 @@ from .images import pulled
 from .labels import PROJECT, SERVICE
 from .layout import AGENT, Layout
 from .release import committed, references
-from .roll import Aim, Roll
+from .roll import Roll
 from .state import checksum, container_facts
 from .strangers import Ours, among, labelled, made_here
 
@@ -155,7 +156,9 @@ def _containers(layout: Layout, engine: Engine, timeout: float, ours: Ours) -> l
     order = [set(level) for level in layout.manifest(layout.current_id()).get("order") or []]
     levels = [*reversed(order), there.difference(*order)]
     removed = [
-        name for level in levels for name in roll.remove(sorted(level & there), strangers=False)
+        name
+        for level in levels
+        for name in roll.leaving.remove(sorted(level & there), strangers=False)
     ]
     return [f"service {name}" for name in removed]
 

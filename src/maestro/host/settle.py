@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import health, life
+from .aim import Aim
 from .containers import of_stack
 from .engine import Engine
 from .health import Expect, Looks
-from .jobs import Job
 from .labels import SERVICE
 from .layout import Layout
 
@@ -91,15 +91,13 @@ class Settling:
         return failed
 
 
-def last_look(
-    layout: Layout, engine: Engine, services: Mapping[str, Mapping[str, Any]], since: float
-) -> None:
+def last_look(layout: Layout, engine: Engine, aim: Aim, since: float) -> None:
     """Look at what was started ``since`` (Unix time) once more, before its release counts.
 
-    Raises `MaestroError` for one that crashed or ended since it was seen healthy, and for a service
-    whose containers somebody removed meanwhile.
+    Raises `MaestroError` for one that crashed or ended since it was seen healthy, where its rules
+    do not tolerate that, and for a service whose containers somebody removed meanwhile.
     """
-    watching = Settling(engine)
+    watching, services = Settling(engine), aim.services
     owner = {}
     for item in of_stack(engine, layout.stack):
         name, container = str(item["Labels"].get(SERVICE, "")), str(item["Id"])
@@ -109,11 +107,11 @@ def last_look(
         if life.moment(str(detail["State"]["StartedAt"])) < since:
             continue
         owner[container] = name
-        expect = Expect(Job.of(services[name]), restarts=0)
+        expect = Expect(aim.job(name), restarts=0)
         until = time.monotonic() + ROUNDS * LEAST
         watching.watched[container] = _Watched(name, Looks(expect), LEAST, until)
-    health.raise_first(layout, engine, owner, watching.finish())
+    health.raise_first(layout, engine, owner, aim.intolerable(owner, watching.finish()))
     left = {str(item["Labels"].get(SERVICE, "")) for item in of_stack(engine, layout.stack)}
     for name in sorted(set(services) - left):
-        if not Job.of(services[name]):
+        if not aim.job(name):
             raise health.failure(layout, engine, name, [], "has no container left")

@@ -245,8 +245,9 @@ def _migrate(layout: Layout, params: dict[str, Any]) -> Answer:
 
 def _up(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import roll
+    from .aim import Aim
 
-    aim = roll.Aim(params["release"], params["services"], params["routes"], params["kind"])
+    aim = Aim(params["release"], params["services"], params["routes"], params["kind"])
     way = roll.Roll(
         layout,
         aim,
@@ -276,21 +277,22 @@ def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
 
 def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import adoption, images, jobs, journal, recovery, release, roll, settle
+    from .aim import Aim
     from .engine import Engine
     from .nameless import note, sweep
 
     taken = lease.beat(layout, params["lease"])
-    settle.last_look(layout, Engine(), params["manifest"]["services"], taken.acquired)
+    aim = Aim(params["release"], params["manifest"]["services"], kind=params["kind"])
+    settle.last_look(layout, Engine(), aim, taken.acquired)
     release.commit(layout, params["release"], params["manifest"])
     recovery.clear(layout)
     images.settle(layout)
     mine = lease.disarm(layout, params["lease"])
     journal.note(layout, {**asdict(mine), "release": params["release"]}, journal.DONE)
-    aim = roll.Aim(params["release"], params["manifest"]["services"])
     way = roll.Roll(layout, aim, params["timeout"])
     note(layout, way.engine)
     jobs.remember(layout, way.engine, params["manifest"]["services"])
-    removed = way.remove(params["remove"])
+    removed = way.leaving.remove(params["remove"])
     adoption.forget(layout, way.engine)
     sweep(layout, way.engine)
     return {"changed": True, "removed": removed}
@@ -351,6 +353,7 @@ _TEXTS = {"type": "list", "elements": "str", "required": True}
 _FACTS = {"type": "dict", "required": True}
 _ITEMS = {"type": "list", "elements": "dict", "required": True}
 _SECONDS = {"type": "float", "required": True}
+_KIND = {"type": "str", "default": "update", "choices": ["update", "rollback"]}
 _WAIT = {"type": "float", "default": 0}
 _PAYLOAD = {"type": "str", "required": True, "no_log": True}
 
@@ -419,7 +422,7 @@ STEPS: dict[str, Step] = {
             "release": _TEXT,
             "services": _FACTS,
             "routes": _ITEMS,
-            "kind": {"type": "str", "default": "update", "choices": ["update", "rollback"]},
+            "kind": _KIND,
             "together": {"type": "bool", "default": False},
             "levels": {"type": "list", "elements": "list", "required": True},
             "recreate": _TEXTS,
@@ -434,7 +437,13 @@ STEPS: dict[str, Step] = {
     "maestro_smoke": Step(_smoke, {"release": _TEXT, "checks": _ITEMS}, leased=True),
     "maestro_commit": Step(
         _commit,
-        {"release": _TEXT, "manifest": _FACTS, "remove": _TEXTS, "timeout": _SECONDS},
+        {
+            "release": _TEXT,
+            "manifest": _FACTS,
+            "remove": _TEXTS,
+            "kind": _KIND,
+            "timeout": _SECONDS,
+        },
         leased=True,
     ),
     "maestro_finish": Step(

@@ -10,6 +10,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 _PARTS = ("__init__.py", "errors.py", "host/*.py", "redaction/*.py")
+# What only modules of `library/` use, which bring it along themselves.
+_OF_MODULES = ("daemon.py", "daemon_unit.py", "edge_image.py")
 _MAIN = """\
 import hashlib
 import sys
@@ -36,6 +38,8 @@ def build() -> bytes:
     found = {"__main__.py": _MAIN}
     for pattern in _PARTS:
         for path in PACKAGE.glob(pattern):
+            if path.name in _OF_MODULES:
+                continue
             found[f"maestro/{path.relative_to(PACKAGE).as_posix()}"] = path.read_text("utf-8")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:

@@ -1,0 +1,60 @@
+"""What a host is brought to: a release on its disk, as its manifest records it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .jobs import Job
+from .rules import UPDATE, Rules
+
+
+@dataclass(frozen=True)
+class Aim:
+    """``services`` maps names to ``{hash, replicas, exchange}``.
+
+    ``kind`` says whose rules count, `rules.UPDATE` or `rules.ROLLBACK`.
+    """
+
+    release: str
+    services: Mapping[str, Mapping[str, Any]]
+    routes: Sequence[Mapping[str, Any]] = ()
+    kind: str = UPDATE
+
+    def rules(self, name: str) -> Rules:
+        """The rules by which a service is exchanged."""
+        return Rules.of(self.services[name], self.kind)
+
+    def replicas(self, name: str) -> int:
+        """How many containers a service has."""
+        return int(self.services[name]["replicas"])
+
+    def job(self, name: str) -> Job | None:
+        """The job that a service is, or None."""
+        return Job.of(self.services[name])
+
+    def intolerable(
+        self,
+        owner: Mapping[str, str],
+        bad: Mapping[str, str],
+        failed: Mapping[str, int] | None = None,
+    ) -> dict[str, str]:
+        """What is wrong with containers (id to service) and not tolerated by their services' rules.
+
+        ``failed`` counts by service how many were bad so far; where it is left out, those that are
+        ``bad`` now are all.
+        """
+        count = Counter(owner[container] for container in bad) if failed is None else failed
+        return {
+            container: why
+            for container, why in bad.items()
+            if not self.rules(name := owner[container]).tolerates(count[name], self.replicas(name))
+        }
+
+    def asked(self) -> list[Mapping[str, Any]]:
+        """The routes of services that nothing else checks."""
+        return [
+            route for route in self.routes if self.services.get(route["service"], {}).get("ask")
+        ]
