@@ -106,6 +106,7 @@ def test_a_program_that_takes_too_long_is_stopped() -> None:
 
 def test_a_program_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(compose, "PLUGINS", ())
     with pytest.raises(MaestroError) as caught:
         compose.version()
     assert caught.value.what == "the docker command is not installed"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from maestro.errors import MaestroError
-from maestro.host import journal, lease, release, roll, steps, switch
+from maestro.host import journal, lease, leaving, release, steps, switch
 from maestro.host.layout import Layout
 from maestro.report import timeline
 
@@ -24,6 +24,8 @@ CLAIM = {
     "approved_by": "kim",
     "plan": "0123456789ab",
 }
+
+REST = {"remove": [], "kind": "update", "timeout": 1}
 
 
 @pytest.fixture
@@ -98,10 +100,10 @@ def test_the_steps_of_a_release_that_goes_in_keep_one_event(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lease.acquire(layout, CLAIM)
-    monkeypatch.setattr(roll.Roll, "remove", lambda *_: [])
+    monkeypatch.setattr(leaving.Leaving, "remove", lambda *_: [])
     monkeypatch.setattr(release, "point", lambda *_: None)
     manifest = {"id": "r2", "services": {}}
-    done = take(layout, "maestro_commit", release="r2", manifest=manifest, remove=[], timeout=1)
+    done = take(layout, "maestro_commit", release="r2", manifest=manifest, **REST)
     assert done["changed"]
     assert results(layout) == [("done", "")]
 

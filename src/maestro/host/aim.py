@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,11 +45,13 @@ class Aim:
         ``failed`` counts by service how many were bad so far; where it is left out, those that are
         ``bad`` now are all.
         """
-        count = Counter(owner[container] for container in bad) if failed is None else failed
+        if failed is None:
+            there = [owner[container] for container in bad]
+            failed = {name: there.count(name) for name in there}
         return {
             container: why
             for container, why in bad.items()
-            if not self.rules(name := owner[container]).tolerates(count[name], self.replicas(name))
+            if not self.rules(name := owner[container]).tolerates(failed[name], self.replicas(name))
         }
 
     def asked(self) -> list[Mapping[str, Any]]:
