@@ -44,7 +44,8 @@ def host(*releases: dict[str, Any], serves: str = "", to: str = "") -> dict[str,
     return {
         "release": manifests[current["id"]],
         "target": manifests.get(target, {}),
-        "compose": {key: kept[key]["text"] for key in {current["id"], target} if key in kept},
+        "compose": current["text"],
+        "target_compose": kept[target]["text"] if target in kept else "",
         "releases": {
             key: {
                 **{k: item[k] for k in ("id", "version", "created", "migrated", "breaking")},

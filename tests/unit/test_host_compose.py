@@ -227,7 +227,7 @@ def test_the_passing_directory_is_not_part_of_what_is_read() -> None:
 
 def test_room_is_that_of_the_file_system_a_path_will_be_on(tmp_path: Path) -> None:
     assert state._free(tmp_path / "not" / "there" / "yet") > 0
-    assert state._text(tmp_path / "none") == ""
+    assert Layout(tmp_path, "shop").compose_text("none") == ""
 
 
 MODEL = {

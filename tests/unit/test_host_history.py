@@ -61,13 +61,13 @@ def layout(tmp_path: Path) -> Layout:
 def test_a_bare_host(tmp_path: Path, engine: Engine) -> None:
     found = history.read(Layout(tmp_path, "shop"), engine=engine)
     assert (found["release"], found["target"], found["releases"]) == ({}, {}, {})
-    assert found["compose"] == {}
+    assert (found["compose"], found["target_compose"]) == ("", "")
 
 
 def test_what_serves_and_what_came_before(layout: Layout, engine: Engine) -> None:
     found = history.read(layout, values={"token": "r2"}, engine=engine)
     assert (found["release"]["id"], found["target"]["id"]) == ("r2", "r1")
-    assert found["compose"] == {"r1": "# r1\n", "r2": "# r2\n"}
+    assert (found["compose"], found["target_compose"]) == ("# r2\n", "# r1\n")
     assert found["releases"]["r1"]["images"] == [NAME]
     assert found["releases"]["r1"]["whole"] is True
     assert found["versions"] == {"token": {"r1": [str(UID)], "r2": [str(UID)]}}
@@ -104,7 +104,7 @@ def test_a_release_without_its_file_is_not_whole(layout: Layout, engine: Engine)
     layout.compose_file("r1").unlink()
     found = history.read(layout, engine=engine)
     assert found["releases"]["r1"]["whole"] is False
-    assert set(found["compose"]) == {"r2"}
+    assert (found["compose"], found["target_compose"]) == ("# r2\n", "")
 
 
 def container(fake: Fake, **changes: Any) -> None:

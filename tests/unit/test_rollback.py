@@ -131,9 +131,9 @@ def test_an_image_that_is_gone_is_named_with_what_can_be_had() -> None:
 
 def test_a_file_that_was_edited_is_not_gone_back_to() -> None:
     state = two()
-    document = yaml.safe_load(state["compose"][FIRST])
+    document = yaml.safe_load(state["target_compose"])
     document["services"]["web"]["environment"]["GREETING"] = "edited"
-    state["compose"][FIRST] = yaml.safe_dump(document)
+    state["target_compose"] = yaml.safe_dump(document)
     error = refused({"a": state})
     assert error.what == "its compose.yaml was edited since: web"
     assert error.where == f"a: release {FIRST}"
@@ -163,7 +163,7 @@ def test_a_migration_without_a_way_back_is_refused_unless_told() -> None:
         release(THIRD, "v3", SECOND),
     )
     assert decide({"a": state}).hosts["a"]["release"] == SECOND
-    further = {**state, **{key: host(*_three(), to=FIRST)[key] for key in ("target", "compose")}}
+    further = {**state, **{key: host(*_three(), to=FIRST)[key] for key in ("target", "target_compose")}}
     error = refused({"a": further}, to=FIRST)
     assert f"release {SECOND} ran migrate" in error.what
     assert "-e accept_schema=true" in error.fix
@@ -253,3 +253,12 @@ def test_the_same_versions_make_the_same_release() -> None:
 @pytest.mark.parametrize("text", ["", "[]", ":", "services: {}"])
 def test_a_damaged_file_is_edited_in_all_services(text: str) -> None:
     assert recorded.edited(release(FIRST, "v1"), text) == ["db", "migrate", "web"]
+
+
+def test_a_file_is_read_whatever_kind_of_text_it_is() -> None:
+    """Ansible's text has tags, and libyaml reads plain text alone."""
+
+    class Tagged(str):
+        __slots__ = ()
+
+    assert recorded.document(Tagged("services: {}")) == {"services": {}}

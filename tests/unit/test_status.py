@@ -16,7 +16,6 @@ from maestro.report import status, tables
 def deployed() -> dict[str, Any]:
     state = models.running(models.shop())
     state["release"].update(created="2026-01-01T12:00:00Z", by="jo@desk")
-    state["compose"] = {models.RELEASE: state["compose"]}
     for container in state["containers"]:
         container["image"] = state["release"]["services"][container["service"]]["image"]
     return state
@@ -106,7 +105,7 @@ def test_since_when(seconds: int, said: str) -> None:
 
 def facts(**changes: Any) -> dict[str, Any]:
     """How the Engine tells of the web service's container as released."""
-    compose = yaml.safe_load(deployed()["compose"][models.RELEASE])
+    compose = yaml.safe_load(deployed()["compose"])
     web = compose["services"]["web"]
     settings = compose["configs"][web["configs"][0]["source"]]["file"]
     secret = compose["secrets"][web["secrets"][0]["source"]]["file"]
@@ -158,7 +157,7 @@ def test_a_mount_that_was_changed_by_hand() -> None:
 
 def test_the_database_s_volume_is_known_by_its_name() -> None:
     state = deployed()
-    compose = yaml.safe_load(state["compose"][models.RELEASE])
+    compose = yaml.safe_load(state["compose"])
     secret = compose["secrets"][compose["services"]["db"]["secrets"][0]["source"]]["file"]
     mounts = {"/data": "volume:shop_data:rw", "/run/secrets/db_password": f"bind:{secret}:ro"}
     db = next(item for item in state["containers"] if item["service"] == "db")
@@ -181,9 +180,9 @@ def test_what_has_no_place_in_the_release() -> None:
 
 def test_files_that_were_edited() -> None:
     state = deployed()
-    document = yaml.safe_load(state["compose"][models.RELEASE])
+    document = yaml.safe_load(state["compose"])
     document["services"]["web"]["command"] = ["other"]
-    state["compose"][models.RELEASE] = yaml.safe_dump(document)
+    state["compose"] = yaml.safe_dump(document)
     state["edited_configs"] = ["settings"]
     lines = status.table("shop", {"a": state}, {}).splitlines()
     assert lines[1:3] == [

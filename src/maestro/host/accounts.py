@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..records import Account
 
 PASSWD = Path("/etc/passwd")
 # Shells that let nobody in.
 _NO_LOGIN = ("nologin", "false", "sync", "halt", "shutdown")
 
 
-def read(path: Path = PASSWD) -> dict[str, dict[str, Any]]:
+def read(path: Path = PASSWD) -> dict[str, Account]:
     """``{uid: {"name", "login"}}`` of all but root, who reads everything; ``login``: may log in."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Account] = {}
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..errors import MaestroError
 from . import lease
@@ -24,7 +24,7 @@ from .life import moment
 NETWORK = "network_mode"
 # A key of a Compose file to the key of the Engine's HostConfig.
 MODES = {NETWORK: "NetworkMode", "pid": "PidMode", "ipc": "IpcMode"}
-VOLUMES = "volumes_from"
+VOLUMES: Final = "volumes_from"
 _CONTAINER = "container:"
 _NO_OWNER = "non running container"  # the Engine's words in the state of such a container
 

@@ -15,7 +15,7 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from . import address, claims, edge_api, journal, locks
@@ -24,6 +24,9 @@ from .edge_traefik import dynamic
 from .engine import Engine
 from .labels import ONE_OFF, SERVICE
 from .layout import Layout, write_atomically
+
+if TYPE_CHECKING:
+    from ..records import ClaimedRoute, Edge
 
 DIRECTORY = Path("/etc/maestro/edge")
 IN_FORCE = 10.0  # seconds Traefik may take to follow a new file
@@ -168,9 +171,9 @@ def under_maintenance(layout: Layout) -> bool:
     return _maintenance_file(layout).exists()
 
 
-def look(layout: Layout) -> dict[str, Any]:
+def look(layout: Layout) -> Edge:
     """What a plan needs to know of the edge: is there one, and who has which routes."""
-    others = {
+    others: dict[str, list[ClaimedRoute]] = {
         path.parent.name: [
             {"hosts": route["hosts"], "path": route["path"], "health": route.get("health") or []}
             for route in _read(path).get("routes", [])

@@ -10,10 +10,13 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from .userns import OFF, Remap
+
+if TYPE_CHECKING:
+    from ..records import FileFacts
 
 DIGEST_LENGTH = 16
 PLAIN = 0o644  # what a file has that nothing is said about
@@ -42,15 +45,17 @@ class File:
             found.update(b" host")
         return found.hexdigest()[:DIGEST_LENGTH]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> FileFacts:
         """The file as a request carries it."""
-        return {
+        found: FileFacts = {
             "base64": base64.b64encode(self.content).decode("ascii"),
             "mode": self.mode,
             "uid": self.uid,
             "gid": self.gid,
-            **({"host": True} if self.host else {}),
         }
+        if self.host:
+            found["host"] = True
+        return found
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> File:

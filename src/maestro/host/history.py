@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import edge, jobs, lease, links, neighbours, recovery, resources, secrets, userns
 from .containers import of_stack
@@ -15,6 +15,9 @@ from .release import committed
 from .secret_files import is_file
 from .state import checksum, container_facts
 
+if TYPE_CHECKING:
+    from ..records import History, Manifest, Summary
+
 
 def read(
     layout: Layout,
@@ -22,7 +25,7 @@ def read(
     *,
     values: Mapping[str, str] | None = None,
     engine: Engine | None = None,
-) -> dict[str, Any]:
+) -> History:
     """The running release, the one to go back to, and all that is kept; changes nothing.
 
     ``to`` is an id, by default the release before the one that serves. ``values`` are secrets to
@@ -40,11 +43,8 @@ def read(
     return {
         "release": {"id": current, **manifest} if current else {},
         "target": {"id": target, **kept[target]} if target in kept else {},
-        "compose": {
-            release: layout.compose_file(release).read_text(encoding="utf-8")
-            for release in {current, target}
-            if release in kept and layout.compose_file(release).exists()
-        },
+        "compose": layout.compose_text(current) if current in kept else "",
+        "target_compose": layout.compose_text(target) if target in kept else "",
         "releases": {release: _summary(layout, kept[release]) for release in sorted(kept)},
         "containers": [container_facts(engine, item, layout) for item in there],
         "done": jobs.remembered(layout),
@@ -66,13 +66,15 @@ def read(
     }
 
 
-def _summary(layout: Layout, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(layout: Layout, manifest: Manifest) -> Summary:
     """What a choice among releases needs to know of each."""
-    summary = {
-        key: manifest.get(key) for key in ("id", "version", "created", "by", "previous", "secrets")
-    }
     return {
-        **summary,
+        "id": str(manifest["id"]),
+        "version": manifest.get("version", ""),
+        "created": manifest.get("created", ""),
+        "by": manifest.get("by", ""),
+        "previous": manifest.get("previous", ""),
+        "secrets": manifest.get("secrets") or {},
         "migrated": manifest.get("migrated") or [],
         "breaking": manifest.get("breaking") or [],
         "images": sorted({str(item["image"]) for item in manifest["services"].values()}),

@@ -11,10 +11,13 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .labels import PROJECT, SERVICE
+
+if TYPE_CHECKING:
+    from ..records import HoldFacts, Writer
 
 VOLUME, PATH, SHARE = "volume", "path", "share"
 PORT, NAME, ADDRESS = "port", "name", "address"
@@ -244,9 +247,9 @@ def now(item: Mapping[str, Any], detail: Mapping[str, Any] | None = None) -> lis
     return sorted({*map(real, of_container(item)), *more})
 
 
-def of_others(containers: Iterable[Mapping[str, Any]], stack: str) -> list[dict[str, Any]]:
+def of_others(containers: Iterable[Mapping[str, Any]], stack: str) -> list[Writer]:
     """Every running container of the host that is not of this stack, and the data it writes."""
-    found = []
+    found: list[Writer] = []
     for item in containers:
         labels = item.get("Labels") or {}
         data = writes_data(now(item)) if labels.get(PROJECT) != stack else []
@@ -337,12 +340,12 @@ def real(hold: Hold, path_of: Callable[[str], str] = os.path.realpath) -> Hold:
     return Hold(PATH, path_of(hold.name), hold.writes) if hold.kind == PATH else hold
 
 
-def dump(found: Iterable[Hold]) -> list[dict[str, Any]]:
+def dump(found: Iterable[Hold]) -> list[HoldFacts]:
     """As a manifest records it."""
-    return [asdict(hold) for hold in found]
+    return [{"kind": hold.kind, "name": hold.name, "writes": hold.writes} for hold in found]
 
 
-def load(recorded: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
+def load(recorded: Iterable[HoldFacts]) -> tuple[Hold, ...]:
     """As a manifest recorded it."""
     return tuple(Hold(str(i["kind"]), str(i["name"]), bool(i["writes"])) for i in recorded)
 

@@ -6,10 +6,13 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from . import naming
+
+if TYPE_CHECKING:
+    from ..records import Manifest
 
 HOME_MODE = 0o750  # of a stack's directory
 # The host's own program, see `host.agent`.
@@ -61,6 +64,13 @@ class Layout:
         """The resolved Compose file of one release."""
         return self.release(release_id) / "compose.yaml"
 
+    def compose_text(self, release_id: str) -> str:
+        """What that file says; empty where there is none."""
+        try:
+            return self.compose_file(release_id).read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
     def current_id(self) -> str:
         """The id of the running release, or an empty string.
 
@@ -75,13 +85,13 @@ class Layout:
         except OSError:
             return ""
 
-    def manifest(self, release_id: str) -> dict[str, Any]:
+    def manifest(self, release_id: str) -> Manifest:
         """``release.json`` of a release, or an empty dict where there is none."""
         if not release_id:
             return {}
         path = self.release(release_id) / "release.json"
         try:
-            loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            loaded: Manifest = json.loads(path.read_text(encoding="utf-8"))
         except OSError:
             return {}
         except ValueError as error:

@@ -18,11 +18,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from . import room
 from .layout import Layout, write_atomically
+
+if TYPE_CHECKING:
+    from ..records import LeaseFacts
 
 LIMIT = 60.0  # seconds without a beat after which a lease has expired
 BEATS = 4  # beats within a limit
@@ -109,7 +112,7 @@ def read(layout: Layout) -> Lease | None:
         )
 
 
-def describe(layout: Layout) -> dict[str, Any]:
+def describe(layout: Layout) -> LeaseFacts:
     """The lease as the state of a host tells it, or an empty dict."""
     found = read(layout)
     if found is None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .containers import of_stack
 from .engine import Engine
 from .labels import HASH_LABEL, SERVICE
+
+if TYPE_CHECKING:
+    from ..records import Defaults
 
 DAEMON = Path("/etc/docker/daemon.json")
 PROCESS = Path("/run/docker.pid")
@@ -51,7 +54,7 @@ def apply(
     return changed
 
 
-def of_engine(info: Mapping[str, Any]) -> dict[str, bool]:
+def of_engine(info: Mapping[str, Any]) -> Defaults:
     """What the Engine gives all new containers: ``no_new_privileges`` and ``log_rotation``.
 
     ``info`` is the Engine's own; it does not tell the options of its log driver, so they are read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import edge, history, reach, userns
 from .drift import facts
@@ -17,10 +17,11 @@ from .layout import Layout
 from .runtime import Looker
 from .state import container_facts
 
+if TYPE_CHECKING:
+    from ..records import Container, Manifest, Overview
 
-def read(
-    layout: Layout, engine: Engine | None = None, looker: Looker | None = None
-) -> dict[str, Any]:
+
+def read(layout: Layout, engine: Engine | None = None, looker: Looker | None = None) -> Overview:
     """The answer of `history.read`, and how every container and file is now.
 
     Each container has ``facts`` (see `drift.facts`), and with a ``looker`` its ``runtime``.
@@ -70,7 +71,7 @@ def _edges(engine: Engine, looker: Looker) -> Iterable[dict[str, Any]]:
         yield {"service": "edge", "runtime": looker.facts(str(item["Id"]))}
 
 
-def _strays(layout: Layout, engine: Engine, known: Collection[str]) -> list[dict[str, Any]]:
+def _strays(layout: Layout, engine: Engine, known: Collection[str]) -> list[Container]:
     """Containers that somebody gave the labels of a service, though Compose did not make them.
 
     What merely runs an image that Compose built has that image's labels, and is none.
@@ -90,7 +91,7 @@ def _built(engine: Engine, item: Mapping[str, Any]) -> Mapping[str, str]:
     return config.get("Labels") or {}
 
 
-def _edited_configs(layout: Layout, manifest: Mapping[str, Any], remap: userns.Remap) -> list[str]:
+def _edited_configs(layout: Layout, manifest: Manifest, remap: userns.Remap) -> list[str]:
     """Configuration files that are not any more what their name says."""
     edited = set()
     for name, digest in digests(manifest.get("configs", {})):

@@ -10,13 +10,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from ..errors import MaestroError
 from . import lease
 from .layout import Layout, write_atomically
 
 if TYPE_CHECKING:
+    from ..records import RecoveryFacts
     from .roll import Roll
 
 PAUSE, LONGEST = 10.0, 1800.0  # seconds before the second try, doubled with each, and their cap
@@ -94,10 +95,10 @@ def due(layout: Layout) -> bool:
     return found is None or time.time() >= found.next
 
 
-def describe(layout: Layout) -> dict[str, Any]:
+def describe(layout: Layout) -> RecoveryFacts:
     """The record as the state of a host tells it, or an empty dict."""
     found = read(layout)
-    return asdict(found) if found else {}
+    return cast("RecoveryFacts", asdict(found)) if found else {}
 
 
 def restore(roll: Roll, services: Sequence[str]) -> tuple[list[str], dict[str, str]]:

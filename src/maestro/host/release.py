@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from . import compose, files, naming, reading, secrets
@@ -15,6 +15,9 @@ from .engine import Engine
 from .labels import PROJECT
 from .layout import Layout, point, write_atomically
 from .userns import OFF, Remap
+
+if TYPE_CHECKING:
+    from ..records import Manifest
 
 COMPOSE_MODE = 0o600
 MANIFEST_MODE = 0o640
@@ -55,7 +58,7 @@ def stage(
         )
 
 
-def commit(layout: Layout, release: str, manifest: Mapping[str, Any]) -> None:
+def commit(layout: Layout, release: str, manifest: Manifest) -> None:
     """Make a release the current one; one that was committed before keeps its manifest."""
     path = layout.release(release) / "release.json"
     if not path.exists():
@@ -103,7 +106,7 @@ def prune(layout: Layout, keep: int) -> list[str]:
     return dropped
 
 
-def committed(layout: Layout) -> dict[str, dict[str, Any]]:
+def committed(layout: Layout) -> dict[str, Manifest]:
     """Manifest of every committed release on this host, by id."""
     if not layout.releases.is_dir():
         return {}
@@ -115,7 +118,7 @@ def committed(layout: Layout) -> dict[str, dict[str, Any]]:
     return {release: manifest for release, manifest in found.items() if manifest}
 
 
-def _used_secrets(kept: Mapping[str, Mapping[str, Any]]) -> set[tuple[str, str]]:
+def _used_secrets(kept: Mapping[str, Manifest]) -> set[tuple[str, str]]:
     """Names and versions that kept releases need; a rotation ends all older versions.
 
     A release that needed one of those can be gone back to with the newest in its place.
@@ -146,12 +149,12 @@ def references(layout: Layout, release: str) -> set[str]:
     return set(re.findall(r"^    image: \"?([^\s\"]+@[^\s\"]+)\"?$", text, re.MULTILINE))
 
 
-def _digests(manifest: Mapping[str, Any]) -> set[str]:
+def _digests(manifest: Manifest) -> set[str]:
     return {str(service["image"]) for service in manifest.get("services", {}).values()}
 
 
 def _prune_configs(
-    layout: Layout, kept: Mapping[str, Mapping[str, Any]], mounted: frozenset[str] = frozenset()
+    layout: Layout, kept: Mapping[str, Manifest], mounted: frozenset[str] = frozenset()
 ) -> None:
     used = {
         pair for manifest in kept.values() for pair in files.digests(manifest.get("configs", {}))

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from . import adoption, edge, journal, lease, resources
@@ -25,6 +25,9 @@ from .release import committed, references
 from .roll import Roll
 from .state import checksum, container_facts
 from .strangers import Ours, among, labelled, made_here
+
+if TYPE_CHECKING:
+    from ..records import Removal
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Found:
     known: bool
 
 
-def read(layout: Layout, engine: Engine | None = None) -> dict[str, Any]:
+def read(layout: Layout, engine: Engine | None = None) -> Removal:
     """Everything a removal is decided on; nothing on the host is changed."""
     engine = engine or Engine()
     current = layout.current_id()

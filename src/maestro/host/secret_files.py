@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..records import SecretFileFacts
 
 USUAL_MODE = 0o400
 _FILE = re.compile(r"^([0-9]+)(?:\.([0-9]+)\.([0-7]{4})(\.host)?)?\Z")
@@ -54,18 +56,18 @@ class SecretFile:
         """What the release's Compose file calls it."""
         return f"{self.name}-{self.version}-{self.owner}"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> SecretFileFacts:
         """As the steps after the plan are told of it."""
-        found: dict[str, Any] = {"name": self.name, "version": self.version, "uid": self.uid}
+        found: SecretFileFacts = {"name": self.name, "version": self.version, "uid": self.uid}
         if self.owner != str(self.uid):
             _, gid, mode, *_ = self.owner.split(".")
-            found.update(gid=int(gid), mode=int(mode, 8))
+            found["gid"], found["mode"] = int(gid), int(mode, 8)
         if self.host:
             found["host"] = True
         return found
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> SecretFile:
+    def from_json(cls, found: SecretFileFacts) -> SecretFile:
         """What `as_json` wrote down."""
         gid, mode = found.get("gid"), found.get("mode")
         return cls(

@@ -14,12 +14,16 @@ import hmac
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from . import naming
 from .layout import Layout
 from .secret_files import USUAL_MODE, SecretFile, is_file
 from .userns import OFF, Remap
+
+if TYPE_CHECKING:
+    from ..records import SecretFileFacts
 
 DIRECTORY_MODE = 0o700
 
@@ -49,7 +53,7 @@ def _files(layout: Layout, name: str, version: str) -> list[Path]:
 
 def write(
     layout: Layout,
-    wanted: Iterable[Mapping[str, object]],
+    wanted: Iterable[SecretFileFacts],
     values: Mapping[str, str],
     remap: Remap = OFF,
 ) -> list[str]:
@@ -86,7 +90,7 @@ def write(
     return sorted(set(written))
 
 
-def complete(layout: Layout, wanted: Iterable[Mapping[str, object]], remap: Remap = OFF) -> None:
+def complete(layout: Layout, wanted: Iterable[SecretFileFacts], remap: Remap = OFF) -> None:
     """Give readers that have no file of a version one, with the value another reader has."""
     for item in wanted:
         files = _files(layout, str(item["name"]), str(item["version"]))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from . import (
@@ -43,6 +43,9 @@ from .reading import Reading
 from .reference import Reference
 from .registry import Login, Registry
 
+if TYPE_CHECKING:
+    from ..records import Container, Image, Manifest, State
+
 # What stands for the stack's own directory in paths, wherever its files lie.
 STACK_DIRECTORY = "."
 
@@ -66,7 +69,7 @@ class Request:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
+def read(request: Request, engine: Engine | None = None) -> State:
     """Everything the plan is decided on; nothing on the host is changed."""
     engine = engine or Engine()
     layout = Layout(Path(request.root), request.stack)
@@ -91,7 +94,7 @@ def read(request: Request, engine: Engine | None = None) -> dict[str, Any]:
         data = Path(str(info.get("DockerRootDir") or "/var/lib/docker"))
         return {
             "release": {"id": current, **manifest} if current else {},
-            "compose": _text(layout.compose_file(current)) if current else "",
+            "compose": layout.compose_text(current) if current else "",
             "version": version,
             "model": canonical,
             "model_problem": problem,
@@ -179,9 +182,9 @@ def _relative(value: Any, directory: str) -> Any:
 def _resolve(
     request: Request,
     model: Mapping[str, Any],
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     registries: Mapping[str, Any],
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Image], dict[str, str]]:
     """Digest of every image of the stack, and what the registry refused.
 
     Without a wanted version the running release stays what it is: its own
@@ -209,12 +212,12 @@ def _resolve(
         login = request.login if _owns(request.login, host) else None
         clients.setdefault(host, Lenient(Registry(host, login), registries))
 
-    def ask(reference: str) -> tuple[str, dict[str, Any] | None, str]:
+    def ask(reference: str) -> tuple[str, Image | None, str]:
         try:
             image = clients[Reference.parse(reference).registry].resolve(reference)
         except MaestroError as error:
             return reference, None, str(error)
-        facts = {
+        facts: Image = {
             "digest": image.digest,
             "user": image.user,
             "size": image.size,
@@ -233,13 +236,11 @@ def _resolve(
     return resolved, refused
 
 
-def _with_volumes(
-    engine: Engine, resolved: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
+def _with_volumes(engine: Engine, resolved: Mapping[str, Image]) -> dict[str, Image]:
     """The same, with the volumes of images that an older manifest recorded without them."""
     found = {}
     for reference, image in resolved.items():
-        found[reference] = dict(image)
+        found[reference] = image.copy()
         if "volumes" not in image:
             name = f"{Reference.parse(reference).name}@{image['digest']}"
             config = engine.image(name).get("Config") or {}
@@ -253,18 +254,17 @@ def _owns(login: Login | None, host: str) -> bool:
 
 def container_facts(
     engine: Engine, summary: Mapping[str, Any], layout: Layout | None = None
-) -> dict[str, Any]:
+) -> Container:
     """What a plan is decided on, of one container of a listing."""
     detail = engine.inspect(str(summary["Id"]))
     state = detail["State"]
     foreign = strangers.facts(layout, summary, detail) if layout else None
-    return {
+    found: Container = {
         "id": detail["Id"],
         "name": str(detail["Name"]).lstrip("/"),
         "service": summary["Labels"].get(SERVICE, ""),
         "image": detail["Config"]["Image"],
         "hash": "" if foreign else summary["Labels"].get(HASH_LABEL, ""),
-        **({"foreign": foreign} if foreign else {}),
         "status": state["Status"],
         "health": state.get("Health", {}).get("Status", "none"),
         "started": state["StartedAt"],
@@ -275,6 +275,9 @@ def container_facts(
         "holds": dump(now(summary, detail)),
         "nameless": nameless(summary),
     }
+    if foreign:
+        found["foreign"] = foreign
+    return found
 
 
 def checksum(path: Path) -> str:
@@ -291,10 +294,3 @@ def _free(path: Path) -> int:
         path = path.parent
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        return ""

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import lease
 from .containers import made_by_compose
 from .engine import Engine
 from .labels import HASH_LABEL, ONE_OFF, PROJECT, SERVICE
 from .layout import Layout
+
+if TYPE_CHECKING:
+    from ..records import Foreign
 
 # Where Compose writes which files a container was made from, and from where it was called.
 CONFIG_FILES = "com.docker.compose.project.config_files"
@@ -78,9 +81,7 @@ def among(engine: Engine, layout: Layout, ours: Ours = made_here) -> list[dict[s
     ]
 
 
-def facts(
-    layout: Layout, summary: Mapping[str, Any], detail: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def facts(layout: Layout, summary: Mapping[str, Any], detail: Mapping[str, Any]) -> Foreign | None:
     """What a plan needs to know of one, beside what it knows of all; None for one of ours.
 
     ``made_from`` is a directory, or empty. ``volumes`` maps paths to the names of volumes, which

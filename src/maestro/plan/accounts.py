@@ -5,12 +5,13 @@ The kernel lets a process look into another of the same uid: ``/proc/PID/root/ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import MaestroError
 from ..host.userns import Remap
+from ..records import SecretFileFacts, State
 
 PRODUCTION = "production"
 ADVICE = 10_000  # uids from here on belong to no account of a usual host
@@ -48,7 +49,7 @@ class Shared:
         )
 
 
-def shared(secret_files: Iterable[Mapping[str, Any]], state: Mapping[str, Any]) -> list[Shared]:
+def shared(secret_files: Iterable[SecretFileFacts], state: State) -> list[Shared]:
     """``secret_files`` are those of a release, ``state`` the answer of `host.state.read`."""
     known, remap = state.get("accounts") or {}, Remap.of(state)
     readers: dict[tuple[str, str], set[str]] = {}

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import MaestroError
 from ..host.holds import ADDRESS
 from ..host.resources import Network, Resources
+from ..records import Compose
 from .networks import own
 
 _KEYS = ("ipv4_address", "ipv6_address")
@@ -45,7 +46,7 @@ class _Range:
 
 def problems(
     host: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     there: Resources,
     renewed: Collection[str],
     staying: Iterable[Mapping[str, Any]],
@@ -81,7 +82,7 @@ def problems(
             )
 
 
-def _all(compose: Mapping[str, Any]) -> Iterator[_Fixed]:
+def _all(compose: Compose) -> Iterator[_Fixed]:
     defined = compose.get("networks") or {}
     for service, definition in sorted(compose["services"].items()):
         for key, end in (definition.get("networks") or {}).items():
@@ -95,7 +96,7 @@ def _all(compose: Mapping[str, Any]) -> Iterator[_Fixed]:
                     yield _Fixed(service, str(key), name, word, address)
 
 
-def _ranges(fixed: _Fixed, compose: Mapping[str, Any], live: Network | None) -> Iterator[_Range]:
+def _ranges(fixed: _Fixed, compose: Compose, live: Network | None) -> Iterator[_Range]:
     """The subnets of its network: as they are, or as the file has them made."""
     if live:
         items: Iterable[Mapping[str, Any]] = live.subnets

@@ -6,16 +6,16 @@ does not name stays as it is, unless ``remove_unnamed`` is said as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import MaestroError
 from ..host.resources import Resources
+from ..records import Compose, Container, DeployRequest, Mount, Serving
 from .names import KINDS, Named, published
 from .networks import Anew
 
-Containers = Sequence[Mapping[str, Any]]
+Containers = Sequence[Container]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Asked:
     accounts: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, request: Mapping[str, Any]) -> Asked:
+    def of(cls, request: DeployRequest) -> Asked:
         """From the request of a deploy; what it does not say is not asked for."""
         return cls(
             adopt=bool(request.get("adopt")),
@@ -39,12 +39,12 @@ class Asked:
         )
 
 
-def strangers(containers: Containers) -> list[Mapping[str, Any]]:
+def strangers(containers: Containers) -> list[Container]:
     """Those that no release made."""
     return [item for item in containers if item.get("foreign")]
 
 
-def stays(container: Mapping[str, Any], named: Iterable[str], *, remove_unnamed: bool) -> bool:
+def stays(container: Container, named: Iterable[str], *, remove_unnamed: bool) -> bool:
     """Whether a plan leaves a container alone that its stack does not name."""
     return (
         bool(container.get("foreign")) and container["service"] not in named and not remove_unnamed
@@ -56,7 +56,7 @@ def reasons(there: Containers) -> tuple[str, ...]:
     return tuple(f"takes over {item['name']}, made {_origin(item)}" for item in strangers(there))
 
 
-def warnings(named: Iterable[str], state: Mapping[str, Any], asked: Asked) -> list[str]:
+def warnings(named: Iterable[str], state: Serving, asked: Asked) -> list[str]:
     """What stays, and what is used as it is found."""
     there = strangers(state["containers"])
     left = [item for item in there if stays(item, set(named), remove_unnamed=asked.remove_unnamed)]
@@ -67,7 +67,7 @@ def warnings(named: Iterable[str], state: Mapping[str, Any], asked: Asked) -> li
     ]
 
 
-def reused(compose: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
+def reused(compose: Compose, state: Serving) -> list[str]:
     """Volumes and networks of the project that are there before its first release."""
     if state["release"]:
         return []
@@ -87,9 +87,9 @@ def reused(compose: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
 def problems(
     host: str,
     stack: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     services: Iterable[str],
-    state: Mapping[str, Any],
+    state: Serving,
     asked: Asked,
 ) -> list[MaestroError]:
     """Why the plan cannot go in; ``compose`` is the release's file, ``services`` those it rolls."""
@@ -123,7 +123,7 @@ def _unasked(host: str, stack: str, there: Containers, taken: Containers) -> Mae
 
 
 def _in_the_way(
-    host: str, stack: str, compose: Mapping[str, Any], left: Containers
+    host: str, stack: str, compose: Compose, left: Containers
 ) -> Iterable[MaestroError]:
     for name, service in sorted(compose["services"].items()):
         named = Named(stack, name, str(service.get("container_name") or ""))
@@ -159,7 +159,7 @@ def on_networks(
     host: str,
     anew: Iterable[Anew],
     services: Iterable[str],
-    state: Mapping[str, Any],
+    state: Serving,
     asked: Asked,
 ) -> Iterable[MaestroError]:
     """Networks that would be recreated with a container on them that stays."""
@@ -181,7 +181,7 @@ def on_networks(
                 )
 
 
-def _data(host: str, compose: Mapping[str, Any], taken: Containers) -> Iterable[MaestroError]:
+def _data(host: str, compose: Compose, taken: Containers) -> Iterable[MaestroError]:
     """Paths where a service would find other data, or none, than its hand-made container."""
     for item in taken:
         said = compose["services"][item["service"]].get("volumes") or []
@@ -201,13 +201,13 @@ def _data(host: str, compose: Mapping[str, Any], taken: Containers) -> Iterable[
             )
 
 
-def _source(mount: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
+def _source(mount: Mount, compose: Compose) -> str:
     source = str(mount.get("source") or "")
     if mount.get("type") != "volume":
         return source
     return str(((compose.get("volumes") or {}).get(source) or {}).get("name") or source)
 
 
-def _origin(item: Mapping[str, Any]) -> str:
+def _origin(item: Container) -> str:
     directory = item["foreign"]["made_from"]
     return f"from {directory}" if directory else "by hand"

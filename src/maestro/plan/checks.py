@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..host.settle import WATCH
+from ..records import Image, Manifest, RecoveryFacts, Route, ServiceFacts, State
 from ..stack.checks import unchecked
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 def of_plan(
     plan: Plan,
-    state: Mapping[str, Any],
-    services: Mapping[str, Mapping[str, Any]],
+    state: State,
+    services: Mapping[str, ServiceFacts],
     wanted: Wanted,
-    images: Mapping[str, Mapping[str, Any]],
+    images: Mapping[str, Image],
 ) -> list[str]:
     """All that a deploy's plan says of checks, and of the way back."""
     touched = [step.service for step in plan.steps if step.action not in ("keep", "remove")]
@@ -32,9 +33,9 @@ def of_plan(
 
 
 def warnings(
-    services: Mapping[str, Mapping[str, Any]],
+    services: Mapping[str, ServiceFacts],
     unguarded: Iterable[str],
-    routes: Iterable[Mapping[str, Any]],
+    routes: Iterable[Route],
     touched: Iterable[str],
 ) -> list[str]:
     """A line for each service that is replaced and that nothing checks.
@@ -58,7 +59,7 @@ def warnings(
     ]
 
 
-def gone(manifest: Mapping[str, Any], images: Iterable[str], replaced: Iterable[str]) -> list[str]:
+def gone(manifest: Manifest, images: Iterable[str], replaced: Iterable[str]) -> list[str]:
     """Services that could not be put back: the image of the running release is gone."""
     there = set(images)
     services = manifest.get("services") or {}
@@ -74,7 +75,7 @@ def gone(manifest: Mapping[str, Any], images: Iterable[str], replaced: Iterable[
     return [text]
 
 
-def behind(recovery: Mapping[str, Any]) -> list[str]:
+def behind(recovery: RecoveryFacts) -> list[str]:
     """The same in a plan: nothing that changes with each try, for an approval is bound to it."""
     if not recovery:
         return []
@@ -82,7 +83,7 @@ def behind(recovery: Mapping[str, Any]) -> list[str]:
     return [f"release {recovery['release']} could not be restored completely: {missing} is missing"]
 
 
-def unrecovered(recovery: Mapping[str, Any]) -> list[str]:
+def unrecovered(recovery: RecoveryFacts) -> list[str]:
     """What is said about a release that could not be restored completely."""
     if not recovery:
         return []

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from ..host.reference import Reference
 from ..host.resources import Resources
 from ..host.rules import STOP_FIRST
+from ..records import (
+    Compose,
+    Container,
+    Extension,
+    Image,
+    Manifest,
+    Pull,
+    Route,
+    Service,
+    ServiceFacts,
+    Serving,
+)
 from ..release.recorded import document
 from ..release.render import Rendered, definitions
 from ..stack import borrowing, updates
@@ -29,6 +41,18 @@ from .records import (
 
 # What is done to a service that others depend on.
 _MOVES = {CREATE: "created", REPLACE: "replaced", START: "started", RESTART: "restarted"}
+
+
+class Wish(TypedDict):
+    """What shall be: the stack, its version, ``x-maestro`` and its routes."""
+
+    stack: str
+    version: str
+    extension: Extension
+    routes: list[Route]
+    remove_unnamed: NotRequired[bool]
+
+
 _UNRECORDED = "differs from the recorded release"
 
 
@@ -36,10 +60,10 @@ def decide(
     host: str,
     environment: str,
     rendered: Rendered,
-    state: Mapping[str, Any],
+    state: Serving,
     *,
-    images: Mapping[str, Mapping[str, Any]],
-    wish: Mapping[str, Any],
+    images: Mapping[str, Image],
+    wish: Wish,
 ) -> Plan:
     """Compare what shall be with what a host has.
 
@@ -84,10 +108,10 @@ def decide(
 
 
 def _containers(
-    rendered: Rendered, state: Mapping[str, Any], *, remove_unnamed: bool
-) -> dict[str, list[Mapping[str, Any]]]:
+    rendered: Rendered, state: Serving, *, remove_unnamed: bool
+) -> dict[str, list[Container]]:
     """The containers that the plan decides on, by their service."""
-    containers: dict[str, list[Mapping[str, Any]]] = {}
+    containers: dict[str, list[Container]] = {}
     for container in state["containers"]:
         if not adoption.stays(container, rendered.services, remove_unnamed=remove_unnamed):
             containers.setdefault(container["service"], []).append(container)
@@ -96,8 +120,8 @@ def _containers(
 
 def _steps(
     rendered: Rendered,
-    state: Mapping[str, Any],
-    containers: Mapping[str, list[Mapping[str, Any]]],
+    state: Serving,
+    containers: Mapping[str, list[Container]],
     tags: Mapping[str, str],
 ) -> list[Step]:
     """What happens to each service of the stack, in the order in which they start."""
@@ -113,9 +137,7 @@ def _steps(
     return steps
 
 
-def _pulls(
-    rendered: Rendered, local: set[str], images: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def _pulls(rendered: Rendered, local: set[str], images: Mapping[str, Image]) -> list[Pull]:
     """The images that a release needs and a host does not have."""
     needed = {
         item["image"] for item in [*rendered.services.values(), *rendered.migrations.values()]
@@ -128,7 +150,7 @@ def _pulls(
     ]
 
 
-def _routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _routes(old: Iterable[Route], new: Iterable[Route]) -> dict[str, str]:
     """What happens to each route, by its name."""
     before, after = ({str(route["name"]): route for route in routes} for routes in (old, new))
     return {
@@ -141,8 +163,8 @@ def _routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) 
 def _step(
     name: str,
     rendered: Rendered,
-    there: list[Mapping[str, Any]],
-    old: Mapping[str, Any],
+    there: list[Container],
+    old: Compose,
     tags: Mapping[str, str],
 ) -> Step:
     facts = rendered.services[name]
@@ -157,7 +179,7 @@ def _step(
     return _as_it_is(name, rendered, there)
 
 
-def _as_it_is(name: str, rendered: Rendered, there: list[Mapping[str, Any]]) -> Step:
+def _as_it_is(name: str, rendered: Rendered, there: list[Container]) -> Step:
     """What happens to a service whose containers are of the right definition and number."""
     facts = rendered.services[name]
     done = [c for c in there if "job" in facts and has_ended_well(c)]
@@ -181,24 +203,24 @@ def recreates(step: Step) -> bool:
     )
 
 
-def was_done(name: str, facts: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+def was_done(name: str, facts: ServiceFacts, state: Serving) -> bool:
     """Whether a host remembers that a job of this definition was done."""
     return "job" in facts and (state.get("done") or {}).get(name) == facts["hash"]
 
 
-def has_ended_well(container: Mapping[str, Any]) -> bool:
+def has_ended_well(container: Container) -> bool:
     """Whether a container of a host's state ended with 0."""
     return container["status"] == "exited" and container.get("exit_code") == 0
 
 
-def stopped_as(container: Mapping[str, Any]) -> str:
+def stopped_as(container: Container) -> str:
     """How a container that does not run is, with the code it ended with."""
     code = container.get("exit_code") if container["status"] == "exited" else None
     return f"is {container['status']}" + (f" (code {code})" if code else "")
 
 
 def _entangled(
-    plan: Plan, rendered: Rendered, there: Mapping[str, Sequence[Mapping[str, Any]]]
+    plan: Plan, rendered: Rendered, there: Mapping[str, Sequence[Container]]
 ) -> list[Step]:
     """The steps with what one service's means for others: networks, and what is borrowed."""
     moves: dict[str, str] = {}
@@ -215,7 +237,7 @@ def _with_others(
     step: Step,
     plan: Plan,
     rendered: Rendered,
-    there: Mapping[str, Sequence[Mapping[str, Any]]],
+    there: Mapping[str, Sequence[Container]],
     moves: Mapping[str, str],
 ) -> Step:
     """One step, after what ``moves`` says of the services before it."""
@@ -237,7 +259,7 @@ def _with_others(
     return step
 
 
-def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Route]) -> Iterable[str]:
     """Routes that find nobody for a while, as nothing can start beside what runs."""
     routed = {str(route["service"]) for route in routes}
     for item in plan.networks:
@@ -262,9 +284,7 @@ def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Mapping[str, Any]])
             yield f"requests to {step.service} fail while it is replaced: {why}"
 
 
-def _reasons(
-    name: str, before: Mapping[str, Any], after: Mapping[str, Any], tags: Mapping[str, str]
-) -> list[str]:
+def _reasons(name: str, before: Compose, after: Compose, tags: Mapping[str, str]) -> list[str]:
     """Name what differs; values are shown for the image only."""
     old, new = (before.get("services") or {}).get(name), after["services"][name]
     if old is None:
@@ -288,9 +308,7 @@ def _reasons(
     return found or [_UNRECORDED]
 
 
-def _reason(
-    key: str, old: Mapping[str, Any], new: Mapping[str, Any], tags: Mapping[str, str]
-) -> str:
+def _reason(key: str, old: Service, new: Service, tags: Mapping[str, str]) -> str:
     if key == "image":
         return f"image {_short(old, tags)} -> {_short(new, tags)}"
     if key == "environment":
@@ -315,7 +333,7 @@ def _changed_files(old: Any, new: Any) -> list[str]:
     return [str(key).rpartition("/")[2] for key in _changed_keys(before, after)]
 
 
-def _tags(manifest: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _tags(manifest: Manifest, images: Mapping[str, Image]) -> dict[str, str]:
     """The tag each digest was asked for by, old and new release together."""
     known = {}
     for source in (manifest.get("images", {}), images):
@@ -325,7 +343,7 @@ def _tags(manifest: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) 
     return known
 
 
-def _short(service: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+def _short(service: Service, tags: Mapping[str, str]) -> str:
     image = str(service.get("image", ""))
     return f"{tags.get(image, '?')} ({image.rpartition('@')[2][:19]})"
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import MaestroError, raise_all
 from ..host.layout import Layout
 from ..host.resources import Resources
+from ..records import DeployRequest, Extension, Image, Manifest, State
 from ..release import hardening
 from ..release.render import Rendered, Wish, needs_of, render
 from ..stack import profiles, variables
@@ -97,9 +98,9 @@ def _refusals(
 def _warnings(
     plan: records.Plan,
     rendered: Rendered,
-    found: Mapping[str, Any],
+    found: State,
     wanted: Wanted,
-    images: Mapping[str, Mapping[str, Any]],
+    images: Mapping[str, Image],
 ) -> list[str]:
     """What works, and an operator should know of it."""
     services = rendered.compose["services"]
@@ -133,7 +134,7 @@ def _endangered(
 
 
 def _rendered(
-    inputs: Inputs, host: str, wanted: Wanted, known: Mapping[str, Mapping[str, Any]], release: str
+    inputs: Inputs, host: str, wanted: Wanted, known: Mapping[str, Image], release: str
 ) -> Rendered:
     """The release of one host, with ``release`` as the version of secrets that are new."""
     found = inputs.states[host]["secrets"]
@@ -155,11 +156,10 @@ def _rendered(
     )
 
 
-def _wish(request: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+def _wish(request: DeployRequest, wanted: Wanted) -> compare.Wish:
     return {
         "stack": request["stack"],
         "version": wanted.version,
-        "model": wanted.model,
         "extension": wanted.extension,
         "routes": wanted.routes,
         "remove_unnamed": bool(request.get("remove_unnamed")),
@@ -172,7 +172,7 @@ def _work(
     plan: records.Plan,
     rendered: Rendered,
     wanted: Wanted,
-    known: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Image],
 ) -> dict[str, Any]:
     """What the steps after the plan need on one host."""
     timeouts = {
@@ -204,7 +204,7 @@ def _work(
     }
 
 
-def _reading(state: Mapping[str, Any]) -> dict[str, Any]:
+def _reading(state: State) -> dict[str, Any]:
     """What the host keeps of how Compose read the stack, see `host.reading`."""
     read = state["reading"]
     return {"key": read, "compose": state["engine"]["compose"], "model": state["model"]}
@@ -216,8 +216,8 @@ def _manifest(
     plan: records.Plan,
     rendered: Rendered,
     wanted: Wanted,
-    known: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
+    known: Mapping[str, Image],
+) -> Manifest:
     """``release.json``: everything that is needed to say what serves, and to go back to it."""
     request = inputs.request
     return {
@@ -232,7 +232,7 @@ def _manifest(
         "approved_by": request["approved_by"],
         "git_commit": request["git_commit"],
         "config_hash": config_hash(rendered),
-        "images": {reference: dict(image) for reference, image in images_of(known, wanted).items()},
+        "images": images_of(known, wanted),
         "services": {
             name: {**facts, "digest": facts["image"].rpartition("@")[2]}
             for name, facts in rendered.services.items()
@@ -257,7 +257,7 @@ def config_hash(rendered: Rendered) -> str:
     return hashlib.sha256(shape.encode()).hexdigest()
 
 
-def _breaking(plan: records.Plan, extension: Mapping[str, Any]) -> list[str]:
+def _breaking(plan: records.Plan, extension: Extension) -> list[str]:
     """The migrations of this release after which an older one no longer works."""
     marked = {
         item["service"]

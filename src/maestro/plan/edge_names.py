@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ..errors import MaestroError
+from ..records import Edge, Extension
 
 
-def problems(
-    host: str, stack: str, extension: Mapping[str, Any], edge: Mapping[str, Any]
-) -> list[MaestroError]:
+def problems(host: str, stack: str, extension: Extension, edge: Edge) -> list[MaestroError]:
     """Checks that would fail after the roll, because no client could believe the answer.
 
     ``edge`` is the answer of `host.edge.look`; without ``names`` in it nothing is known.

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from ..errors import MaestroError
+from ..records import Service
 
 # https://docs.docker.com/engine/containers/resource_constraints/
 LEAST_MEMORY = 6 << 20
@@ -56,7 +57,7 @@ def problems(
             )
 
 
-def _gpu(service: Mapping[str, Any]) -> str:
+def _gpu(service: Service) -> str:
     """Where a service of a release asks for a GPU, as its author wrote it; empty where it does not.
 
     ``gpus`` stands there in its long form, see `compose_quirks.mend`.
@@ -68,7 +69,7 @@ def _gpu(service: Mapping[str, Any]) -> str:
     return ""
 
 
-def _limit(service: Mapping[str, Any], key: str, short: str) -> tuple[str, Any]:
+def _limit(service: Service, key: str, short: str) -> tuple[str, Any]:
     """Where a service names its limit, and the limit; `deploy` counts before the short key."""
     limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     if limits.get(key):

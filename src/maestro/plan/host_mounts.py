@@ -6,10 +6,10 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md#volumes
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
 
 from ..errors import MaestroError
+from ..records import Compose, Mount
 
 # Up to here (tried with 2.26.1 and 2.40.3) Compose says `create_host_path: true` of each path that
 # it makes; a newer one may leave out what is its default.
@@ -19,7 +19,7 @@ _SAYS = (2, 40)
 def problems(
     host: str,
     services: Iterable[str],
-    compose: Mapping[str, Any],
+    compose: Compose,
     missing: Collection[str],
     version: str,
 ) -> Iterator[MaestroError]:
@@ -41,9 +41,7 @@ def problems(
                 )
 
 
-def _needed(
-    mount: Mapping[str, Any], compose: Mapping[str, Any], *, makes: bool
-) -> tuple[str, str]:
+def _needed(mount: Mount, compose: Compose, *, makes: bool) -> tuple[str, str]:
     """The path that must be there, and where it is said when not in the mount itself."""
     source = str(mount.get("source") or "")
     if mount.get("type") == "bind":

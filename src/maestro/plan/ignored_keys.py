@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..records import Service
+
 POST_START = (2, 30)
 ENDPOINT_OPTIONS = (2, 27)
 RECURSIVE = (2, 27)
@@ -31,7 +33,7 @@ def warnings(
     ]
 
 
-def _asked(service: Mapping[str, Any]) -> Iterable[tuple[str, tuple[int, ...]]]:
+def _asked(service: Service) -> Iterable[tuple[str, tuple[int, ...]]]:
     if service.get("post_start"):
         yield "post_start", POST_START
     for network, options in (service.get("networks") or {}).items():

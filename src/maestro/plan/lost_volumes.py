@@ -10,13 +10,14 @@ from typing import Any
 
 from ..errors import MaestroError
 from ..host.resources import Resources
+from ..records import Compose
 from .networks import own
 
 
 def problems(
     where: str,
     services: Iterable[str],
-    compose: Mapping[str, Any],
+    compose: Compose,
     before: Mapping[str, Any],
     there: Resources,
 ) -> Iterable[MaestroError]:

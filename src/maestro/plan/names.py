@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import MaestroError
 from ..host.neighbours import Neighbour
 from ..host.resources import Network, Resources, Volume
+from ..records import Compose, Extension, Names, Service
 
 # Names of containers that are Maestro's own, see `host.edge_proxy`.
 RESERVED = re.compile(r"^maestro-edge(-|\Z)")
@@ -58,9 +59,7 @@ class Named:
         )
 
 
-def recorded(
-    stack: str, compose: Mapping[str, Any], extension: Mapping[str, Any]
-) -> dict[str, Any]:
+def recorded(stack: str, compose: Compose, extension: Extension) -> Names:
     """What a release's manifest keeps, so that other stacks can be compared with it.
 
     ``compose`` is the release's own file.
@@ -70,24 +69,29 @@ def recorded(
         "containers": {
             service.service: service.fixed for service in _named(stack, compose) if service.fixed
         },
-        **{
-            plural: sorted(name for name, external in _defined(compose, plural) if not external)
-            for plural in KINDS.values()
-        },
+        "volumes": _own(compose, "volumes"),
+        "networks": _own(compose, "networks"),
         "share": {
-            plural: sorted(
-                str(((compose.get(plural) or {}).get(key) or {}).get("name") or key)
-                for key in share.get(plural) or []
-            )
-            for plural in KINDS.values()
+            "volumes": _called(compose, "volumes", share),
+            "networks": _called(compose, "networks", share),
         },
     }
+
+
+def _own(compose: Compose, plural: str) -> list[str]:
+    return sorted(name for name, external in _defined(compose, plural) if not external)
+
+
+def _called(compose: Compose, plural: str, share: Mapping[str, Any]) -> list[str]:
+    """Names on the host of what is shared."""
+    defined, keys = compose.get(plural) or {}, share.get(plural) or []
+    return sorted(str((defined.get(key) or {}).get("name") or key) for key in keys)
 
 
 def problems(
     host: str,
     stack: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     neighbours: Mapping[str, Neighbour],
     there: Resources,
 ) -> list[MaestroError]:
@@ -103,7 +107,7 @@ def problems(
 
 def warnings(
     stack: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     neighbours: Mapping[str, Neighbour],
     there: Resources,
 ) -> list[str]:
@@ -121,7 +125,7 @@ def warnings(
 def _containers(
     host: str,
     stack: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     neighbours: Mapping[str, Neighbour],
     there: Resources,
 ) -> Iterator[MaestroError]:
@@ -165,7 +169,7 @@ def _containers(
             )
 
 
-def published(service: Mapping[str, Any]) -> set[str]:
+def published(service: Service) -> set[str]:
     """``PORT/PROTOCOL`` a service publishes on its host."""
     return {
         f"{port['published']}/{port.get('protocol', 'tcp')}"
@@ -185,7 +189,7 @@ def _owner(project: str, service: str) -> str:
 def _owned(
     host: str,
     stack: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     neighbours: Mapping[str, Neighbour],
     there: Resources,
 ) -> Iterator[MaestroError]:
@@ -229,30 +233,33 @@ def _there(there: Resources, kind: str) -> Mapping[str, Volume | Network]:
     return found
 
 
-def _named(stack: str, compose: Mapping[str, Any]) -> Iterator[Named]:
+def _named(stack: str, compose: Compose) -> Iterator[Named]:
     for name, service in sorted(compose["services"].items()):
         yield Named(stack, name, str(service.get("container_name") or ""))
 
 
-def _defined(compose: Mapping[str, Any], plural: str) -> Iterable[tuple[str, bool]]:
+def _defined(compose: Compose, plural: str) -> Iterable[tuple[str, bool]]:
     """Name on the host and whether it is external, of each that a service uses."""
     for key, item in sorted((compose.get(plural) or {}).items()):
         yield str((item or {}).get("name") or key), bool((item or {}).get("external"))
 
 
-def share_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+def share_changes(before: Names, after: Names) -> dict[str, str]:
     """What is shared with other stacks from now on, or no longer, by its kind and name."""
     old, new = (_shared(item) for item in (before, after))
     return {name: "shared" if name in new else "no longer shared" for name in sorted(old ^ new)}
 
 
-def _shared(recorded_names: Mapping[str, Any]) -> set[str]:
+def _shared(recorded_names: Names) -> set[str]:
     share = recorded_names.get("share") or {}
-    return {f"{kind} {name}" for kind, plural in KINDS.items() for name in share.get(plural) or []}
+    return {
+        *(f"volume {name}" for name in share.get("volumes") or []),
+        *(f"network {name}" for name in share.get("networks") or []),
+    }
 
 
 def unknown_shares(
-    stack: str, share: Mapping[str, Any], compose: Mapping[str, Any]
+    stack: str, share: Mapping[str, Any], compose: Compose
 ) -> Iterator[MaestroError]:
     """Shared volumes and networks that no service of the stack uses."""
     for plural in KINDS.values():

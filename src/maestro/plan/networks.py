@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import MaestroError
 from ..host.drift import digest
 from ..host.resources import COMPOSE_LABELS, CONFIG_HASH, NETWORK, Network, Resources, Volume
+from ..records import Compose, Service
 from ..release.recorded import document
 from ..stack.model import unescaped
 
@@ -49,12 +50,12 @@ class Anew:
         return f"{self.name} {what} ({'; '.join(self.reasons)}){stops}"
 
 
-def own(compose: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+def own(compose: Compose, kind: str) -> dict[str, dict[str, Any]]:
     """The ``networks`` or ``volumes`` that are the file's own, by key, each with its name."""
     return {key: item for key, item in _defined(compose, kind).items() if not item.get("external")}
 
 
-def _defined(compose: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+def _defined(compose: Compose, kind: str) -> dict[str, dict[str, Any]]:
     project = str(compose.get("name") or "")
     found = {}
     for key, definition in (compose.get(kind) or {}).items():
@@ -64,7 +65,7 @@ def _defined(compose: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]
     return found
 
 
-def anew(compose: Mapping[str, Any], recorded: str, there: Resources, project: str) -> list[Anew]:
+def anew(compose: Compose, recorded: str, there: Resources, project: str) -> list[Anew]:
     """Networks that are there and are not what the file says; ``recorded`` is what serves."""
     before = {item["name"]: item for item in own(document(recorded), "networks").values()}
     wanted = own(compose, "networks")
@@ -92,9 +93,7 @@ def anew(compose: Mapping[str, Any], recorded: str, there: Resources, project: s
     return [found[name] for name in sorted(found)]
 
 
-def lacking(
-    compose: Mapping[str, Any], service: str, there: Iterable[Mapping[str, Any]]
-) -> list[str]:
+def lacking(compose: Compose, service: str, there: Iterable[Mapping[str, Any]]) -> list[str]:
     """Networks of a service that one of its containers is not on.
 
     An answer of an older program says nothing of the networks of a container.
@@ -152,7 +151,7 @@ def network(
     return found
 
 
-def _plain(definition: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(definition: Service) -> dict[str, Any]:
     return {key: value for key, value in definition.items() if not key.startswith("x-")}
 
 
@@ -170,7 +169,7 @@ def _driver(kind: str, wanted: Mapping[str, Any], live: str) -> list[str]:
     return ["driver"] if (_DEFAULT_DRIVER[kind] if driver == "default" else driver) != live else []
 
 
-def _mapping(definition: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
+def _mapping(definition: Service, key: str) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in (definition.get(key) or {}).items()]
 
 
@@ -238,11 +237,11 @@ def _net(value: Any) -> Any:
     return ipaddress.ip_network(str(value), strict=False)
 
 
-def _overlap(definition: Mapping[str, Any], live: Network) -> bool:
+def _overlap(definition: Service, live: Network) -> bool:
     return _meet(_subnets(definition), live.subnets)
 
 
-def _subnets(definition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _subnets(definition: Service) -> list[Mapping[str, Any]]:
     return (definition.get("ipam") or {}).get("config") or []
 
 
@@ -266,7 +265,7 @@ def _meet(some: Iterable[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]
 
 def preflight(
     host: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     there: Resources,
     renewed: Iterable[Anew],
     project: str,
@@ -281,7 +280,7 @@ def preflight(
     ]
 
 
-def _missing(host: str, compose: Mapping[str, Any], there: Resources) -> Iterable[MaestroError]:
+def _missing(host: str, compose: Compose, there: Resources) -> Iterable[MaestroError]:
     """External networks and volumes that are not there: Compose makes none of them."""
     for kind, names in (("networks", there.networks), ("volumes", there.volumes)):
         for key, item in _defined(compose, kind).items():
@@ -316,7 +315,7 @@ def _foreign(
 
 def _collisions(
     host: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     there: Resources,
     changed: Mapping[str, Anew],
     project: str,
@@ -337,7 +336,7 @@ def _collisions(
             )
 
 
-def _double(host: str, compose: Mapping[str, Any]) -> Iterable[MaestroError]:
+def _double(host: str, compose: Compose) -> Iterable[MaestroError]:
     """Two networks of one file that cannot both be made."""
     for (one, first), (other, second) in combinations(own(compose, "networks").items(), 2):
         if first["name"] != second["name"] and _meet(_subnets(first), _subnets(second)):
@@ -349,7 +348,7 @@ def _double(host: str, compose: Mapping[str, Any]) -> Iterable[MaestroError]:
 
 
 def changed_volumes(
-    host: str, compose: Mapping[str, Any], recorded: str, there: Resources
+    host: str, compose: Compose, recorded: str, there: Resources
 ) -> list[MaestroError]:
     """Volumes that are there and are not what the file says; `-e accept_volume_change` goes on."""
     before = {item["name"]: item for item in own(document(recorded), "volumes").values()}
@@ -370,7 +369,7 @@ def changed_volumes(
     return problems
 
 
-def drift(compose: Mapping[str, Any], there: Resources) -> list[str]:
+def drift(compose: Compose, there: Resources) -> list[str]:
     """Networks and volumes of a release's file that are gone or are not what it says."""
     found = []
     for kind, live in (("networks", there.networks), ("volumes", there.volumes)):

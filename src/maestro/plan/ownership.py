@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ..errors import MaestroError
 from ..host import neighbours
 from ..host.resources import Resources
+from ..records import Route, Serving, State
 from ..release.render import Rendered
 from ..stack import isolation, routes
 from . import accounts, adoption, names, userns
@@ -19,7 +19,7 @@ def judge(
     plan: Plan,
     wanted: Wanted,
     rendered: Rendered,
-    state: Mapping[str, Any],
+    state: State,
     asked: adoption.Asked,
 ) -> list[MaestroError]:
     """Why the plan would take what is another's; adds to the plan what it is told of.
@@ -55,8 +55,8 @@ def blocked(
     host: str,
     stack: str,
     rendered: Rendered,
-    wanted: Sequence[Mapping[str, Any]],
-    state: Mapping[str, Any],
+    wanted: Sequence[Route],
+    state: Serving,
     asked: adoption.Asked,
 ) -> list[MaestroError]:
     """Names, containers and routes (``wanted``) of a release that another owner has on the host."""
@@ -71,12 +71,13 @@ def blocked(
     ]
 
 
-def _beside_the_edge(host: str, wanted: Wanted, state: Mapping[str, Any]) -> Iterable[MaestroError]:
+def _beside_the_edge(host: str, wanted: Wanted, state: State) -> Iterable[MaestroError]:
     """Services in the host's network with the edge's uid: the kernel lets them share its ports."""
     edge = int((state.get("edge") or {}).get("uid", -1))
     for name, service in sorted(wanted.model["services"].items()):
-        image = state["resolved"].get(str(service.get("image"))) or {}
-        user = str(service.get("user") or image.get("user") or "0").partition(":")[0]
+        image = state["resolved"].get(str(service.get("image")))
+        its_own = image.get("user") if image else ""
+        user = str(service.get("user") or its_own or "0").partition(":")[0]
         if isolation.in_the_hosts_network(service, wanted.model) and user == str(edge):
             yield MaestroError(
                 f"the service {name} runs in the host's network as the uid {edge}, which is the "

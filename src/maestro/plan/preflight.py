@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..errors import MaestroError
 from ..host.ports import Taken
 from ..host.resources import Resources
+from ..records import Serving, State
 from ..release.render import Rendered
 from ..stack import ports
 from ..stack.model import memory
@@ -23,7 +21,7 @@ DISK_RESERVE = 256 * MEBIBYTE  # what must be left for logs and volumes after th
 ROOT_RESERVE = 16 * MEBIBYTE  # for releases, configs and secrets
 
 
-def preflight(plan: Plan, rendered: Rendered, state: Mapping[str, Any]) -> list[MaestroError]:
+def preflight(plan: Plan, rendered: Rendered, state: State) -> list[MaestroError]:
     """Why this host cannot take the plan; empty when it can. Nothing was changed yet."""
     engine = state["engine"]
     fresh = plan.services(CREATE, REPLACE, SCALE)
@@ -89,7 +87,7 @@ def _too_old(host: str, what: str, found: str, least: tuple[int, ...]) -> list[M
 def resource_problems(
     plan: Plan,
     rendered: Rendered,
-    state: Mapping[str, Any],
+    state: Serving,
     recorded: str,
     *,
     accept_volume_change: bool = False,
@@ -111,7 +109,8 @@ def resource_problems(
     staying = [c for c in state["containers"] if c["service"] in plan.services(KEEP)]
     found += addresses.problems(plan.host, rendered.compose, there, renewed, staying)
     coming = plan.services(CREATE, REPLACE, SCALE)
-    lost, version = state.get("missing") or (), str((state.get("engine") or {}).get("compose"))
+    engine, lost = state.get("engine"), state.get("missing") or ()
+    version = str(engine.get("compose")) if engine else ""
     found += host_mounts.problems(plan.host, coming, rendered.compose, lost, version)
     return [*found, *changed]
 

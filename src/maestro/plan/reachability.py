@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import MaestroError
 from ..host.address import ELSEWHERE
 from ..host.resources import Resources
+from ..records import Compose, Extension, Route, Service
 from ..stack import borrowing, smoke
 from ..stack.extension import EXTENSION
 
@@ -19,7 +20,7 @@ _FIX = (
 
 
 def problems(
-    stack: str, model: Mapping[str, Any], extension: Mapping[str, Any], there: Resources
+    stack: str, model: Compose, extension: Extension, there: Resources
 ) -> Iterable[MaestroError]:
     """Routes and checks of services without a network that the host itself is in.
 
@@ -56,7 +57,7 @@ def problems(
             )
 
 
-def unread(model: Mapping[str, Any], extension: Mapping[str, Any]) -> list[str]:
+def unread(model: Compose, extension: Extension) -> list[str]:
     """Warnings about services that say another proxy's way where their requests come from.
 
     Only `x-maestro.routes` leads to a service; without, it would run and nobody would reach it.
@@ -72,7 +73,7 @@ def unread(model: Mapping[str, Any], extension: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _for_another_proxy(service: Mapping[str, Any]) -> str:
+def _for_another_proxy(service: Service) -> str:
     """The first key that Traefik, caddy-docker-proxy or nginx-proxy would take a route from."""
     labels = {**(service.get("labels") or {})}
     if str(labels.get("traefik.enable", "true")).lower() == "false":
@@ -93,11 +94,9 @@ def _reads_the_engine(service: Mapping[str, Any]) -> bool:
     return any(str(mount.get("source", "")).endswith("/docker.sock") for mount in mounts)
 
 
-def named(
-    routes: Iterable[dict[str, Any]], model: Mapping[str, Any], extension: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def named(routes: Iterable[Route], model: Compose, extension: Extension) -> list[Route]:
     """Routes as a manifest keeps them, with the host's name of the network they name."""
-    found = []
+    found: list[Route] = []
     for route, said in zip(routes, extension.get("routes") or [], strict=True):
         key = str(said.get("network") or "")
         defined = (model.get("networks") or {}).get(key) or {}
@@ -105,7 +104,7 @@ def named(
     return found
 
 
-def _asked(extension: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+def _asked(extension: Extension) -> Iterable[tuple[str, str, str]]:
     """Where a service is asked for at a port of its own, and the network that is named there."""
     for number, route in enumerate(_entries(extension, "routes")):
         yield f"routes[{number}]", str(route["service"]), str(route.get("network") or "")
@@ -113,7 +112,7 @@ def _asked(extension: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
         yield where, service, ""
 
 
-def _entries(extension: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+def _entries(extension: Extension, key: str) -> Sequence[Mapping[str, Any]]:
     entries = extension.get(key)
     found = entries if isinstance(entries, list) else []
     return [entry for entry in found if isinstance(entry, dict)]
@@ -130,7 +129,7 @@ def _owner(service: str, services: Mapping[str, Any]) -> tuple[str, bool]:
     return owner, owner != service
 
 
-def _driver(key: str, model: Mapping[str, Any], there: Resources) -> str:
+def _driver(key: str, model: Compose, there: Resources) -> str:
     defined = (model.get("networks") or {}).get(key) or {}
     if defined.get("external"):
         live = there.networks.get(str(defined.get("name") or key))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..records import Migration, Pull
 from . import networks
 
 CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
@@ -46,8 +47,8 @@ class Plan:
     version_before: str
     version: str
     steps: list[Step] = field(default_factory=list)
-    pulls: list[dict[str, Any]] = field(default_factory=list)
-    migrations: list[dict[str, Any]] = field(default_factory=list)
+    pulls: list[Pull] = field(default_factory=list)
+    migrations: list[Migration] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     # What is shared with other stacks from now on, or no longer, see `names.share_changes`.

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.removal import Found
+from ..records import Removal
 from . import records, rollout
 from .records import REMOVE, Plan, Step
 from .run import Run
@@ -26,7 +27,7 @@ class Asked:
     run: Run = field(kw_only=True)
 
 
-def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Decision:
+def decide(asked: Asked, states: Mapping[str, Removal]) -> rollout.Decision:
     """The plan of every host, or all reasons against it.
 
     ``states`` maps hosts to the answers of `host.removal.read`.
@@ -89,7 +90,7 @@ def _in_use(asked: Asked, host: str, found: Found) -> list[MaestroError]:
     ]
 
 
-def _plan(asked: Asked, host: str, state: Mapping[str, Any], found: Found) -> Plan:
+def _plan(asked: Asked, host: str, state: Removal, found: Found) -> Plan:
     manifest = state["release"]
     plan = Plan(
         host=host,
@@ -122,7 +123,7 @@ def _plan(asked: Asked, host: str, state: Mapping[str, Any], found: Found) -> Pl
     return plan
 
 
-def _work(asked: Asked, plan: Plan, state: Mapping[str, Any]) -> dict[str, Any]:
+def _work(asked: Asked, plan: Plan, state: Removal) -> dict[str, Any]:
     """What the steps after the plan need on one host; see `work.work`."""
     return {
         "plan": plan.as_dict(),

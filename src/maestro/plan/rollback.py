@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.rules import ROLLBACK
+from ..records import History, Manifest
 from ..release import recorded
 from ..release.render import Rendered
 from ..stack import updates
@@ -37,14 +37,14 @@ class _Way:
     """One host's way back."""
 
     host: str
-    state: Mapping[str, Any]
-    target: Mapping[str, Any]
+    state: History
+    target: Manifest
     rendered: Rendered
     lacking: list[str]
     replaced: dict[str, str] = field(default_factory=dict)
 
 
-def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Decision:
+def decide(asked: Asked, states: Mapping[str, History]) -> rollout.Decision:
     """The plan of every host, or all reasons why there is no way back.
 
     ``states`` maps hosts to the answers of `host.history.read`.
@@ -99,7 +99,7 @@ def _decision(
             state=way.state,
             purpose=f"going back to {way.target['id']}",
             by=asked.run.by,
-            recorded=str(way.state["compose"].get(plan.release, "")),
+            recorded=way.state["compose"],
             manifest=manifest,
             staged=fresh,
         )
@@ -110,7 +110,7 @@ def _decision(
     return decision
 
 
-def _way(asked: Asked, host: str, state: Mapping[str, Any], undone: str) -> _Way:
+def _way(asked: Asked, host: str, state: History, undone: str) -> _Way:
     release = state["release"]
     if not release:
         raise MaestroError(f"{asked.stack} has not been deployed: there is nothing to roll back to")
@@ -126,7 +126,7 @@ def _way(asked: Asked, host: str, state: Mapping[str, Any], undone: str) -> _Way
             else "the running release is the first one"
         )
         raise MaestroError(what, fix=choices(state))
-    text = str(state["compose"].get(target["id"], ""))
+    text = state["compose"] if stays else state["target_compose"]
     rendered = recorded.read(target, text)
     for facts in rendered.services.values():
         # Recorded before there were such rules.
@@ -173,16 +173,19 @@ def _refusals(asked: Asked, way: _Way) -> list[MaestroError]:
 
 def _data(asked: Asked, way: _Way, plan: records.Plan, rendered: Rendered) -> list[MaestroError]:
     """What of the host's data would be lost on the way back."""
-    serving = str(way.state["compose"].get(way.state["release"]["id"], ""))
     found = preflight.resource_problems(
-        plan, rendered, way.state, serving, accept_volume_change=asked.accept_volume_change
+        plan,
+        rendered,
+        way.state,
+        way.state["compose"],
+        accept_volume_change=asked.accept_volume_change,
     )
     routed = volumes.routed(way.target.get("routes") or [])
-    view = volumes.View(plan, rendered, {**way.state, "compose": serving}, routed, back=True)
+    view = volumes.View(plan, rendered, way.state, routed, back=True)
     return [*found, *volumes.review(view, accept=asked.accept_volume_change)]
 
 
-def past_breaking(state: Mapping[str, Any], target: str) -> list[str]:
+def past_breaking(state: History, target: str) -> list[str]:
     """Migrations without a way back that ran in releases newer than ``target``."""
     return [
         f"release {release} ran {', '.join(facts['breaking'])}"
@@ -191,7 +194,7 @@ def past_breaking(state: Mapping[str, Any], target: str) -> list[str]:
     ]
 
 
-def choices(state: Mapping[str, Any]) -> str:
+def choices(state: History) -> str:
     """The releases a host can go back to, newest first, as a next step."""
     there = set(state["images"])
     serves = state["release"].get("id", "")
@@ -224,16 +227,11 @@ def _rendered(way: _Way, fresh: str) -> Rendered:
 
 
 def _plan(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> records.Plan:
-    state = {
-        **way.state,
-        "compose": way.state["compose"].get(way.state["release"]["id"], ""),
-        "secrets": {},
-    }
     plan = compare.decide(
         way.host,
         asked.environment,
         recorded.without_migrations(rendered),
-        state,
+        way.state,
         images=way.target["images"],
         wish={
             "stack": asked.stack,
@@ -249,9 +247,9 @@ def _plan(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> records.Pl
     return plan
 
 
-def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> dict[str, Any]:
+def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> Manifest:
     if not fresh:
-        return dict(way.target)
+        return {**way.target}
     return renewed(
         way.target,
         rendered,
@@ -266,9 +264,7 @@ def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> dict[s
     )
 
 
-def renewed(
-    manifest: Mapping[str, Any], rendered: Rendered, changes: Mapping[str, Any]
-) -> dict[str, Any]:
+def renewed(manifest: Manifest, rendered: Rendered, changes: Manifest) -> Manifest:
     """The manifest of a release that was rendered from another one with other secrets."""
     return {
         **manifest,

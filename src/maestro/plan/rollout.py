@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MaestroError
 from ..host.rules import UPDATE
+from ..records import Standing
 from . import records
 
 _WAVE = re.compile(r"^([1-9][0-9]*)(%?)\Z")
@@ -76,7 +77,7 @@ def waves(hosts: Sequence[str], sizes: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def held(plan: records.Plan, state: Mapping[str, Any]) -> list[MaestroError]:
+def held(plan: records.Plan, state: Standing) -> list[MaestroError]:
     """Somebody else who changes the stack on this host right now."""
     lease = state["lease"]
     if not plan.changes or not lease.get("held"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.rules import UPDATE
+from ..records import History, Manifest
 from ..release import recorded
 from ..release.render import Rendered
 from ..secrets.renewal import Choice
@@ -17,9 +18,7 @@ from .rollback import renewed
 from .run import Run
 
 
-def rounds(
-    choice: Choice, named: Sequence[str], states: Mapping[str, Mapping[str, Any]]
-) -> list[list[str]]:
+def rounds(choice: Choice, named: Sequence[str], states: Mapping[str, History]) -> list[list[str]]:
     """The names that are new, by the releases that bring them, one release after the other.
 
     Those that several services share come one by one: for seconds both values of such a secret are
@@ -32,8 +31,8 @@ def rounds(
     _nothing_new(named, new)
     read_by: dict[str, set[str]] = {}
     for state in serving:
-        text = str(state["compose"].get(state["release"]["id"], ""))
-        for name, services in recorded.readers(recorded.read(state["release"], text)).items():
+        serving_now = recorded.read(state["release"], state["compose"])
+        for name, services in recorded.readers(serving_now).items():
             read_by.setdefault(name, set()).update(services)
     apart = [name for name in new if len(read_by.get(name, ())) > 1][1:]
     first = [name for name in new if name not in apart]
@@ -66,7 +65,7 @@ class Asked:
     run: Run = field(kw_only=True)
 
 
-def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Decision:
+def decide(asked: Asked, states: Mapping[str, History]) -> rollout.Decision:
     """The plan of every host: what runs, with other versions of the secrets that are new.
 
     ``states`` maps hosts to the answers of `host.history.read` with the values of today.
@@ -101,7 +100,7 @@ def decide(asked: Asked, states: Mapping[str, Mapping[str, Any]]) -> rollout.Dec
 
 
 def _on(
-    host: str, asked: Asked, state: Mapping[str, Any], new: str
+    host: str, asked: Asked, state: History, new: str
 ) -> tuple[records.Plan, Rendered, list[str]]:
     """One host's plan, its release with the new versions, and the names that changed."""
     release = state["release"]
@@ -110,8 +109,7 @@ def _on(
             f"{asked.stack} has not been deployed: no secret of it is there to rotate",
             fix="deploy it first: deploy.yml -e version=TAG",
         )
-    text = str(state["compose"].get(release["id"], ""))
-    rendered = recorded.read(release, text)
+    rendered = recorded.read(release, state["compose"])
     for facts in rendered.services.values():
         facts.setdefault("exchange", updates.rules({}, routed=False))
     volumes.complete(rendered)
@@ -122,7 +120,7 @@ def _on(
         host,
         asked.environment,
         recorded.without_migrations(rendered),
-        {**state, "compose": text, "secrets": {}},
+        state,
         images=release["images"],
         wish={
             "stack": asked.stack,
@@ -140,14 +138,18 @@ def _on(
             ),
         ]
     )
-    raise_all(preflight.resource_problems(plan, rendered, state, text, accept_volume_change=True))
+    raise_all(
+        preflight.resource_problems(
+            plan, rendered, state, state["compose"], accept_volume_change=True
+        )
+    )
     routed = volumes.routed(release.get("routes") or [])
     # The same services with the same data: nothing can be lost that is not lost already.
-    volumes.review(volumes.View(plan, rendered, {**state, "compose": text}, routed), accept=True)
+    volumes.review(volumes.View(plan, rendered, state, routed), accept=True)
     return plan, rendered, changed
 
 
-def _changed(choice: Choice, state: Mapping[str, Any]) -> list[str]:
+def _changed(choice: Choice, state: History) -> list[str]:
     """Names that a host's release reads, and whose value is new to the host or about to be."""
     return [
         name
@@ -170,13 +172,13 @@ def _nothing_new(named: Sequence[str], new: Sequence[str]) -> None:
 
 def _work(
     asked: Asked,
-    state: Mapping[str, Any],
+    state: History,
     decision: rollout.Decision,
     plan: records.Plan,
     rendered: Rendered,
     changed: Sequence[str],
 ) -> dict[str, Any]:
-    manifest = dict(state["release"])
+    manifest: Manifest = {**state["release"]}
     if changed:
         manifest = renewed(
             manifest,
@@ -198,7 +200,7 @@ def _work(
         state=state,
         purpose=f"rotation of {', '.join(sorted(changed)) or 'nothing'}",
         by=asked.run.by,
-        recorded=str(state["compose"][plan.release]),
+        recorded=state["compose"],
         manifest=manifest,
         staged=decision.release if changed else "",
     )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..records import Extension, Serving
 from ..release.recorded import document
 from ..release.render import Rendered
 from ..stack import smoke
@@ -20,9 +21,7 @@ _FACTS = {
 _KEYS = {"depends_on": "depends_on"}
 
 
-def changes(
-    state: Mapping[str, Any], rendered: Rendered, extension: Mapping[str, Any]
-) -> list[str]:
+def changes(state: Serving, rendered: Rendered, extension: Extension) -> list[str]:
     """What of it differs from the release that serves, as a plan shows it; nothing where none does.
 
     ``state`` is the answer of `host.state.read`. What an older manifest does not record has not
@@ -35,7 +34,7 @@ def changes(
     recorded = manifest.get("services") or {}
     services = document(str(state["compose"])).get("services") or {}
     for name, facts in sorted(rendered.services.items()):
-        before = recorded.get(name) or {}
+        before: Mapping[str, Any] = recorded.get(name) or {}
         what = [shown for key, shown in _FACTS.items() if _differs(key, before, facts)]
         after = rendered.compose["services"][name]
         what += [

@@ -7,13 +7,14 @@ from typing import Any
 
 from ..errors import MaestroError
 from ..host.userns import Remap, of_host
+from ..records import Compose, Service, Serving
 from ..release.render import Rendered
 from ..stack import borrowing, isolation
 
 PLACE = "userns-remap"
 
 
-def moved(host: str, stack: str, state: Mapping[str, Any]) -> list[MaestroError]:
+def moved(host: str, stack: str, state: Serving) -> list[MaestroError]:
     """An Engine that was switched since the release came in: it has other data, and none of this.
 
     A database would start empty, and no migration or job of before would run again.
@@ -39,7 +40,7 @@ def _words(remap: Remap) -> str:
     return f"with user namespaces from {remap.place[0]}" if remap.on else "without user namespaces"
 
 
-def problems(host: str, rendered: Rendered, state: Mapping[str, Any]) -> Iterator[MaestroError]:
+def problems(host: str, rendered: Rendered, state: Serving) -> Iterator[MaestroError]:
     """What the Engine would refuse in the roll; ``state`` says what it remaps (`Remap.of`)."""
     remap = Remap.of(state)
     if not remap.on:
@@ -72,9 +73,7 @@ def problems(host: str, rendered: Rendered, state: Mapping[str, Any]) -> Iterato
             yield MaestroError(f"{what}: {problem.what}", where=host, fix=problem.fix)
 
 
-def _of_service(
-    host: str, name: str, service: Mapping[str, Any], compose: Mapping[str, Any]
-) -> Iterator[MaestroError]:
+def _of_service(host: str, name: str, service: Service, compose: Compose) -> Iterator[MaestroError]:
     found = [
         *(["privileged: true"] if service.get("privileged") else []),
         *(["network_mode: host"] if isolation.in_the_hosts_network(service, compose) else []),
@@ -112,7 +111,7 @@ def _user(host: str, name: str, user: str, remap: Remap) -> Iterator[MaestroErro
             )
 
 
-def _renamed(service: Mapping[str, Any]) -> Iterator[str]:
+def _renamed(service: Service) -> Iterator[str]:
     """Devices that have another name in the container; Compose says them as text or in parts."""
     for device in service.get("devices") or []:
         if isinstance(device, Mapping):
@@ -124,7 +123,7 @@ def _renamed(service: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _borrowed(
-    host: str, name: str, service: Mapping[str, Any], services: Mapping[str, Mapping[str, Any]]
+    host: str, name: str, service: Service, services: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[MaestroError]:
     """Namespaces of a container that has the host's users: those of another kind cannot join."""
     for key, owner in sorted(borrowing.namespaces(service).items()):
@@ -138,7 +137,7 @@ def _borrowed(
             )
 
 
-def warnings(compose: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
+def warnings(compose: Compose, state: Serving) -> list[str]:
     """Directories of the host that a service writes: they have to belong to other users then."""
     remap = Remap.of(state)
     if not remap.on:

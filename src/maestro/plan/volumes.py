@@ -16,6 +16,7 @@ from ..host import holds
 from ..host.holds import PATH, VOLUME, Clash, Hold, Holder, Need
 from ..host.resources import Resources
 from ..host.rules import START_FIRST, STOP_FIRST
+from ..records import Compose, Container, Mount, Route, Service, Serving, Writer
 from ..release.recorded import document
 from ..release.render import Rendered
 from ..stack.data import Kept, Reading, kept
@@ -33,7 +34,7 @@ class View:
 
     plan: records.Plan
     rendered: Rendered
-    state: Mapping[str, Any]
+    state: Serving
     routed: frozenset[str] = frozenset()
     back: bool = False
 
@@ -82,7 +83,7 @@ def review(view: View, *, accept: bool = False) -> list[MaestroError]:
     return [*problems, *lost]
 
 
-def routed(routes: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+def routed(routes: Iterable[Route]) -> frozenset[str]:
     """The services that routes lead to."""
     return frozenset(str(route["service"]) for route in routes)
 
@@ -98,11 +99,14 @@ def complete(rendered: Rendered) -> None:
         if "holds" in facts:
             continue
         found = kept(name, reading)
-        facts.update(found.as_facts())
+        facts["holds"] = holds.dump(found.holds)
+        facts["nameless"], facts["throw_away"] = list(found.nameless), list(found.throw_away)
+        facts["order"] = found.order
         if found.alone:
+            rules = facts["exchange"]
             facts["exchange"] = {
-                kind: {**rules, "order": STOP_FIRST}
-                for kind, rules in (facts.get("exchange") or {}).items()
+                "update": {**rules["update"], "order": STOP_FIRST},
+                "rollback": {**rules["rollback"], "order": STOP_FIRST},
             }
 
 
@@ -120,10 +124,11 @@ def leaving(view: View) -> list[Clash]:
     return holds.in_the_way(needs, [_holder(view, item) for item in view.state["containers"]], aim)
 
 
-def _holder(view: View, container: Mapping[str, Any]) -> Holder:
+def _holder(view: View, container: Container) -> Holder:
     service = str(container["service"])
-    facts = view.rendered.services.get(service) or {}
-    same = container["hash"] == facts.get("hash") and container["health"] != "unhealthy"
+    facts = view.rendered.services.get(service)
+    known = facts is not None and container["hash"] == facts["hash"]
+    same = known and container["health"] != "unhealthy"
     stays = same and not any(
         compare.recreates(step) for step in view.plan.steps if step.service == service
     )
@@ -170,8 +175,8 @@ def _replicas(view: View) -> Iterator[str]:
 
 def _migrations(view: View) -> Iterator[str]:
     for item in view.plan.migrations:
-        facts = view.rendered.migrations.get(item["service"]) or {}
-        mine = holds.writes_data(holds.load(facts.get("holds") or ()))
+        facts = view.rendered.migrations.get(item["service"])
+        mine = holds.writes_data(holds.load(facts.get("holds") or ()) if facts else ())
         writers = sorted(
             {
                 str(container["service"])
@@ -227,7 +232,7 @@ def _nameless_now(view: View) -> Iterator[tuple[str, str]]:
     seen = set()
     for container in view.state["containers"]:
         name = str(container["service"])
-        thrown = set((old.get(name) or {}).get("throw_away") or ())
+        thrown = set(old[name].get("throw_away") or ()) if name in old else set()
         for path in sorted(set(container.get("nameless") or ()) - thrown):
             if (name, path) not in seen:
                 seen.add((name, path))
@@ -279,7 +284,7 @@ def _lost(view: View) -> Iterator[MaestroError]:
 
 
 def moved(
-    host: str, recorded: str, compose: Mapping[str, Any], *, dropped: bool = True
+    host: str, recorded: str, compose: Compose, *, dropped: bool = True
 ) -> list[MaestroError]:
     """Services that would find other data, or none, where their data was mounted.
 
@@ -337,7 +342,7 @@ def _begins_empty(view: View) -> Iterator[MaestroError]:
     before = (view.state.get("release") or {}).get("services") or {}
     services = view.rendered.compose["services"]
     for name in view.plan.services(records.REMOVE):
-        image = _repository(str((before.get(name) or {}).get("image")))
+        image = _repository(str(before[name]["image"] if name in before else ""))
         had = _data((old.get("services") or {}).get(name) or {}, old)
         for other in view.plan.services(records.CREATE):
             if _repository(str(view.rendered.services[other]["image"])) != image:
@@ -364,7 +369,7 @@ def _removed(view: View) -> Iterable[MaestroError]:
     return lost_volumes.problems(view.plan.host, coming, compose, before, Resources.of(view.state))
 
 
-def _new_volume(view: View, service: Mapping[str, Any], target: str) -> str:
+def _new_volume(view: View, service: Service, target: str) -> str:
     """The volume a service mounts there when the host has none of this name yet."""
     mount = _by_target(service).get(target) or {}
     if mount.get("type") != "volume":
@@ -390,7 +395,7 @@ def _is_path(shown: str) -> bool:
     return shown.startswith("bind ")
 
 
-def _by_target(service: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _by_target(service: Service) -> dict[str, Mapping[str, Any]]:
     mounts = {_target(mount): mount for mount in service.get("volumes") or []}
     tmpfs = service.get("tmpfs") or []
     paths = [tmpfs] if isinstance(tmpfs, str) else tmpfs
@@ -398,12 +403,12 @@ def _by_target(service: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {**{path: {"type": "tmpfs"} for path in in_memory}, **mounts}
 
 
-def _target(mount: Mapping[str, Any]) -> str:
+def _target(mount: Mount) -> str:
     """Where it is mounted; ``/data/`` is ``/data``."""
     return posixpath.normpath(str(mount.get("target")))
 
 
-def _data(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, str]:
+def _data(service: Service, compose: Compose) -> dict[str, str]:
     """The named volumes and the paths that a service writes, by where they are mounted."""
     return {
         _target(mount): _volume(mount, compose)
@@ -413,12 +418,12 @@ def _data(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, s
     }
 
 
-def _written(mount: Mapping[str, Any]) -> bool:
+def _written(mount: Mount) -> bool:
     """Whether a mounted path of the host holds data of the service."""
     return any(hold.writes for hold in holds.mounted({"volumes": [mount]}, {}))
 
 
-def _volume(mount: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
+def _volume(mount: Mount, compose: Compose) -> str:
     """The name of a mount's volume on the host, or what else is mounted."""
     source = str(mount.get("source") or "")
     if mount.get("type") != "volume":
@@ -473,7 +478,7 @@ def _shared(view: View, hold: Hold) -> bool:
     return any(hold.name in (found.get("shared_volumes") or ()) for found in neighbours)
 
 
-def _owner(other: Mapping[str, Any]) -> str:
+def _owner(other: Writer) -> str:
     if other["project"]:
         return f"{other['project']}/{other['service']} (container {other['container']})"
     return f"the container {other['container']}"

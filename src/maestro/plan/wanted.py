@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MaestroError, MaestroErrors, raise_all
+from ..records import Compose, DeployRequest, Extension, Image, Route, State
 from ..stack import isolation, policy, routes
 from ..stack.extension import EXTENSION, extension_problems
 from ..stack.model import narrow, plain_keys, unescaped
 from . import reachability
 from .run import Run
-
-Images = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Inputs:
     are those of a host whose state names none of its own.
     """
 
-    request: Mapping[str, Any]
-    states: Mapping[str, Mapping[str, Any]]
+    request: DeployRequest
+    states: Mapping[str, State]
     resolver: str
     root: str = ""
     profiles: frozenset[str] = frozenset()
@@ -45,9 +44,9 @@ class Wanted:
     version: str
     root: str
     profiles: frozenset[str]
-    model: Mapping[str, Any]
-    extension: Mapping[str, Any]
-    routes: list[dict[str, Any]]
+    model: Compose
+    extension: Extension
+    routes: list[Route]
     # What the stack is allowed by name, as the plan tells it.
     warnings: list[str] = field(default_factory=list)
 
@@ -58,7 +57,7 @@ def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
     Where not all hosts have the same problem it is said on which ones.
     """
     versions = _versions(inputs)
-    read: list[tuple[Mapping[str, Any], Any, Wanted]] = []
+    read: list[tuple[Compose, Any, Wanted]] = []
     found: dict[str, Wanted] = {}
     refused: dict[str, list[MaestroError]] = {}
     for host, state in inputs.states.items():
@@ -81,7 +80,7 @@ def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
     return found
 
 
-def images(inputs: Inputs, wanted: Mapping[str, Wanted]) -> Images:
+def images(inputs: Inputs, wanted: Mapping[str, Wanted]) -> dict[str, Image]:
     """Digest, user and size of every image that a host deploys: one digest for all hosts.
 
     The answer of the host that asks for all counts first. A host with values of its own asks
@@ -91,7 +90,7 @@ def images(inputs: Inputs, wanted: Mapping[str, Wanted]) -> Images:
     references = sorted(
         {str(s["image"]) for host in wanted.values() for s in host.model["services"].values()}
     )
-    found: Images = {}
+    found: dict[str, Image] = {}
     refused: set[str] = set()
     for reference in references:
         for state in (inputs.states[host] for host in order):
@@ -99,7 +98,7 @@ def images(inputs: Inputs, wanted: Mapping[str, Wanted]) -> Images:
                 refused.add(str(state["refused"][reference]))
                 break
             if reference in state["resolved"]:
-                found[reference] = dict(state["resolved"][reference])
+                found[reference] = {**state["resolved"][reference]}
                 break
         else:
             refused.add(_unknown(reference))
@@ -108,10 +107,10 @@ def images(inputs: Inputs, wanted: Mapping[str, Wanted]) -> Images:
     return found
 
 
-def images_of(known: Mapping[str, Mapping[str, Any]], wanted: Wanted) -> Images:
+def images_of(known: Mapping[str, Image], wanted: Wanted) -> dict[str, Image]:
     """Those of the images that one host deploys."""
     names = {str(service["image"]) for service in wanted.model["services"].values()}
-    return {name: dict(known[name]) for name in sorted(names)}
+    return {name: {**known[name]} for name in sorted(names)}
 
 
 def _unknown(reference: str) -> str:
@@ -122,16 +121,14 @@ def _unknown(reference: str) -> str:
     return str(problem)
 
 
-def _own(inputs: Inputs, state: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+def _own(inputs: Inputs, state: State) -> tuple[str, frozenset[str]]:
     own = state.get("own")
     if own is None:
         return inputs.root, inputs.profiles
     return str(own["root"]), frozenset(map(str, own["profiles"]))
 
 
-def _wanted(
-    inputs: Inputs, state: Mapping[str, Any], of_host: tuple[str, str, frozenset[str]]
-) -> Wanted:
+def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str]]) -> Wanted:
     version, root, profiles = of_host
     stack, environment = str(inputs.request["stack"]), str(inputs.request["environment"])
     if state["model_problem"]:
@@ -153,9 +150,10 @@ def _wanted(
     )
 
 
-def _place(model: Mapping[str, Any], root: str, state: Mapping[str, Any]) -> isolation.Place:
+def _place(model: Compose, root: str, state: State) -> isolation.Place:
     """What the policy needs to know of a host: links there, and where others' files lie."""
-    data = str((state.get("engine") or {}).get("data") or "")
+    engine = state.get("engine")
+    data = str(engine.get("data") or "") if engine else ""
     never = [
         (root, "the releases and secrets of all stacks are there"),
         (data, "the volumes of all stacks are there"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from ..records import Manifest, Serving
 from ..release.render import Rendered
 from . import compare, records
 
@@ -13,9 +13,9 @@ def work(
     plan: records.Plan,
     rendered: Rendered,
     *,
-    state: Mapping[str, Any],
+    state: Serving,
     recorded: str,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     staged: str,
     purpose: str,
     by: str,

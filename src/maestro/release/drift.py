@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..host.drift import digest
+from ..records import Compose, Container, Service
 from ..stack import jobs
 from ..stack.model import unescaped
 
@@ -13,9 +14,9 @@ STOPPED = ("exited", "created", "dead", "paused")
 
 
 def of_container(
-    container: Mapping[str, Any],
+    container: Container,
     service: str,
-    compose: Mapping[str, Any],
+    compose: Compose,
     *,
     done: bool = False,
 ) -> list[str]:
@@ -42,9 +43,7 @@ def of_container(
     return found
 
 
-def _facts(
-    facts: Mapping[str, Any], definition: Mapping[str, Any], compose: Mapping[str, Any]
-) -> list[str]:
+def _facts(facts: Mapping[str, Any], definition: Service, compose: Compose) -> list[str]:
     found = []
     if facts["image"] != definition["image"]:
         found.append("image")
@@ -63,7 +62,7 @@ def _facts(
     return found
 
 
-def _restart(definition: Mapping[str, Any]) -> str:
+def _restart(definition: Service) -> str:
     """The restart policy as the Engine calls it."""
     return jobs.restart_policy(definition) or jobs.NEVER
 
@@ -73,7 +72,7 @@ def _named(what: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> li
     return [f"{what} {', '.join(names)}"] if names else []
 
 
-def _environment(definition: Mapping[str, Any]) -> dict[str, str]:
+def _environment(definition: Service) -> dict[str, str]:
     """Names and digests of the values the release gives; one without a value is not set."""
     return {
         name: digest(str(unescaped(value)))
@@ -82,7 +81,7 @@ def _environment(definition: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _mounts(definition: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, str]:
+def _mounts(definition: Service, compose: Compose) -> dict[str, str]:
     """What is mounted where, in the form of `host.drift.facts`."""
     mounts = {}
     for mount in definition.get("volumes") or []:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import MaestroError
 from ..host.files import File
+from ..records import Defaults, Extension, FileFacts, LimitFacts, Service
 from ..stack import compose_yaml
 
 KEY = "hardened"
@@ -24,14 +25,14 @@ NO_NEW_PRIVILEGES = "no-new-privileges"
 SCRATCH = ("/tmp", "/run")  # noqa: S108 -- paths in containers
 
 
-def facts(service: Mapping[str, Any]) -> dict[str, Any]:
+def facts(service: Service) -> LimitFacts:
     """``pids``: the limit of processes that a host gives a service that names none."""
     limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     said = service.get("pids_limit") or limits.get("pids")
     return {} if said else {"pids": PIDS}
 
 
-def chosen(extension: Mapping[str, Any], service: str) -> bool:
+def chosen(extension: Extension, service: str) -> bool:
     """Whether a stack asks for a hardened service: ``hardened: true``, or a list of names."""
     found = extension.get(KEY)
     return found is True or (isinstance(found, list) and service in found)
@@ -66,9 +67,7 @@ def _scratch(service: dict[str, Any]) -> None:
     service["tmpfs"] = [*tmpfs, *(path for path in SCRATCH if path not in taken)]
 
 
-def writable(
-    files: Mapping[str, Mapping[str, Any]], compose_files: Iterable[str]
-) -> frozenset[str]:
+def writable(files: Mapping[str, FileFacts], compose_files: Iterable[str]) -> frozenset[str]:
     """Services whose own file says ``read_only: false``; the last file that says it counts.
 
     ``files`` are those of a request, as `host.files.File.as_json` says them.
@@ -89,9 +88,7 @@ def writable(
     return frozenset(name for name, open_ in said.items() if open_)
 
 
-def missing(
-    services: Mapping[str, Mapping[str, Any]], fresh: Iterable[str], engine: Mapping[str, Any]
-) -> list[str]:
+def missing(services: Mapping[str, Service], fresh: Iterable[str], engine: Defaults) -> list[str]:
     """What services that get new containers go without: one line for each thing, with names.
 
     ``services`` are those of a rendered release and ``fresh`` the names, ``engine`` is what the
@@ -130,6 +127,6 @@ def _grows(logging: Mapping[str, Any]) -> bool:
     return str(logging.get("driver") or "json-file") == "json-file" and not rotated
 
 
-def _memory(service: Mapping[str, Any]) -> bool:
+def _memory(service: Service) -> bool:
     limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     return bool(int(limits.get("memory") or 0) or int(service.get("mem_limit") or 0) > 0)

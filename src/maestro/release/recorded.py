@@ -13,6 +13,7 @@ from ..errors import MaestroError
 from ..host.files import digests
 from ..host.labels import HASH_LABEL
 from ..host.secret_files import SecretFile
+from ..records import Compose, Manifest, SecretFileFacts
 from ..stack import borrowing
 from . import hardening
 from .render import Rendered, hash_of
@@ -21,7 +22,7 @@ from .render import Rendered, hash_of
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read(manifest: Mapping[str, Any], text: str) -> Rendered:
+def read(manifest: Manifest, text: str) -> Rendered:
     """A release from its ``release.json`` and its ``compose.yaml``.
 
     Raises `MaestroError` when the file does not say any more what the manifest recorded.
@@ -56,7 +57,7 @@ def read(manifest: Mapping[str, Any], text: str) -> Rendered:
     )
 
 
-def edited(manifest: Mapping[str, Any], text: str) -> list[str]:
+def edited(manifest: Manifest, text: str) -> list[str]:
     """Services whose definition in the release's file is not the one that was recorded."""
     compose = document(text)
     services = compose.get("services") or {}
@@ -87,7 +88,7 @@ def lacking(rendered: Rendered, there: Mapping[str, Mapping[str, list[str]]]) ->
 
 def with_secrets(rendered: Rendered, versions: Mapping[str, str]) -> Rendered:
     """The same release with other versions of some secrets; only their readers differ."""
-    compose = copy.deepcopy(rendered.compose)
+    compose = copy.deepcopy(dict(rendered.compose))
     renamed = {}
     top = {}
     for source, definition in (compose.get("secrets") or {}).items():
@@ -106,8 +107,12 @@ def with_secrets(rendered: Rendered, versions: Mapping[str, str]) -> Rendered:
         compose["services"][name]["labels"][HASH_LABEL] = digest
     return Rendered(
         compose=compose,
-        services=_rehashed(rendered.services, hashes),
-        migrations=_rehashed(rendered.migrations, hashes),
+        services={
+            name: {**facts, "hash": hashes[name]} for name, facts in rendered.services.items()
+        },
+        migrations={
+            name: {**facts, "hash": hashes[name]} for name, facts in rendered.migrations.items()
+        },
         order=rendered.order,
         secret_files=_secret_files(compose),
         configs=rendered.configs,
@@ -135,12 +140,6 @@ def newest(versions: Iterable[str]) -> str:
     return max(versions, default="")
 
 
-def _rehashed(
-    facts: Mapping[str, Mapping[str, Any]], hashes: Mapping[str, str]
-) -> dict[str, dict[str, Any]]:
-    return {name: {**item, "hash": hashes[name]} for name, item in facts.items()}
-
-
 def _configs(recorded: Mapping[str, Any]) -> dict[str, list[str]]:
     """Digests of each config; earlier versions of Maestro recorded one, as text."""
     found: dict[str, list[str]] = {}
@@ -149,7 +148,7 @@ def _configs(recorded: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _secret_files(compose: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _secret_files(compose: Compose) -> list[SecretFileFacts]:
     """Every secret file the release mounts, as `SecretFile.as_json` says it."""
     return [
         SecretFile.at(definition["file"]).as_json()
@@ -157,10 +156,11 @@ def _secret_files(compose: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def document(text: str) -> dict[str, Any]:
+def document(text: str) -> Compose:
     """A release's file; empty where there is none or somebody damaged it."""
     try:
-        found = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader
+        # libyaml takes plain text alone, and Ansible's has tags.
+        found = yaml.load(str(text), Loader=_Loader)  # noqa: S506 -- a SafeLoader
     except yaml.YAMLError:
         return {}
     return found if isinstance(found, dict) else {}

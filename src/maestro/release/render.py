@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -17,10 +17,21 @@ from ..errors import MaestroError, raise_all
 from ..host import secret_files
 from ..host.compose import SURROUNDINGS
 from ..host.files import File
+from ..host.jobs import Job
 from ..host.labels import HASH_LABEL
 from ..host.layout import Layout
 from ..host.reference import Reference
 from ..host.userns import of_host
+from ..records import (
+    Compose,
+    Extension,
+    FileFacts,
+    Image,
+    MigrationFacts,
+    SecretFileFacts,
+    Service,
+    ServiceFacts,
+)
 from ..stack import borrowing, checks, file_access, jobs, updates
 from ..stack.data import Reading, kept
 from ..stack.model import active_services, migration_services, plain_keys, replicas, unescaped
@@ -48,11 +59,11 @@ class Wish:
     """
 
     stack: str
-    model: Mapping[str, Any]
-    extension: Mapping[str, Any]
-    images: Mapping[str, Mapping[str, Any]]
+    model: Compose
+    extension: Extension
+    images: Mapping[str, Image]
     secrets: Mapping[str, str]
-    files: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, FileFacts]
     layout: Layout
     profiles: frozenset[str] = frozenset()
     # Services whose file says `read_only: false`, which Compose's reading leaves out.
@@ -63,14 +74,14 @@ class Wish:
 class Rendered:
     """A release as it will stand on a host."""
 
-    compose: dict[str, Any]
-    services: dict[str, dict[str, Any]]
-    migrations: dict[str, dict[str, Any]]
+    compose: Compose
+    services: dict[str, ServiceFacts]
+    migrations: dict[str, MigrationFacts]
     order: list[list[str]]
-    secret_files: list[dict[str, Any]] = field(default_factory=list)
+    secret_files: list[SecretFileFacts] = field(default_factory=list)
     # Name of a config to the digests of its files, see `host.files.digests`.
     configs: dict[str, list[str]] = field(default_factory=dict)
-    config_files: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    config_files: dict[str, dict[str, FileFacts]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -116,7 +127,10 @@ def render(wish: Wish) -> Rendered:
         service.setdefault("labels", {})[HASH_LABEL] = digest
         rendered[name] = service
         facts = facts_of(name, service, digest)
-        (result.migrations if name in one_shot else result.services)[name] = facts
+        if name in one_shot:
+            result.migrations[name] = facts
+        else:
+            result.services[name] = facts
     raise_all(problems)
     result.compose = {
         "name": wish.stack,
@@ -138,7 +152,7 @@ class _Facts:
     wish: Wish
     routed: set[str]
     lenders: Mapping[str, str]
-    done: Mapping[str, Any]
+    done: Mapping[str, Job]
     asked: set[str]
     reading: Reading
 
@@ -155,9 +169,9 @@ class _Facts:
             Reading(unescaped(wish.model), wish.images, wish.extension),
         )
 
-    def __call__(self, name: str, service: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    def __call__(self, name: str, service: Service, digest: str) -> ServiceFacts:
         keeps = kept(name, self.reading)
-        return {
+        found = {
             "image": service["image"],
             "hash": digest,
             "replicas": replicas(service),
@@ -170,9 +184,11 @@ class _Facts:
             **borrowing.facts(service),
             **jobs.facts(self.done, name),
             **hardening.facts(service),
-            **({"ask": True} if name in self.asked else {}),
             **keeps.as_facts(),
         }
+        if name in self.asked:
+            found["ask"] = True
+        return cast(ServiceFacts, found)
 
 
 def _service(
@@ -339,7 +355,7 @@ def _order(wish: Wish, active: Iterable[str]) -> list[list[str]]:
     return levels
 
 
-def needs_of(model: Mapping[str, Any], service: str, order: list[list[str]]) -> list[list[str]]:
+def needs_of(model: Compose, service: str, order: list[list[str]]) -> list[list[str]]:
     """The levels of ``order``, reduced to what ``service`` needs directly or through others."""
     wanted: set[str] = set()
     pending = [service]
@@ -351,12 +367,12 @@ def needs_of(model: Mapping[str, Any], service: str, order: list[list[str]]) -> 
     return [level for level in levels if level]
 
 
-def _needs(model: Mapping[str, Any], name: str) -> set[str]:
+def _needs(model: Compose, name: str) -> set[str]:
     service = model["services"].get(name, {})
     return {*(service.get("depends_on") or {}), *borrowing.owners(service)}
 
 
-def _hash(service: Mapping[str, Any]) -> str:
+def _hash(service: Service) -> str:
     """A name for everything that shapes the service's containers."""
     shape = {key: value for key, value in service.items() if key not in _NOT_THE_CONTAINER}
     if isinstance(shape.get("deploy"), dict):
@@ -365,7 +381,7 @@ def _hash(service: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
-def hash_of(service: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
+def hash_of(service: Service, compose: Compose) -> str:
     """The hash a service of a rendered Compose file must have, worked out anew."""
     labels = {
         key: value for key, value in (service.get("labels") or {}).items() if key != HASH_LABEL
@@ -376,14 +392,12 @@ def hash_of(service: Mapping[str, Any], compose: Mapping[str, Any]) -> str:
     return _hash({**bare, "definitions": definitions(service, compose)})
 
 
-def definitions(service: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, Any]:
+def definitions(service: Service, compose: Compose) -> dict[str, Any]:
     """The networks and volumes of one service, as the whole file defines them."""
     return {key: _used(compose, [service], key) for key in ("networks", "volumes")}
 
 
-def _used(
-    compose: Mapping[str, Any], services: Iterable[Mapping[str, Any]], kind: str
-) -> dict[str, Any]:
+def _used(compose: Compose, services: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Any]:
     used: set[str] = set()
     for service in services:
         if kind == "networks":

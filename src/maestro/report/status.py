@@ -7,6 +7,7 @@ from typing import Any
 
 from ..host.resources import Resources
 from ..plan import checks, compare, networks, records
+from ..records import Overview
 from ..release import drift, recorded
 from ..stack import borrowing
 from . import score
@@ -17,7 +18,7 @@ HEADINGS = ("host", "service", "state", "health", "since", "image", "as released
 
 def table(
     stack: str,
-    states: Mapping[str, Mapping[str, Any]],
+    states: Mapping[str, Overview],
     urls: Mapping[str, str],
     lost: Iterable[str] = (),
 ) -> str:
@@ -74,9 +75,7 @@ def _edges(states: Mapping[str, Mapping[str, Any]]) -> str:
     return score.shown(edges, "edge", advice=False)
 
 
-def _head(
-    stack: str, host: str, state: Mapping[str, Any], urls: Mapping[str, str]
-) -> Iterable[str]:
+def _head(stack: str, host: str, state: Overview, urls: Mapping[str, str]) -> Iterable[str]:
     manifest = state["release"]
     if not manifest:
         yield f"{host}: {stack} has not been deployed"
@@ -89,14 +88,14 @@ def _head(
         )
         if manifest.get("rolled_back_to"):
             yield f"  created from release {manifest['rolled_back_to']} by a rollback"
-        edited = recorded.edited(manifest, _text(state))
+        edited = recorded.edited(manifest, state["compose"])
         if edited:
             yield f"  compose.yaml was edited by hand: {', '.join(edited)}"
         if state.get("edited_configs"):
             yield f"  configs were edited by hand: {', '.join(state['edited_configs'])}"
         if state.get("resources"):
             there = Resources.of(state)
-            different = networks.drift(recorded.document(_text(state)), there)
+            different = networks.drift(recorded.document(state["compose"]), there)
             yield from (f"  {line}" for line in different)
     if state.get("maintenance"):
         yield "  maintenance: its routes answer with the maintenance page"
@@ -111,27 +110,23 @@ def _head(
         )
 
 
-def _text(state: Mapping[str, Any]) -> str:
-    return str(state["compose"].get(state["release"]["id"], ""))
-
-
-def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _rows(host: str, state: Overview) -> list[tuple[str, ...]]:
     manifest = state["release"]
     tags = {
         image["digest"]: reference.rpartition("/")[2]
         for reference, image in manifest.get("images", {}).items()
     }
-    compose = recorded.document(_text(state)) if manifest else {}
+    compose = recorded.document(state["compose"]) if manifest else {}
     rows = []
     count: dict[str, int] = {}
     for item in sorted(state["containers"], key=lambda item: str(item["service"])):
         service = str(item["service"])
         count[service] = count.get(service, 0) + 1
-        facts = manifest.get("services", {}).get(service, {})
-        done = "job" in facts and compare.has_ended_well(item)
+        facts = manifest.get("services", {}).get(service)
+        done = bool(facts and "job" in facts) and compare.has_ended_well(item)
         different = drift.of_container(item, service, compose, done=done)
         different += borrowing.drift(item, state["containers"])
-        wanted = facts.get("replicas", 1)
+        wanted = facts.get("replicas", 1) if facts else 1
         if service in manifest.get("services", {}) and count[service] > wanted:
             different.append("one too many")
         digest = str(item["image"]).rpartition("@")[2]
@@ -149,9 +144,7 @@ def _rows(host: str, state: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [*rows, *_missing(host, state, count)]
 
 
-def _missing(
-    host: str, state: Mapping[str, Any], count: Mapping[str, int]
-) -> list[tuple[str, ...]]:
+def _missing(host: str, state: Overview, count: Mapping[str, int]) -> list[tuple[str, ...]]:
     """A line for each container that is not there, and should be if it is no job that is done."""
     gone = ("missing", "", "", "", "no: missing")
     return [

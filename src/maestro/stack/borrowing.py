@@ -7,17 +7,18 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import cast
 
 from ..errors import MaestroError
 from ..host.borrowed import MODES, NETWORK, VOLUMES
 from ..host.life import moment
+from ..records import BorrowedFacts, Container, Service
 
 _SERVICE, _CONTAINER = "service:", "container:"
 _WORDS = {NETWORK: "network", "pid": "processes", "ipc": "shared memory", VOLUMES: "mounts"}
 
 
-def namespaces(service: Mapping[str, Any]) -> dict[str, str]:
+def namespaces(service: Service) -> dict[str, str]:
     """Whose namespaces a service lives in, by the key that says so."""
     return {
         key: str(service[key]).removeprefix(_SERVICE)
@@ -26,18 +27,18 @@ def namespaces(service: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def mounts_of(service: Mapping[str, Any]) -> list[str]:
+def mounts_of(service: Service) -> list[str]:
     """The services whose mounts a service has as well."""
     entries = [str(entry) for entry in service.get(VOLUMES) or []]
     return [entry.partition(":")[0] for entry in entries if not entry.startswith(_CONTAINER)]
 
 
-def owners(service: Mapping[str, Any]) -> set[str]:
+def owners(service: Service) -> set[str]:
     """All services that one cannot be without."""
     return {*namespaces(service).values(), *mounts_of(service)}
 
 
-def lenders(services: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def lenders(services: Mapping[str, Service]) -> dict[str, str]:
     """Services in whose namespaces others live, each with what is lent to whom."""
     found: dict[str, str] = {}
     for name, service in sorted(services.items()):
@@ -46,7 +47,7 @@ def lenders(services: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def facts(service: Mapping[str, Any]) -> dict[str, list[str]]:
+def facts(service: Service) -> BorrowedFacts:
     """What a manifest keeps for the host, see `host.borrowed`; nothing for most services.
 
     ``service`` is one of a release's file, whose ``depends_on`` has no service it lacks.
@@ -59,11 +60,11 @@ def facts(service: Mapping[str, Any]) -> dict[str, list[str]]:
             name for name, need in needs.items() if (need or {}).get("restart")
         ),
     }
-    return {key: value for key, value in found.items() if value}
+    return cast(BorrowedFacts, {key: value for key, value in found.items() if value})
 
 
 def problems(
-    services: Mapping[str, Mapping[str, Any]], active: Collection[str], stack: str
+    services: Mapping[str, Service], active: Collection[str], stack: str
 ) -> Iterable[MaestroError]:
     """What cannot be borrowed: of containers that are no service, of services not deployed."""
     for name, service in sorted(services.items()):
@@ -100,9 +101,9 @@ def problems(
 
 
 def reasons(
-    facts_of: Mapping[str, Any],
-    there: Sequence[Mapping[str, Any]],
-    owners_there: Mapping[str, Sequence[Mapping[str, Any]]],
+    facts_of: BorrowedFacts,
+    there: Sequence[Container],
+    owners_there: Mapping[str, Sequence[Container]],
     moves: Mapping[str, str],
 ) -> list[str]:
     """Why a service needs a new container for its owners' sake.
@@ -135,14 +136,14 @@ def reasons(
     return []
 
 
-def _later(owner: Mapping[str, Any], borrower: Mapping[str, Any]) -> bool:
+def _later(owner: Container, borrower: Container) -> bool:
     return moment(str(owner["started"])) > moment(str(borrower["started"]))
 
 
-def drift(container: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> list[str]:
+def drift(container: Container, containers: Iterable[Container]) -> list[str]:
     """What a container borrows and does not have any more; for the status."""
-    everyone: dict[str, list[Mapping[str, Any]]] = {}
+    everyone: dict[str, list[Container]] = {}
     for item in containers:
         everyone.setdefault(str(item["service"]), []).append(item)
-    facts_of = {"borrows": sorted(everyone)}
+    facts_of: BorrowedFacts = {"borrows": sorted(everyone)}
     return reasons(facts_of, [container], everyone, {})

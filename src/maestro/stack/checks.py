@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from ..records import Compose, Extension, Image, Service
 from . import smoke
 from .jobs import checked
 
 
 def unchecked(
-    model: Mapping[str, Any],
-    extension: Mapping[str, Any],
-    images: Mapping[str, Mapping[str, Any]],
+    model: Compose,
+    extension: Extension,
+    images: Mapping[str, Image],
     active: Iterable[str],
 ) -> set[str]:
     """Services with neither a health check (of their own or of the image) nor a smoke check."""
@@ -26,9 +26,10 @@ def unchecked(
     }
 
 
-def _healthy(service: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) -> bool:
+def _healthy(service: Service, images: Mapping[str, Image]) -> bool:
     check = service.get("healthcheck") or {}
     if check:
         return checked(service)
     # An image that was resolved before this was recorded is given the benefit of the doubt.
-    return bool(images.get(str(service.get("image")), {}).get("checked", True))
+    image = images.get(str(service.get("image")))
+    return image.get("checked", True) if image else True

@@ -11,6 +11,7 @@ from ..errors import MaestroError
 from ..host import holds
 from ..host.holds import Hold
 from ..host.rules import START_FIRST
+from ..records import Compose, Extension, Image, KeptFacts
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Kept:
     throw_away: tuple[str, ...] = ()
     order: str = ""
 
-    def as_facts(self) -> dict[str, Any]:
+    def as_facts(self) -> KeptFacts:
         """As a manifest records it, beside what else it records of the service."""
         return {
             "holds": holds.dump(self.holds),
@@ -36,7 +37,7 @@ class Kept:
         }
 
     @classmethod
-    def of_facts(cls, facts: Mapping[str, Any]) -> Kept:
+    def of_facts(cls, facts: KeptFacts) -> Kept:
         """As a manifest recorded it; an older one recorded nothing."""
         return cls(
             holds.load(facts.get("holds") or ()),
@@ -65,9 +66,9 @@ class Kept:
 class Reading:
     """Where it is read: Compose's ``model``, ``images`` by reference, ``extension`` (x-maestro)."""
 
-    model: Mapping[str, Any]
-    images: Mapping[str, Mapping[str, Any]]
-    extension: Mapping[str, Any] = field(default_factory=dict)
+    model: Compose
+    images: Mapping[str, Image]
+    extension: Extension = field(default_factory=dict)
 
 
 def kept(name: str, reading: Reading) -> Kept:
@@ -87,14 +88,15 @@ def kept(name: str, reading: Reading) -> Kept:
 def _nameless(name: str, reading: Reading, seen: frozenset[str]) -> set[str]:
     """Paths at which the Engine makes a volume of its own for a service."""
     service = reading.model["services"].get(name) or {}
-    image = reading.images.get(str(service.get("image"))) or {}
+    image = reading.images.get(str(service.get("image")))
+    wanted = image.get("volumes") or () if image else ()
     mounts = service.get("volumes") or []
     own = {
         posixpath.normpath(str(mount["target"]))
         for mount in mounts
         if mount.get("type") == "volume" and not mount.get("source")
     }
-    asked = {posixpath.normpath(str(path)) for path in image.get("volumes") or ()}
+    asked = {posixpath.normpath(str(path)) for path in wanted}
     return own | (asked - set(_covered(name, reading, seen)))
 
 

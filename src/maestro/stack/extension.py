@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 
 from ..errors import MaestroError
+from ..records import Extension
 from . import routes, smoke
 
 EXTENSION = "x-maestro"
@@ -133,7 +134,7 @@ def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroErr
 
 
 def _unknown_services(
-    place: str, extension: Mapping[str, Any], services: list[str]
+    place: str, extension: Extension, services: list[str]
 ) -> Iterable[MaestroError]:
     named: list[tuple[str, Mapping[str, Any]]] = [
         (f"{key}[{number}]", item)

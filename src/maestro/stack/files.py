@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host import naming
+from ..records import Extension, FileFacts, Service
 from . import dates, project_name
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
@@ -48,12 +49,12 @@ class Stack:
     profiles: frozenset[str] = frozenset()
 
     @property
-    def files(self) -> dict[str, dict[str, Any]]:
+    def files(self) -> dict[str, FileFacts]:
         """``{relative path: File.as_json}`` of everything Compose needs on a host."""
         return {name: file.as_json() for name, file in sorted(self.tree.sources.files.items())}
 
     @property
-    def extension(self) -> dict[str, Any]:
+    def extension(self) -> Extension:
         """The ``x-maestro`` key; a later file's entries replace an earlier file's."""
         merged: dict[str, Any] = {}
         for part in self.tree.parts:
@@ -62,7 +63,7 @@ class Stack:
         return merged
 
     @property
-    def services(self) -> dict[str, dict[str, Any]]:
+    def services(self) -> Mapping[str, Service]:
         """Service definitions of all files, a later file's keys over an earlier file's."""
         merged: dict[str, dict[str, Any]] = {}
         for part in self.tree.parts:
@@ -301,7 +302,7 @@ def _misspelt(key: str) -> bool:
     )
 
 
-def _readers(service: Mapping[str, Any], where: str) -> Iterable[MaestroError]:
+def _readers(service: Service, where: str) -> Iterable[MaestroError]:
     """The lists of secrets and configs a service reads."""
     for key in ("secrets", "configs"):
         entries = service.get(key)

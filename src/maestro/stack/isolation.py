@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..records import Compose
 from . import host_paths
 
 Service = Mapping[str, Any]
@@ -64,7 +65,7 @@ class Place:
     ``never`` is as in `host_paths.judge`.
     """
 
-    model: Mapping[str, Any]
+    model: Compose
     real: Mapping[str, str] = field(default_factory=dict)
     never: tuple[tuple[str, str], ...] = ()
 
@@ -170,7 +171,7 @@ def _network_host(service: Service, place: Place) -> Iterator[Finding]:
             yield Finding(f".networks.{key}", "found the network host", fix)
 
 
-def in_the_hosts_network(service: Service, model: Mapping[str, Any]) -> bool:
+def in_the_hosts_network(service: Service, model: Compose) -> bool:
     """Whether a container of the service listens where the host does."""
     return any(True for _ in _network_host(service, Place(model)))
 

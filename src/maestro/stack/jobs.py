@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import cast
 
 from ..errors import MaestroError
 from ..host.jobs import Job
+from ..records import Compose, EndFacts, Extension, JobFacts, Service
 
 COMPLETED = "service_completed_successfully"
 NEVER, ON_FAILURE = "no", "on-failure"
@@ -20,7 +21,7 @@ PATIENCE = 30.0  # seconds in which a service that says `restart: "no"` may end
 _CONDITIONS = {"any": "always", "none": NEVER}
 
 
-def restart_policy(service: Mapping[str, Any]) -> str:
+def restart_policy(service: Service) -> str:
     """The restart policy of a service as the Engine calls it; empty where the file says nothing.
 
     ``deploy.restart_policy`` counts before ``restart``, as in Compose.
@@ -32,9 +33,7 @@ def restart_policy(service: Mapping[str, Any]) -> str:
     return str(service.get("restart") or "").partition(":")[0]
 
 
-def found(
-    model: Mapping[str, Any], extension: Mapping[str, Any], active: Iterable[str]
-) -> dict[str, Job]:
+def found(model: Compose, extension: Extension, active: Iterable[str]) -> dict[str, Job]:
     """The jobs among the ``active`` services of Compose's own reading, by name."""
     names = set(active)
     services = {name: model["services"][name] for name in sorted(names)}
@@ -54,12 +53,12 @@ def found(
     return jobs
 
 
-def facts(jobs: Mapping[str, Job], name: str) -> dict[str, Any]:
+def facts(jobs: Mapping[str, Job], name: str) -> EndFacts:
     """What a manifest records of a service's job; nothing where it is none."""
-    return {"job": asdict(jobs[name])} if name in jobs else {}
+    return {"job": cast(JobFacts, asdict(jobs[name]))} if name in jobs else {}
 
 
-def waited_for(services: Mapping[str, Mapping[str, Any]]) -> set[str]:
+def waited_for(services: Mapping[str, Service]) -> set[str]:
     """Services that another one waits to see completed."""
     return {
         str(other)
@@ -69,9 +68,7 @@ def waited_for(services: Mapping[str, Mapping[str, Any]]) -> set[str]:
     }
 
 
-def problems(
-    stack: str, model: Mapping[str, Any], extension: Mapping[str, Any]
-) -> Iterable[MaestroError]:
+def problems(stack: str, model: Compose, extension: Extension) -> Iterable[MaestroError]:
     """Services that shall end and cannot."""
     services = model["services"]
     routed = {str(route["service"]) for route in extension.get("routes") or []}
@@ -103,7 +100,7 @@ def problems(
             )
 
 
-def _may_end(service: Mapping[str, Any]) -> bool:
+def _may_end(service: Service) -> bool:
     policy = restart_policy(service)
     if any(port.get("published") for port in service.get("ports") or []):
         return False
@@ -111,7 +108,7 @@ def _may_end(service: Mapping[str, Any]) -> bool:
     return policy in (NEVER, ON_FAILURE) or (not policy and not checked(service))
 
 
-def checked(service: Mapping[str, Any]) -> bool:
+def checked(service: Service) -> bool:
     """Whether the file gives a service a health check."""
     check = service.get("healthcheck") or {}
     return bool(check) and not check.get("disable") and list(check.get("test") or []) != ["NONE"]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
+from ..records import Compose, Extension, Service
 
-def migration_services(extension: Mapping[str, Any]) -> list[str]:
+
+def migration_services(extension: Extension) -> list[str]:
     """The one-shot services that migrate, in the order they run."""
     return [str(item["service"]) for item in extension.get("migrations") or []]
 
 
-def active_services(
-    model: Mapping[str, Any], extension: Mapping[str, Any], profiles: Iterable[str]
-) -> list[str]:
+def active_services(model: Compose, extension: Extension, profiles: Iterable[str]) -> list[str]:
     """The long-running services of the wanted profiles; none that has no replicas."""
     wanted = set(profiles)
     one_shot = set(migration_services(extension))
@@ -26,9 +26,7 @@ def active_services(
     )
 
 
-def narrow(
-    model: Mapping[str, Any], extension: Mapping[str, Any], profiles: Iterable[str]
-) -> dict[str, Any]:
+def narrow(model: Compose, extension: Extension, profiles: Iterable[str]) -> dict[str, Any]:
     """The model without the services that are not deployed."""
     kept = [*active_services(model, extension, profiles), *migration_services(extension)]
     return {**model, "services": {name: model["services"][name] for name in kept}}
@@ -52,13 +50,13 @@ def unescaped(value: Any) -> Any:
     return value.replace("$$", "$") if isinstance(value, str) else value
 
 
-def replicas(service: Mapping[str, Any]) -> int:
+def replicas(service: Service) -> int:
     """How many containers a service has; one where the file says nothing."""
     value = (service.get("deploy") or {}).get("replicas", service.get("scale", 1))
     return int(1 if value is None else value)
 
 
-def memory(service: Mapping[str, Any]) -> int:
+def memory(service: Service) -> int:
     """The memory limit of all containers of a service, in bytes; 0 without a limit."""
     limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     return int(limits.get("memory") or service.get("mem_limit") or 0) * replicas(service)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import MaestroError
 from ..host.reference import Reference
+from ..records import Compose, Service
 from . import borrowing, data, engine_refusals, isolation, ports, updates
 
 DEVELOPMENT = "development"
 
 
 def problems(
-    model: Mapping[str, Any], environment: str, stack: str, place: isolation.Place | None = None
+    model: Compose, environment: str, stack: str, place: isolation.Place | None = None
 ) -> list[MaestroError]:
     """Every breach in the model, each with its path, what was found and what is allowed.
 
@@ -67,7 +67,7 @@ class _Breach:
         return self.finding.exception and self.by(allowed) is not None
 
 
-def exceptions(model: Mapping[str, Any]) -> list[Allowed]:
+def exceptions(model: Compose) -> list[Allowed]:
     """What the stack's author allows by name."""
     entries = (model.get("x-maestro") or {}).get("allow") or []
     return [
@@ -76,9 +76,7 @@ def exceptions(model: Mapping[str, Any]) -> list[Allowed]:
     ]
 
 
-def warnings(
-    model: Mapping[str, Any], environment: str, place: isolation.Place | None = None
-) -> list[str]:
+def warnings(model: Compose, environment: str, place: isolation.Place | None = None) -> list[str]:
     """Every exception that is made use of, as a plan tells it: in production too."""
     place, allowed = place or isolation.Place(model), exceptions(model)
     found = []
@@ -92,7 +90,7 @@ def warnings(
 
 
 def _breaches(
-    name: str, service: Mapping[str, Any], place: isolation.Place, environment: str
+    name: str, service: Service, place: isolation.Place, environment: str
 ) -> list[_Breach]:
     return [
         _Breach(rule, name, finding)
@@ -112,7 +110,7 @@ def _refusal(breach: _Breach, where: str) -> MaestroError:
     return MaestroError(breach.finding.what, where=where + breach.finding.path, fix=fix)
 
 
-def _unknown_rules(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
+def _unknown_rules(model: Compose, stack: str) -> Iterable[MaestroError]:
     """Exceptions for rules there are not."""
     names = sorted(rule.name for rule in isolation.RULES if not rule.always)
     for number, item in enumerate(exceptions(model)):
@@ -123,7 +121,7 @@ def _unknown_rules(model: Mapping[str, Any], stack: str) -> Iterable[MaestroErro
             )
 
 
-def _image(service: Mapping[str, Any], where: str, environment: str) -> Iterable[MaestroError]:
+def _image(service: Service, where: str, environment: str) -> Iterable[MaestroError]:
     image = str(service.get("image", ""))
     if not image:
         yield MaestroError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import MaestroError
 from ..host.ports import ANY4, ANY6, EDGE, PROGRAM, Taken
+from ..records import Service
 from .model import replicas
 
 
@@ -39,7 +40,7 @@ class Published:
         return self.low == self.high
 
 
-def published(name: str, service: Mapping[str, Any]) -> list[Published]:
+def published(name: str, service: Service) -> list[Published]:
     """What a service publishes, of Compose's own reading or of a release's file."""
     found = []
     for port in service.get("ports") or []:

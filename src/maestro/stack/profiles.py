@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import MaestroError
+from ..records import Compose, Service
 from .compose_tree import Tree
 
 VARIABLE = "maestro_stack_profiles"
@@ -40,7 +41,7 @@ def meant(wanted: frozenset[str], tree: Tree) -> frozenset[str]:
     return frozenset().union(*(tree.profiles_of(name) for name in services))
 
 
-def unknown(model: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
+def unknown(model: Compose, wanted: Iterable[str]) -> list[str]:
     """Warnings about wanted profiles that no service of Compose's own reading is of."""
     known = {name for service in model["services"].values() for name in service.get("profiles", ())}
     return [
@@ -50,7 +51,7 @@ def unknown(model: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
     ]
 
 
-def left_out(model: Mapping[str, Any], deployed: Mapping[str, Any]) -> list[str]:
+def left_out(model: Compose, deployed: Mapping[str, Any]) -> list[str]:
     """Warnings about services that are not deployed, and that a deployed one depends on.
 
     ``model`` is Compose's own reading, ``deployed`` the same without what is not. Compose refuses
@@ -67,6 +68,6 @@ def left_out(model: Mapping[str, Any], deployed: Mapping[str, Any]) -> list[str]
     ]
 
 
-def _why(service: Mapping[str, Any]) -> str:
+def _why(service: Service) -> str:
     names = ", ".join(service.get("profiles") or ())
     return f"to have it, name its profile {names} in {VARIABLE}" if names else "it has no replicas"

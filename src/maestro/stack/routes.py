@@ -7,20 +7,21 @@ from typing import Any
 
 from ..errors import MaestroError
 from ..host import claims
+from ..records import Canary, Edge, Extension, RateLimit, Route
 
 PERIOD = 60  # seconds a rate limit counts over
 DRAIN = 30  # seconds old containers get to finish what they began
 CANARY_DURATION = 30  # seconds a canary serves before the rest follows
 
 
-def rendered(extension: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rendered(extension: Extension) -> list[Route]:
     """The routes of ``x-maestro`` with every value there, as a release's manifest keeps them.
 
     Each is ``{name, service, port, hosts, path, health, rate_limit, drain, canary}``;
     ``rate_limit`` and ``canary`` are None where there is none. A rate of 0 is no limit.
     """
     counted: dict[str, int] = {}
-    found = []
+    found: list[Route] = []
     for route in extension.get("routes") or []:
         service = str(route["service"])
         number = counted[service] = counted.get(service, -1) + 1
@@ -40,9 +41,7 @@ def rendered(extension: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def problems(
-    extension: Mapping[str, Any], place: str, services: Sequence[str]
-) -> Iterable[MaestroError]:
+def problems(extension: Extension, place: str, services: Sequence[str]) -> Iterable[MaestroError]:
     """What is wrong with routes whose shape is right: health paths elsewhere, routes twice.
 
     Entries that are not of the shape the schema asks for are left to the schema.
@@ -77,7 +76,7 @@ def problems(
                 )
 
 
-def two_networks(extension: Mapping[str, Any], place: str) -> Iterable[MaestroError]:
+def two_networks(extension: Extension, place: str) -> Iterable[MaestroError]:
     """Routes of one service that name different networks: a container is reached at one address."""
     first: dict[str, Any] = {}
     for number, route in _mappings(extension.get("routes")):
@@ -95,9 +94,9 @@ def two_networks(extension: Mapping[str, Any], place: str) -> Iterable[MaestroEr
 def preflight(
     host: str,
     stack: str,
-    routes: Sequence[Mapping[str, Any]],
-    edge: Mapping[str, Any],
-    in_force: Sequence[Mapping[str, Any]] = (),
+    routes: Sequence[Route],
+    edge: Edge,
+    in_force: Sequence[Route] = (),
 ) -> list[MaestroError]:
     """Why a host cannot take these routes; ``edge`` is what `host.edge.look` saw there.
 
@@ -130,7 +129,7 @@ def preflight(
     return found
 
 
-def warnings(stack: str, routes: Sequence[Mapping[str, Any]], edge: Mapping[str, Any]) -> list[str]:
+def warnings(stack: str, routes: Sequence[Route], edge: Edge) -> list[str]:
     """Requests two stacks claim, and who gets them: what each plan of one of them tells."""
     found = []
     for other, theirs in sorted(edge["routes_of_others"].items()):
@@ -165,7 +164,7 @@ def _path(route: Mapping[str, Any]) -> str:
     return str(route.get("path") or "/").rstrip("/") or "/"
 
 
-def _rate_limit(limit: Mapping[str, Any]) -> dict[str, int] | None:
+def _rate_limit(limit: Mapping[str, Any]) -> RateLimit | None:
     if not limit or int(limit["average"]) == 0:
         return None
     average = int(limit["average"])
@@ -176,7 +175,7 @@ def _rate_limit(limit: Mapping[str, Any]) -> dict[str, int] | None:
     }
 
 
-def _canary(canary: Mapping[str, Any]) -> dict[str, Any] | None:
+def _canary(canary: Mapping[str, Any]) -> Canary | None:
     if not canary:
         return None
     return {

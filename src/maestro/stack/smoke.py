@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import MaestroError
+from ..records import Route, Service
 
 
 @cache
@@ -69,7 +70,7 @@ def at_a_port(checks: Any) -> Iterable[tuple[str, str]]:
 
 
 def services(
-    checks: Any, routes: Iterable[Mapping[str, Any]], services: Mapping[str, Mapping[str, Any]]
+    checks: Any, routes: Iterable[Route], services: Mapping[str, Mapping[str, Any]]
 ) -> set[str]:
     """The services that the checks ask, themselves, through the edge or at a published port.
 
@@ -94,5 +95,5 @@ def _meets(spec: Mapping[str, Any], route: Mapping[str, Any]) -> bool:
     return below and (not hosts or spec.get("host") in hosts)
 
 
-def _publishes(service: Mapping[str, Any], port: object) -> bool:
+def _publishes(service: Service, port: object) -> bool:
     return any(str(item.get("published")) == str(port) for item in service.get("ports") or [])

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import MaestroError
 from ..host.rules import START_FIRST, STOP_FIRST
+from ..records import Compose, Exchange, Exchanges, Service
 from . import borrowing
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|m|s)")
@@ -19,9 +20,7 @@ _PORT = "publishes a port"
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
-def rules(
-    service: Mapping[str, Any], *, routed: bool, lent: str = "", keeps_data: bool = False
-) -> dict[str, dict[str, Any]]:
+def rules(service: Service, *, routed: bool, lent: str = "", keeps_data: bool = False) -> Exchanges:
     """The rules of one service: ``{update: ..., rollback: ...}``, see `host.rules.Rules`.
 
     ``lent`` says who lives in its namespaces, see `borrowing.lenders`: they are in one container.
@@ -44,7 +43,7 @@ def rules(
     }
 
 
-def problems(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
+def problems(model: Compose, stack: str) -> Iterable[MaestroError]:
     """What ``update_config`` and ``rollback_config`` ask for that cannot be done."""
     lenders = borrowing.lenders(model["services"])
     for name, service in sorted(model["services"].items()):
@@ -81,7 +80,7 @@ def problems(model: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
                 )
 
 
-def _alone(service: Mapping[str, Any]) -> str:
+def _alone(service: Service) -> str:
     """Why two containers of a service cannot run at the same time; empty when they can."""
     if any(port.get("published") for port in service.get("ports") or []):
         return _PORT
@@ -96,13 +95,13 @@ def _alone(service: Mapping[str, Any]) -> str:
     return ""
 
 
-def fixed(service: Mapping[str, Any]) -> str:
+def fixed(service: Service) -> str:
     """Why a fixed address keeps a second container from running; empty where there is none."""
     key = _fixed_address(service)
     return f"it has a fixed {key}, and two containers cannot both have it" if key else ""
 
 
-def _fixed_address(service: Mapping[str, Any]) -> str:
+def _fixed_address(service: Service) -> str:
     """The key that gives a service's container an address nobody else can have."""
     if service.get("mac_address"):
         return "mac_address"
@@ -113,10 +112,9 @@ def _fixed_address(service: Mapping[str, Any]) -> str:
     return ""
 
 
-def _rules(config: Mapping[str, Any], order: str, parallelism: int) -> dict[str, Any]:
+def _rules(config: Mapping[str, Any], order: str, parallelism: int) -> Exchange:
     said = config.get("monitor")
-    return {
-        **({} if said is None else {"watch": seconds(said)}),
+    found: Exchange = {
         "order": str(config.get("order") or order),
         "parallelism": int(config.get("parallelism", parallelism)),
         "delay": seconds(config.get("delay", 0)),
@@ -124,6 +122,9 @@ def _rules(config: Mapping[str, Any], order: str, parallelism: int) -> dict[str,
         "on_failure": str(config.get("failure_action") or "rollback"),
         "max_failure_ratio": float(config.get("max_failure_ratio", 0)),
     }
+    if said is not None:
+        found["watch"] = seconds(said)
+    return found
 
 
 def seconds(value: Any) -> float:

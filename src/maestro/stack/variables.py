@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import MaestroError
+from ..records import Compose
 from .compose_tree import Tree
 from .interpolation import Use, uses
 
@@ -90,7 +91,7 @@ def steering(stack: str, given: Mapping[str, str], dotenv: Mapping[str, str]) ->
     return problems
 
 
-def left_open(model: Mapping[str, Any]) -> list[str]:
+def left_open(model: Compose) -> list[str]:
     """Warnings about names in ``environment`` that nobody gives a value, as `TOKEN` alone does."""
     found = []
     for service, definition in sorted(model["services"].items()):

@@ -1,0 +1,467 @@
+"""The data that travels between the rooms, and between the controller and its hosts, by name.
+
+All of it is plain: JSON carries it to a host and back, and a release keeps some of it for years.
+So the records are `TypedDict`s, which cost nothing where they are read. What an older version of
+Maestro wrote may lack the keys of a newer one: read those with ``.get``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+# What Compose reads: its keys are those of https://github.com/compose-spec/compose-spec, after
+# `docker compose config` has given each its one long form. A whole file or model, one service of
+# it, one mount of a service, and what stands under ``x-maestro`` (src/maestro/schema).
+Compose = Mapping[str, Any]
+Service = Mapping[str, Any]
+Mount = Mapping[str, Any]
+Extension = Mapping[str, Any]
+# One smoke check of ``x-maestro.smoke``, as the schema has it.
+Check = Mapping[str, Any]
+
+
+class Image(TypedDict):
+    """What the registry knows of an image; ``size`` is in bytes, compressed."""
+
+    digest: str
+    user: str
+    size: int
+    checked: NotRequired[bool]  # it has a health check
+    volumes: NotRequired[list[str]]  # paths at which it wants a volume
+
+
+class FileFacts(TypedDict):
+    """A file with its owner and mode, as `host.files.File` writes it down."""
+
+    base64: str
+    mode: int
+    uid: int
+    gid: int
+    host: NotRequired[bool]
+
+
+class SecretFileFacts(TypedDict):
+    """A secret's file of one version for one reader, as `host.secret_files.SecretFile` has it."""
+
+    name: str
+    version: str
+    uid: int
+    gid: NotRequired[int]
+    mode: NotRequired[int]
+    host: NotRequired[bool]
+
+
+class HoldFacts(TypedDict):
+    """What a container holds that others may want too, as `host.holds.Hold` has it."""
+
+    kind: str
+    name: str
+    writes: bool
+
+
+# Of routes.
+
+
+class RateLimit(TypedDict):
+    """Requests on average, in a period of seconds, and at once."""
+
+    average: int
+    period: int
+    burst: int
+
+
+class Canary(TypedDict):
+    """``weight`` percent of the requests for ``duration`` seconds, while ``checks`` hold."""
+
+    weight: int
+    duration: float
+    checks: list[Check]
+
+
+class Route(TypedDict):
+    """A route of ``x-maestro`` with every value there; see `stack.routes.rendered`."""
+
+    name: str
+    service: str
+    port: int
+    hosts: list[str]
+    path: str
+    health: list[str]
+    rate_limit: RateLimit | None
+    drain: float  # seconds
+    canary: Canary | None
+    network: NotRequired[str]
+
+
+class ClaimedRoute(TypedDict):
+    """What another stack's route says of the requests it takes."""
+
+    hosts: list[str]
+    path: str
+    health: list[str]
+
+
+# Of releases.
+
+
+class JobFacts(TypedDict):
+    """See `host.jobs.Job`."""
+
+    waited: bool
+    limit: float
+    patience: float
+
+
+class Exchange(TypedDict):
+    """How a service's containers are exchanged, see `host.rules.Rules`."""
+
+    watch: NotRequired[float]
+    order: str
+    parallelism: int
+    delay: float
+    monitor: float
+    on_failure: str
+    max_failure_ratio: float
+
+
+class Exchanges(TypedDict):
+    """The rules on the way in and on the way back."""
+
+    update: Exchange
+    rollback: Exchange
+
+
+class BorrowedFacts(TypedDict, total=False):
+    """Of whom a service borrows, see `host.borrowed`; empty for most services."""
+
+    borrows: list[str]
+    volumes_from: list[str]
+    restarts_with: list[str]
+
+
+class KeptFacts(TypedDict, total=False):
+    """The data a service keeps, see `stack.data.Kept`; an older manifest says nothing of it."""
+
+    holds: list[HoldFacts]
+    nameless: list[str]
+    throw_away: list[str]
+    order: str
+
+
+class LimitFacts(TypedDict, total=False):
+    """Limits that a host gives a service that names none."""
+
+    pids: int
+
+
+class EndFacts(TypedDict, total=False):
+    """That a service ends."""
+
+    job: JobFacts
+
+
+class ServiceFacts(BorrowedFacts, KeptFacts, LimitFacts, EndFacts):
+    """What a manifest says of a service besides its definition."""
+
+    image: str  # NAME@DIGEST
+    hash: str  # of the definition
+    replicas: int
+    exchange: Exchanges
+    digest: NotRequired[str]
+    ask: NotRequired[bool]  # nothing else tells whether it works: its routes are asked
+
+
+class MigrationFacts(TypedDict):
+    """What a release says of the service of a migration."""
+
+    image: str
+    hash: str
+    holds: NotRequired[list[HoldFacts]]
+
+
+class SharedNames(TypedDict, total=False):
+    """Names on the host that other stacks may use."""
+
+    volumes: list[str]
+    networks: list[str]
+
+
+class Names(TypedDict, total=False):
+    """What a stack is called by on its host, see `plan.names.recorded`."""
+
+    containers: dict[str, str]
+    volumes: list[str]
+    networks: list[str]
+    share: SharedNames
+
+
+class Manifest(TypedDict, total=False):
+    """``release.json``: all that is needed to say what serves, and to go back to it.
+
+    Empty where nothing serves. `release.manifest` makes it.
+    """
+
+    schema: int
+    id: str
+    stack: str
+    environment: str
+    version: str
+    previous: str  # id of the release before
+    created: str  # UTC, YYYY-MM-DDTHH:MM:SSZ
+    by: str
+    approved_by: str
+    plan: str  # the hash of the plan it came with
+    git_commit: str
+    config_hash: str
+    images: dict[str, Image]  # by reference
+    services: dict[str, ServiceFacts]
+    migrations: dict[str, str]  # service to the hash of its definition
+    migrated: list[str]  # services of the migrations that ran when it came in
+    breaking: list[str]  # those of them without a way back
+    order: list[list[str]]  # levels in which services start
+    routes: list[Route]
+    names: Names
+    smoke: list[Check]
+    secrets: dict[str, str]  # name to version
+    configs: dict[str, list[str]]  # name to digests
+    userns: dict[str, list[list[int]]]
+    rotated: list[str]  # secrets it brought new versions of
+    rolled_back_to: str
+
+
+class Summary(TypedDict):
+    """What a choice among releases needs to know of each that is kept."""
+
+    id: str
+    version: str
+    created: str
+    by: str
+    previous: str
+    secrets: dict[str, str]
+    migrated: list[str]
+    breaking: list[str]
+    images: list[str]
+    whole: bool  # its Compose file is there
+
+
+# Of hosts.
+
+
+class Foreign(TypedDict):
+    """Of a container no release made, see `host.strangers.facts`."""
+
+    made_from: str
+    volumes: dict[str, str]
+    borrows: list[str]
+    ports: list[str]
+
+
+class Container(TypedDict):
+    """A container of the stack, see `host.state.container_facts`."""
+
+    id: str
+    name: str
+    service: str
+    image: str
+    hash: str  # of its service's definition when it was made; empty for a foreign one
+    foreign: NotRequired[Foreign]
+    status: str
+    health: str
+    started: str
+    shares: dict[str, list[str]]  # ids of containers, by the key of the file
+    networks: list[str]
+    exit_code: int
+    restarts: int
+    holds: list[HoldFacts]
+    nameless: dict[str, str]
+    # What an overview adds: how it is now (`host.drift.facts`), and at run time (`host.runtime`).
+    facts: NotRequired[dict[str, Any]]
+    runtime: NotRequired[dict[str, Any]]
+
+
+class Writer(TypedDict):
+    """A container of another stack, and the data it writes."""
+
+    container: str
+    project: str
+    service: str
+    holds: list[HoldFacts]
+
+
+class Account(TypedDict):
+    """An account of a host; ``login``: somebody may log in to it."""
+
+    name: str
+    login: bool
+
+
+class LeaseFacts(TypedDict, total=False):
+    """Who changes the stack, see `host.lease.describe`; empty where nobody does."""
+
+    held: bool
+    armed: bool
+    by: str
+    purpose: str
+    age: float  # seconds
+    owner: str
+
+
+class RecoveryFacts(TypedDict, total=False):
+    """What could not be restored, see `host.recovery.Recovery`; empty where all was."""
+
+    release: str
+    since: float
+    attempts: int
+    next: float
+    timeout: float
+    problems: dict[str, str]
+
+
+class Edge(TypedDict):
+    """What a host's edge is, see `host.edge.look`."""
+
+    installed: bool
+    maintenance: bool
+    routes_of_others: dict[str, list[ClaimedRoute]]
+    names: list[str]  # in its certificate
+    uid: int
+
+
+class Defaults(TypedDict):
+    """What an Engine gives all new containers."""
+
+    no_new_privileges: bool
+    log_rotation: bool
+
+
+class EngineFacts(Defaults):
+    """The Engine of a host; memory and room on disks are in bytes."""
+
+    version: str
+    compose: str  # version of Compose
+    memory: int
+    cpus: int
+    data: str  # its directory
+    free: int
+    root_free: int
+    gpus: bool
+
+
+class Standing(TypedDict):
+    """What every look at a stack on a host says of it."""
+
+    release: Manifest
+    containers: list[Container]
+    lease: LeaseFacts
+    agent: str  # SHA-256 of the host's own program
+
+
+class Serving(Standing):
+    """What serves on a host and what is there beside it: what a release is compared with."""
+
+    compose: str  # the release's Compose file; empty without one
+    done: dict[str, str]  # jobs that are done, with the hash of their definition
+    images: list[str]
+    others: list[Writer]
+    resources: dict[str, Any]  # see `host.resources.Resources`
+    edge: Edge
+    neighbours: dict[str, dict[str, Any]]  # see `host.neighbours.Neighbour`
+    userns: dict[str, list[list[int]]]
+    paths: dict[str, str]
+    recovery: RecoveryFacts
+    secrets: dict[str, str]  # version by name; empty for a value that is new to the host
+    # Only where a deploy is decided on: what else its files need there.
+    engine: NotRequired[EngineFacts]
+    resolved: NotRequired[dict[str, Image]]
+    missing: NotRequired[list[str]]
+
+
+class Own(TypedDict):
+    """What a host's own variables say of a deploy."""
+
+    version: str
+    root: str
+    profiles: list[str]
+    files: NotRequired[dict[str, FileFacts]]
+
+
+class State(Serving):
+    """The answer of `host.state.read`: what a deploy is decided on."""
+
+    version: str
+    model: Compose
+    model_problem: str
+    reading: str
+    refused: dict[str, str]
+    ports: list[dict[str, Any]]  # see `host.ports.Taken`
+    absent: list[str]
+    accounts: dict[str, Account]
+    own: NotRequired[Own]
+
+
+class History(Serving):
+    """The answer of `host.history.read`: what a rollback and a rotation are decided on."""
+
+    target: Manifest  # what to go back to; empty where it is not there
+    target_compose: str
+    releases: dict[str, Summary]
+    versions: dict[str, dict[str, list[str]]]  # of each secret, to the owners of its files
+
+
+class ConfigEdits(TypedDict, total=False):
+    """What a look at the files themselves adds."""
+
+    edited_configs: list[str]
+    maintenance: bool
+
+
+class Overview(History, ConfigEdits):
+    """The answer of `host.overview.read`: what a status is made of."""
+
+
+class Removal(Standing):
+    """The answer of `host.removal.read`: what a removal is decided on."""
+
+    found: dict[str, Any]  # see `host.removal.Found`
+
+
+# Of runs.
+
+
+class DeployRequest(TypedDict):
+    """What a deploy is asked to do: the answer of the request step, with no secret's value."""
+
+    stack: str
+    environment: str
+    version: str
+    variables: dict[str, str]
+    files: dict[str, FileFacts]
+    compose_files: list[str]
+    secret_names: list[str]
+    profiles: list[str]
+    registry: str
+    registry_username: str
+    approved_by: str
+    git_commit: str
+    dry: NotRequired[bool]
+    accept_volume_change: NotRequired[bool]
+    adopt: NotRequired[bool]
+    remove_unnamed: NotRequired[bool]
+    allowed_accounts: NotRequired[list[str]]
+
+
+class Pull(TypedDict):
+    """An image that a host fetches; ``image`` is NAME@DIGEST, ``size`` in bytes."""
+
+    reference: str
+    image: str
+    size: int
+
+
+class Migration(TypedDict):
+    """A migration that runs; ``on`` is the host it runs from."""
+
+    service: str
+    database: str
+    on: str
