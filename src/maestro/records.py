@@ -459,9 +459,97 @@ class Pull(TypedDict):
     size: int
 
 
+class Claim(TypedDict):
+    """What a lease is taken for."""
+
+    by: str
+    purpose: str
+    release: str  # the staged one
+    serves: str  # the one that is put back
+    armed: bool
+    # For the record of what happened; `plan.rollout.Decision` adds them.
+    approved_by: NotRequired[str]
+    plan: NotRequired[str]
+
+
+class Expected(TypedDict):
+    """What a host must still be as a plan saw it."""
+
+    release: str
+    containers: list[str]
+
+
+class ReadingFacts(TypedDict, total=False):
+    """How Compose read the stack, see `host.reading.Reading`; empty where nobody read it."""
+
+    key: str
+    compose: str
+    model: Compose
+
+
 class Migration(TypedDict):
     """A migration that runs; ``on`` is the host it runs from."""
 
     service: str
     database: str
     on: str
+
+
+class MigrationWork(Migration):
+    """What a host has to know to run it: seconds, networks that are made anew, and what it needs.
+
+    ``networks`` maps keys of the file to names on the host, ``needs`` are levels of services.
+    """
+
+    timeout: float
+    networks: dict[str, str]
+    needs: list[list[str]]
+
+
+class Steps(TypedDict):
+    """What the steps after a plan need on one host, whatever they do."""
+
+    plan: Mapping[str, object]  # `plan.records.Plan` as plain data
+    release: str
+    staged: str
+    claim: Claim
+    expect: Expected
+    migrations: list[MigrationWork]
+
+
+class RemovalWork(Steps):
+    """What they need to remove a stack."""
+
+    volumes: list[str]
+
+
+class Work(Steps):
+    """What they need to bring a release in."""
+
+    compose: str
+    reading: ReadingFacts
+    configs: dict[str, dict[str, FileFacts]]
+    secret_files: list[SecretFileFacts]
+    services: dict[str, ServiceFacts]
+    routes: list[Route]
+    levels: list[list[str]]
+    recreate: list[str]
+    remove: list[str]
+    networks: list[str]
+    remove_first: list[str]
+    smoke: list[Check]
+    manifest: Manifest
+
+
+class Decided(TypedDict):
+    """The answer of every plan step: what the steps after it do on which host."""
+
+    release: str
+    kind: str
+    together: bool
+    waves: list[list[str]]
+    plan: str  # the hash that an approval is bound to
+    hosts: dict[str, Steps]
+    fetches: bool
+    migrates: bool
+    changing: list[str]

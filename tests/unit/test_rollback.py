@@ -163,7 +163,10 @@ def test_a_migration_without_a_way_back_is_refused_unless_told() -> None:
         release(THIRD, "v3", SECOND),
     )
     assert decide({"a": state}).hosts["a"]["release"] == SECOND
-    further = {**state, **{key: host(*_three(), to=FIRST)[key] for key in ("target", "target_compose")}}
+    further = {
+        **state,
+        **{key: host(*_three(), to=FIRST)[key] for key in ("target", "target_compose")},
+    }
     error = refused({"a": further}, to=FIRST)
     assert f"release {SECOND} ran migrate" in error.what
     assert "-e accept_schema=true" in error.fix

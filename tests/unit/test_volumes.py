@@ -11,7 +11,8 @@ import stack_models as models
 
 from maestro.errors import MaestroError
 from maestro.host import holds, resources
-from maestro.plan import compare, deploy, describe, records, volumes
+from maestro.plan import compare, describe, records, volumes
+from maestro.release import manifest
 from maestro.release.render import Rendered
 from maestro.stack import data
 
@@ -481,7 +482,7 @@ def test_what_an_older_manifest_does_not_say_is_read_from_its_file() -> None:
     assert release.services["db"]["holds"] == holds.dump([DATA])
     assert release.services["db"]["exchange"]["update"]["order"] == "stop-first"
     assert release.services["web"]["exchange"]["update"]["order"] == "start-first"
-    assert deploy.config_hash(release) == deploy.config_hash(models.rendered(model))
+    assert manifest.config_hash(release) == manifest.config_hash(models.rendered(model))
 
 
 def test_a_volume_of_one_letter_is_no_volume() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.layout import Layout
 from ..host.resources import Resources
-from ..records import DeployRequest, Extension, Image, Manifest, State
-from ..release import hardening
+from ..records import DeployRequest, Extension, Image, Manifest, ReadingFacts, State, Work
+from ..release import hardening, manifest
 from ..release.render import Rendered, Wish, needs_of, render
 from ..stack import profiles, variables
 from . import (
@@ -32,8 +30,6 @@ from . import (
 from .rollout import Decision, held, waves
 from .wanted import Inputs, Wanted, images, images_of, of_hosts
 from .work import work
-
-MANIFEST_SCHEMA = 1
 
 
 def decide(inputs: Inputs) -> Decision:
@@ -71,9 +67,10 @@ def decide(inputs: Inputs) -> Decision:
     }
     decision.digest = records.plans_hash(decision.plans, digests, content)
     for plan in decision.plans:
-        work = _work(inputs, decision.release, plan, releases[plan.host], wanted[plan.host], known)
-        work["manifest"]["plan"] = decision.digest
-        decision.hosts[plan.host] = work
+        used = images_of(known, wanted[plan.host])
+        decision.hosts[plan.host] = _work(
+            inputs, plan, releases[plan.host], wanted[plan.host], used, decision.digest
+        )
     decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
     return decision
 
@@ -168,12 +165,12 @@ def _wish(request: DeployRequest, wanted: Wanted) -> compare.Wish:
 
 def _work(
     inputs: Inputs,
-    release: str,
     plan: records.Plan,
     rendered: Rendered,
     wanted: Wanted,
-    known: Mapping[str, Image],
-) -> dict[str, Any]:
+    images: Mapping[str, Image],
+    digest: str,
+) -> Work:
     """What the steps after the plan need on one host."""
     timeouts = {
         item["service"]: float(item.get("timeout", 300))
@@ -185,8 +182,8 @@ def _work(
             rendered,
             state=inputs.states[plan.host],
             recorded=str(inputs.states[plan.host]["compose"]),
-            manifest=_manifest(inputs, release, plan, rendered, wanted, known),
-            staged=release,
+            manifest=_manifest(inputs, plan, rendered, wanted, images, digest),
+            staged=inputs.run.release,
             purpose=f"deploy of {wanted.version}",
             by=inputs.run.by,
         ),
@@ -204,7 +201,7 @@ def _work(
     }
 
 
-def _reading(state: State) -> dict[str, Any]:
+def _reading(state: State) -> ReadingFacts:
     """What the host keeps of how Compose read the stack, see `host.reading`."""
     read = state["reading"]
     return {"key": read, "compose": state["engine"]["compose"], "model": state["model"]}
@@ -212,49 +209,35 @@ def _reading(state: State) -> dict[str, Any]:
 
 def _manifest(
     inputs: Inputs,
-    release: str,
     plan: records.Plan,
     rendered: Rendered,
     wanted: Wanted,
-    known: Mapping[str, Image],
+    images: Mapping[str, Image],
+    digest: str,
 ) -> Manifest:
-    """``release.json``: everything that is needed to say what serves, and to go back to it."""
     request = inputs.request
-    return {
-        "schema": MANIFEST_SCHEMA,
-        "id": release,
-        "stack": request["stack"],
-        "environment": request["environment"],
-        "version": wanted.version,
-        "previous": plan.release,
-        "created": inputs.run.at,
-        "by": inputs.run.by,
-        "approved_by": request["approved_by"],
-        "git_commit": request["git_commit"],
-        "config_hash": config_hash(rendered),
-        "images": images_of(known, wanted),
-        "services": {
-            name: {**facts, "digest": facts["image"].rpartition("@")[2]}
-            for name, facts in rendered.services.items()
-        },
-        "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
-        "migrated": [item["service"] for item in plan.migrations],
-        "breaking": _breaking(plan, wanted.extension),
-        "order": rendered.order,
-        "routes": wanted.routes,
-        "names": names.recorded(plan.stack, rendered.compose, wanted.extension),
-        "smoke": list(wanted.extension.get("smoke") or []),
-        "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
-        "configs": rendered.configs,
-        # Which of the Engine's data this release's containers and volumes are in.
-        "userns": inputs.states[plan.host].get("userns") or {},
-    }
-
-
-def config_hash(rendered: Rendered) -> str:
-    """A name for the definitions of all services of a release."""
-    shape = "".join(facts["hash"] for _, facts in sorted(rendered.services.items()))
-    return hashlib.sha256(shape.encode()).hexdigest()
+    origin = manifest.Origin(
+        id=inputs.run.release,
+        previous=plan.release,
+        created=inputs.run.at,
+        by=inputs.run.by,
+        approved_by=request["approved_by"],
+        plan=digest,
+    )
+    content = manifest.Content(
+        stack=request["stack"],
+        environment=request["environment"],
+        version=wanted.version,
+        git_commit=request["git_commit"],
+        images=images,
+        migrated=[item["service"] for item in plan.migrations],
+        breaking=_breaking(plan, wanted.extension),
+        routes=wanted.routes,
+        names=names.recorded(plan.stack, rendered.compose, wanted.extension),
+        smoke=list(wanted.extension.get("smoke") or []),
+        userns=inputs.states[plan.host].get("userns") or {},
+    )
+    return manifest.deployed(origin, rendered, content)
 
 
 def _breaking(plan: records.Plan, extension: Extension) -> list[str]:

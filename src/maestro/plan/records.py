@@ -76,7 +76,7 @@ class Plan:
         """The services one of these actions is meant for."""
         return [step.service for step in self.steps if step.action in actions]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The plan as plain data, for variables and for its hash."""
         return {**asdict(self), "changes": self.changes}
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.removal import Found
-from ..records import Removal
+from ..records import Removal, RemovalWork
 from . import records, rollout
 from .records import REMOVE, Plan, Step
 from .run import Run
@@ -123,7 +122,7 @@ def _plan(asked: Asked, host: str, state: Removal, found: Found) -> Plan:
     return plan
 
 
-def _work(asked: Asked, plan: Plan, state: Removal) -> dict[str, Any]:
+def _work(asked: Asked, plan: Plan, state: Removal) -> RemovalWork:
     """What the steps after the plan need on one host; see `work.work`."""
     return {
         "plan": plan.as_dict(),

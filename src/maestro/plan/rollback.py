@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from ..errors import MaestroError, raise_all
 from ..host.rules import ROLLBACK
 from ..records import History, Manifest
-from ..release import recorded
+from ..release import manifest, recorded
 from ..release.render import Rendered
 from ..stack import updates
-from . import adoption, compare, deploy, ownership, preflight, records, rollout, volumes, work
+from . import adoption, compare, ownership, preflight, records, rollout, volumes, work
 from .run import Run
 
 
@@ -90,9 +90,6 @@ def _decision(
     targets = {way.host: way.target["id"] for way in ways}
     decision = rollout.Decision(fresh, plans, records.plans_hash(plans, digests, targets), {})
     for way, plan in zip(ways, plans, strict=True):
-        manifest = _manifest(asked, way, releases[way.host], fresh)
-        if fresh:
-            manifest["plan"] = decision.digest
         decision.hosts[way.host] = work.work(
             plan,
             releases[way.host],
@@ -100,7 +97,7 @@ def _decision(
             purpose=f"going back to {way.target['id']}",
             by=asked.run.by,
             recorded=way.state["compose"],
-            manifest=manifest,
+            manifest=_manifest(asked, way, releases[way.host], fresh, decision.digest),
             staged=fresh,
         )
     decision.waves = rollout.waves([plan.host for plan in plans if plan.changes], ["100%"])
@@ -247,38 +244,21 @@ def _plan(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> records.Pl
     return plan
 
 
-def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> Manifest:
+def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str, digest: str) -> Manifest:
+    """That of the release itself, or of the new one that is made from it."""
     if not fresh:
         return {**way.target}
-    return renewed(
-        way.target,
-        rendered,
-        {
-            "id": fresh,
-            "created": asked.run.at,
-            "by": asked.run.by,
-            "approved_by": asked.approved_by,
-            "rolled_back_to": way.target["id"],
-            "rotated": [],
-        },
+    origin = manifest.Origin(
+        id=fresh,
+        previous=way.target.get("previous", ""),
+        created=asked.run.at,
+        by=asked.run.by,
+        approved_by=asked.approved_by,
+        plan=digest,
     )
-
-
-def renewed(manifest: Manifest, rendered: Rendered, changes: Manifest) -> Manifest:
-    """The manifest of a release that was rendered from another one with other secrets."""
-    return {
-        **manifest,
-        "services": {
-            name: {**facts, "digest": facts["image"].rpartition("@")[2]}
-            for name, facts in rendered.services.items()
-        },
-        "migrations": {name: facts["hash"] for name, facts in rendered.migrations.items()},
-        "secrets": {item["name"]: item["version"] for item in rendered.secret_files},
-        "config_hash": deploy.config_hash(rendered),
-        "migrated": [],
-        "breaking": [],
-        **changes,
-    }
+    return manifest.renewed(
+        way.target, origin, rendered, rotated=[], rolled_back_to=way.target["id"]
+    )
 
 
 def _notes(ways: Iterable[_Way]) -> list[str]:

@@ -6,11 +6,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..errors import MaestroError
 from ..host.rules import UPDATE
-from ..records import Standing
+from ..records import Decided, Standing, Steps
 from . import records
 
 _WAVE = re.compile(r"^([1-9][0-9]*)(%?)\Z")
@@ -23,7 +22,7 @@ class Decision:
     release: str
     plans: list[records.Plan]
     digest: str
-    hosts: dict[str, dict[str, Any]]
+    hosts: dict[str, Steps]
     # Hosts in the order they are rolled: a wave begins when the one before serves.
     waves: list[list[str]] = field(default_factory=list)
     kind: str = UPDATE
@@ -33,7 +32,7 @@ class Decision:
     notes: list[str] = field(default_factory=list)
     approved_by: str = ""
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> Decided:
         """The decision as the following steps read it."""
         changing = [plan.host for plan in self.plans if plan.changes]
         for work in self.hosts.values():

@@ -8,13 +8,12 @@ from typing import Any
 
 from ..errors import MaestroError, raise_all
 from ..host.rules import UPDATE
-from ..records import History, Manifest
-from ..release import recorded
+from ..records import History, Manifest, Work
+from ..release import manifest, recorded
 from ..release.render import Rendered
 from ..secrets.renewal import Choice
 from ..stack import updates
 from . import adoption, compare, preflight, records, rollout, userns, volumes, work
-from .rollback import renewed
 from .run import Run
 
 
@@ -94,7 +93,7 @@ def decide(asked: Asked, states: Mapping[str, History]) -> rollout.Decision:
     }
     decision.digest = records.plans_hash(decision.plans, digests)
     for host, (plan, rendered, names) in found.items():
-        decision.hosts[host] = _work(asked, states[host], decision, plan, rendered, names)
+        decision.hosts[host] = _work(asked, states[host], decision.digest, plan, rendered, names)
     decision.waves = rollout.waves([plan.host for plan in decision.plans if plan.changes], ["100%"])
     return decision
 
@@ -173,27 +172,11 @@ def _nothing_new(named: Sequence[str], new: Sequence[str]) -> None:
 def _work(
     asked: Asked,
     state: History,
-    decision: rollout.Decision,
+    digest: str,
     plan: records.Plan,
     rendered: Rendered,
     changed: Sequence[str],
-) -> dict[str, Any]:
-    manifest: Manifest = {**state["release"]}
-    if changed:
-        manifest = renewed(
-            manifest,
-            rendered,
-            {
-                "id": decision.release,
-                "previous": plan.release,
-                "created": asked.run.at,
-                "by": asked.run.by,
-                "approved_by": asked.approved_by,
-                "rotated": sorted(changed),
-                "rolled_back_to": "",
-                "plan": decision.digest,
-            },
-        )
+) -> Work:
     return work.work(
         plan,
         rendered,
@@ -201,6 +184,24 @@ def _work(
         purpose=f"rotation of {', '.join(sorted(changed)) or 'nothing'}",
         by=asked.run.by,
         recorded=state["compose"],
-        manifest=manifest,
-        staged=decision.release if changed else "",
+        manifest=_manifest(asked, state, digest, rendered, changed),
+        staged=asked.run.release if changed else "",
     )
+
+
+def _manifest(
+    asked: Asked, state: History, digest: str, rendered: Rendered, changed: Sequence[str]
+) -> Manifest:
+    """That of the release that serves, or of the new one that is made from it."""
+    serves = state["release"]
+    if not changed:
+        return {**serves}
+    origin = manifest.Origin(
+        id=asked.run.release,
+        previous=serves["id"],
+        created=asked.run.at,
+        by=asked.run.by,
+        approved_by=asked.approved_by,
+        plan=digest,
+    )
+    return manifest.renewed(serves, origin, rendered, rotated=sorted(changed))

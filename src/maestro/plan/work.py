@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..records import Manifest, Serving
+from ..records import Manifest, Serving, Work
 from ..release.render import Rendered
 from . import compare, records
 
@@ -19,7 +17,7 @@ def work(
     staged: str,
     purpose: str,
     by: str,
-) -> dict[str, Any]:
+) -> Work:
     """What the steps after the plan need on one host, without migrations.
 
     ``state`` is what the plan was made on, ``purpose`` what the lease is taken for, ``by`` by whom.
