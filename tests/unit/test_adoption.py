@@ -13,7 +13,7 @@ from maestro.errors import MaestroError
 from maestro.host import adoption as kept
 from maestro.host import lease, release, strangers
 from maestro.host.layout import Layout
-from maestro.plan import adoption, compare, records, rollback, rotation
+from maestro.plan import adoption, compare, reasons, records, rollback, rotation
 from maestro.secrets import renewal
 
 LAYOUT = Layout(Path("/opt/maestro"), "shop")
@@ -129,7 +129,7 @@ def test_what_the_stack_names_is_taken_over_and_the_rest_stays() -> None:
     found = decided(stranger("web"), stranger("web", 1), stranger("cron"), adopt=True)
     assert found["refused"] == []
     assert found["steps"]["web"].action == records.REPLACE
-    assert found["steps"]["web"].reasons == (
+    assert tuple(map(reasons.shown, found["steps"]["web"].reasons)) == (
         "takes over shop-web-1, made from /srv/shop",
         "takes over shop-web-2, made from /srv/shop",
     )
@@ -149,7 +149,7 @@ def test_what_the_stack_does_not_name_is_removed_when_asked_for() -> None:
     ):
         assert found["refused"] == found["told"] == []
         assert found["steps"]["cron"].action == records.REMOVE
-        assert "takes over shop-cron-1" in found["steps"]["cron"].reasons[1]
+        assert "takes over shop-cron-1" in reasons.shown(found["steps"]["cron"].reasons[1])
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from maestro.host import borrowed, lease, release
 from maestro.host.borrowed import Borrowed
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout
-from maestro.plan import compare, records
-from maestro.stack import borrowing, policy
+from maestro.plan import borrowers, compare, reasons, records
+from maestro.stack import policy
 
 CLAIM = {
     **dict.fromkeys(("token", "by", "purpose", "release", "serves"), "a"),
@@ -64,7 +64,7 @@ def steps(model: dict[str, Any], state: dict[str, Any]) -> dict[str, tuple[str, 
     wish = {"stack": "shop", "version": "v1", "extension": {}, "routes": []}
     plan = compare.decide("h", "staging", models.rendered(model), state, images={}, wish=wish)
     return {
-        step.service: (step.action, *step.reasons)
+        step.service: (step.action, *map(reasons.shown, step.reasons))
         for step in plan.steps
         if step.action != records.KEEP
     }
@@ -131,7 +131,8 @@ def test_a_container_that_holds_what_is_gone(
     (item,) = [item for item in state["containers"] if item["service"] == service]
     item.update(changes)
     assert steps(model, state).get(service, ("", ""))[1] == why
-    assert borrowing.drift(item, state["containers"]) == ([why] if why else [])
+    found = borrowers.drift(item, state["containers"])
+    assert list(map(reasons.shown, found)) == ([why] if why else [])
 
 
 def test_owners_come_before_and_start_alone() -> None:

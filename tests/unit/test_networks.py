@@ -13,7 +13,8 @@ from maestro.host.drift import digest
 from maestro.host.engine import Engine
 from maestro.host.labels import ONE_OFF, PROJECT, SERVICE
 from maestro.host.resources import CONFIG_HASH, NETWORK, Network, Resources, Use, Volume
-from maestro.plan import compare, networks, records
+from maestro.plan import compare, networks, reasons, records
+from maestro.plan.reasons import Reason
 
 BACK = "shop_back"
 OURS = {PROJECT: "shop"}
@@ -224,7 +225,9 @@ def test_a_plan_replaces_all_that_is_on_the_network() -> None:
         "shop_default is recreated (internal): replaces db, gone, web"
     ]
     assert plan.services(records.REPLACE) == ["db", "web"]
-    assert all("network shop_default is recreated" in step.reasons for step in plan.steps[:2])
+    assert all(
+        Reason(reasons.NETWORK, ("shop_default",)) in step.reasons for step in plan.steps[:2]
+    )
     assert compare.in_the_way(plan, rendered, str(state["compose"])) == ["gone"]
     (pause,) = plan.warnings
     assert pause.startswith("requests to web fail while the network shop_default is recreated")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro.plan import compare, describe, host_limits, preflight, records
+from maestro.plan import compare, describe, host_limits, preflight, reasons, records
+from maestro.plan.reasons import Reason
 from maestro.plan.records import Plan, Step
 
 Change = Callable[[dict[str, Any]], Any]
@@ -47,7 +48,9 @@ def planned(
 def steps(plan: Plan) -> dict[str, tuple[str, tuple[str, ...]]]:
     """What is done and why, without what is kept."""
     return {
-        step.service: (step.action, step.reasons) for step in plan.steps if step.action != "keep"
+        step.service: (step.action, tuple(map(reasons.shown, step.reasons)))
+        for step in plan.steps
+        if step.action != "keep"
     }
 
 
@@ -64,8 +67,8 @@ def test_a_bare_host_gets_everything_in_order() -> None:
     plan = planned(models.shop(), models.bare())
     assert plan.changes
     assert plan.steps == [
-        Step("create", "db", ("has no container",)),
-        Step("create", "web", ("has no container",)),
+        Step("create", "db", (Reason(reasons.MISSING),)),
+        Step("create", "web", (Reason(reasons.MISSING),)),
     ]
     assert plan.services("create") == ["db", "web"]
     assert [pull["reference"] for pull in plan.pulls] == [
@@ -137,14 +140,14 @@ DIFFERENCES: dict[str, tuple[Change, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "reasons"), DIFFERENCES.values(), ids=DIFFERENCES)
-def test_each_difference_has_its_reason(change: Change, reasons: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("change", "why"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_each_difference_has_its_reason(change: Change, why: tuple[str, ...]) -> None:
     old = models.shop()
     new = copy.deepcopy(old)
     change(new)
     found = steps(planned(new, models.running(old)))
-    assert found["web"] == ("replace", reasons)
-    others = {"db"} if reasons == ("networks default",) else set()
+    assert found["web"] == ("replace", why)
+    others = {"db"} if why == ("networks default",) else set()
     assert set(found) == {"web"} | others
     assert models.running(new)["containers"], "and once it is released it is no difference"
     assert not planned(new, models.running(new)).changes
@@ -394,7 +397,7 @@ def test_the_hash_does_not_depend_on_the_order_of_hosts() -> None:
 
 def test_a_plan_reads_as_what_will_happen() -> None:
     plan = planned(models.shop("v2"), models.running(models.shop("v1")), "v2")
-    plan.steps.append(Step("remove", "old", ("no longer in the stack",)))
+    plan.steps.append(Step("remove", "old", (Reason(reasons.LEAVES),)))
     assert describe.describe([plan], "0123456789ab").splitlines() == [
         "shop on staging-1 (staging): v1 -> v2",
         "    pull      registry.test:5000/shop-web:v2 (10.0 MB)",

@@ -13,7 +13,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from release_models import FIRST, SECOND, host, release, two
 
 from maestro.errors import MaestroError
-from maestro.plan import rotation
+from maestro.plan import reasons, rotation
 from maestro.plan.rollout import Decision
 from maestro.play import controller
 from maestro.secrets import renewal, vault_file
@@ -168,7 +168,9 @@ def test_exactly_the_readers_are_replaced() -> None:
         compose["services"]["web"]["image"]
         == yaml.safe_load(two()["compose"])["services"]["web"]["image"]
     )
-    steps = {step.service: step.reasons for step in decision.plans[0].steps}
+    steps = {
+        step.service: tuple(map(reasons.shown, step.reasons)) for step in decision.plans[0].steps
+    }
     assert steps == {"db": ("secrets db_password",), "web": ("secrets db_password",)}
     assert decision.hosts["b"]["staged"] == ""
 

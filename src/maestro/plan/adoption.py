@@ -14,6 +14,7 @@ from ..host.resources import Resources
 from ..records import Compose, Container, DeployRequest, Mount, Serving
 from .names import KINDS, Named, published
 from .networks import Anew
+from .reasons import TAKES_OVER, Reason
 
 Containers = Sequence[Container]
 
@@ -51,9 +52,9 @@ def stays(container: Container, named: Iterable[str], *, remove_unnamed: bool) -
     )
 
 
-def reasons(there: Containers) -> tuple[str, ...]:
+def reasons(there: Containers) -> tuple[Reason, ...]:
     """Why a service is replaced that has such containers."""
-    return tuple(f"takes over {item['name']}, made {_origin(item)}" for item in strangers(there))
+    return tuple(Reason(TAKES_OVER, (item["name"],), _origin(item)) for item in strangers(there))
 
 
 def warnings(named: Iterable[str], state: Serving, asked: Asked) -> list[str]:

@@ -23,24 +23,20 @@ from ..records import (
 from ..release.recorded import document
 from ..release.render import Rendered, definitions
 from ..stack import borrowing, updates
-from . import adoption, networks
+from . import adoption, borrowers, networks, reasons
+from .borrowers import MOVES
+from .reasons import Reason
 from .records import (
     CREATE,
-    CUT_OFF,
-    DONE,
     KEEP,
     REMOVE,
     REPLACE,
     RESTART,
     SCALE,
     START,
-    UNHEALTHY,
     Plan,
     Step,
 )
-
-# What is done to a service that others depend on.
-_MOVES = {CREATE: "created", REPLACE: "replaced", START: "started", RESTART: "restarted"}
 
 
 class Wish(TypedDict):
@@ -51,9 +47,6 @@ class Wish(TypedDict):
     extension: Extension
     routes: list[Route]
     remove_unnamed: NotRequired[bool]
-
-
-_UNRECORDED = "differs from the recorded release"
 
 
 def decide(
@@ -87,7 +80,7 @@ def decide(
     plan.steps = _entangled(plan, rendered, containers)
     gone = sorted(set(containers) - set(rendered.services))
     plan.steps += [
-        Step(REMOVE, name, ("no longer in the stack", *adoption.reasons(containers[name])))
+        Step(REMOVE, name, (Reason(reasons.LEAVES), *adoption.reasons(containers[name])))
         for name in gone
     ]
     plan.warnings += _pauses(plan, rendered, wish["routes"])
@@ -131,7 +124,7 @@ def _steps(
         there = containers.get(name, [])
         # A job's container may go when it has ended; what it did stays done.
         if not there and was_done(name, rendered.services[name], state):
-            steps.append(Step(KEEP, name, (DONE,)))
+            steps.append(Step(KEEP, name, (Reason(reasons.DONE),)))
         else:
             steps.append(_step(name, rendered, there, old, tags))
     return steps
@@ -170,12 +163,13 @@ def _step(
     facts = rendered.services[name]
     order = facts["exchange"]["update"]["order"]
     if not there:
-        return Step(CREATE, name, ("has no container",))
+        return Step(CREATE, name, (Reason(reasons.MISSING),))
     if any(container["hash"] != facts["hash"] for container in there):
-        reasons = adoption.reasons(there) or tuple(_reasons(name, old, rendered.compose, tags))
-        return Step(REPLACE, name, reasons, order)
+        why = adoption.reasons(there) or tuple(_reasons(name, old, rendered.compose, tags))
+        return Step(REPLACE, name, why, order)
     if len(there) != facts["replicas"]:
-        return Step(SCALE, name, (f"{len(there)} -> {facts['replicas']} containers",))
+        many = Reason(reasons.REPLICAS, (), str(len(there)), str(facts["replicas"]))
+        return Step(SCALE, name, (many,))
     return _as_it_is(name, rendered, there)
 
 
@@ -185,22 +179,21 @@ def _as_it_is(name: str, rendered: Rendered, there: list[Container]) -> Step:
     done = [c for c in there if "job" in facts and has_ended_well(c)]
     stopped = [c for c in there if c["status"] != "running" and c not in done]
     if stopped:
-        return Step(START, name, (stopped_as(stopped[0]),))
+        return Step(START, name, (_stopped(stopped[0]),))
     if done:
-        return Step(KEEP, name, (DONE,))
+        return Step(KEEP, name, (Reason(reasons.DONE),))
     order = facts["exchange"]["update"]["order"]
     if any(container["health"] == "unhealthy" for container in there):
-        return Step(REPLACE, name, (UNHEALTHY,), order)
+        return Step(REPLACE, name, (Reason(reasons.UNHEALTHY),), order)
     if cut_off := networks.lacking(rendered.compose, name, there):
-        return Step(REPLACE, name, tuple(f"{CUT_OFF} {network}" for network in cut_off), order)
+        off = tuple(Reason(reasons.CUT_OFF, (network,)) for network in cut_off)
+        return Step(REPLACE, name, off, order)
     return Step(KEEP, name)
 
 
 def recreates(step: Step) -> bool:
     """Whether containers are replaced that have the right definition."""
-    return step.action == REPLACE and any(
-        reason == UNHEALTHY or reason.startswith(CUT_OFF) for reason in step.reasons
-    )
+    return step.action == REPLACE and step.because(reasons.UNHEALTHY, reasons.CUT_OFF)
 
 
 def was_done(name: str, facts: ServiceFacts, state: Serving) -> bool:
@@ -213,10 +206,11 @@ def has_ended_well(container: Container) -> bool:
     return container["status"] == "exited" and container.get("exit_code") == 0
 
 
-def stopped_as(container: Container) -> str:
+def _stopped(container: Container) -> Reason:
     """How a container that does not run is, with the code it ended with."""
     code = container.get("exit_code") if container["status"] == "exited" else None
-    return f"is {container['status']}" + (f" (code {code})" if code else "")
+    how = container["status"] + (f" (code {code})" if code else "")
+    return Reason(reasons.STOPPED, (), how, "running")
 
 
 def _entangled(
@@ -227,8 +221,8 @@ def _entangled(
     found = []
     for before in plan.steps:
         step = _with_others(before, plan, rendered, there, moves)
-        if step.action in _MOVES:
-            moves[step.service] = _MOVES[step.action]
+        if step.action in MOVES:
+            moves[step.service] = step.action
         found.append(step)
     return found
 
@@ -243,19 +237,18 @@ def _with_others(
     """One step, after what ``moves`` says of the services before it."""
     name = step.service
     facts = borrowing.facts(rendered.compose["services"][name])
-    why = [f"network {item.name} is recreated" for item in plan.networks if item.has(name)]
+    why = [Reason(reasons.NETWORK, (item.name,)) for item in plan.networks if item.has(name)]
     stops = bool(why or facts.get("borrows"))
-    why += borrowing.reasons(facts, there.get(name, ()), there, moves)
+    why += borrowers.reasons(facts, there.get(name, ()), there, moves)
     renewed = [owner for owner in facts.get("restarts_with", ()) if owner in moves]
-    absent = step.reasons == (DONE,) and not there.get(name)
+    absent = step.because(reasons.DONE) and not there.get(name)
     if why and step.action != CREATE and not absent:
         known = step.reasons if step.action == REPLACE else ()
         order = rendered.services[name]["exchange"]["update"]["order"]
         return Step(REPLACE, name, (*known, *why), STOP_FIRST if stops else order)
     if renewed and step.action == KEEP:
-        return Step(
-            RESTART, name, tuple(f"with {owner}, which is {moves[owner]}" for owner in renewed)
-        )
+        follows = [Reason(reasons.FOLLOWS, (owner,), MOVES[moves[owner]]) for owner in renewed]
+        return Step(RESTART, name, tuple(follows))
     return step
 
 
@@ -270,7 +263,7 @@ def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Route]) -> Iterable
             )
     for name in sorted(routed & set(plan.services(REPLACE, RESTART))):
         owners = borrowing.facts(rendered.compose["services"][name]).get("borrows", ())
-        if moved := sorted(set(owners) & set(plan.services(*_MOVES))):
+        if moved := sorted(set(owners) & set(plan.services(*MOVES))):
             yield (
                 f"requests to {name} fail while {', '.join(moved)} is replaced: {name} uses "
                 "its namespaces, so it stops before and starts after"
@@ -284,38 +277,38 @@ def _pauses(plan: Plan, rendered: Rendered, routes: Iterable[Route]) -> Iterable
             yield f"requests to {step.service} fail while it is replaced: {why}"
 
 
-def _reasons(name: str, before: Compose, after: Compose, tags: Mapping[str, str]) -> list[str]:
+def _reasons(name: str, before: Compose, after: Compose, tags: Mapping[str, str]) -> list[Reason]:
     """Name what differs; values are shown for the image only."""
     old, new = (before.get("services") or {}).get(name), after["services"][name]
     if old is None:
-        return [_UNRECORDED]
+        return [Reason(reasons.UNRECORDED)]
     found = [
         _reason(key, old, new, tags)
         for key in sorted({*old, *new} - {"labels", "depends_on", "deploy"})
         if old.get(key) != new.get(key)
     ]
     found += [
-        key
+        Reason(key)
         for key in ("deploy", "labels")
         if _without_hash(old.get(key)) != _without_hash(new.get(key))
     ]
-    earlier = definitions(old, before)
+    earlier, known = definitions(old, before), {reason.name for reason in found}
     found += [
-        f"{kind} {', '.join(changed)}"
+        Reason(kind, tuple(changed))
         for kind, defined in definitions(new, after).items()
-        if kind not in found and (changed := _changed_keys(earlier[kind], defined))
+        if kind not in known and (changed := _changed_keys(earlier[kind], defined))
     ]
-    return found or [_UNRECORDED]
+    return found or [Reason(reasons.UNRECORDED)]
 
 
-def _reason(key: str, old: Service, new: Service, tags: Mapping[str, str]) -> str:
+def _reason(key: str, old: Service, new: Service, tags: Mapping[str, str]) -> Reason:
     if key == "image":
-        return f"image {_short(old, tags)} -> {_short(new, tags)}"
+        return Reason(key, (), _short(old, tags), _short(new, tags))
     if key == "environment":
-        return f"environment {', '.join(_changed_keys(old.get(key), new.get(key)))}"
+        return Reason(key, tuple(_changed_keys(old.get(key), new.get(key))))
     if key in ("secrets", "configs"):
-        return f"{key} {', '.join(_changed_files(old.get(key), new.get(key)))}"
-    return key
+        return Reason(key, tuple(_changed_files(old.get(key), new.get(key))))
+    return Reason(key)
 
 
 def _without_hash(value: Any) -> dict[str, Any]:

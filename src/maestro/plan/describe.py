@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..host.rules import START_FIRST
-from .records import DONE, Plan
+from .reasons import DONE, all_shown
+from .records import Plan
 
 
 def describe(
@@ -32,9 +33,9 @@ def describe(
 
 def _lines(plan: Plan) -> list[str]:
     if not plan.changes:
-        names = [f"{s.service} ({DONE})" if DONE in s.reasons else s.service for s in plan.steps]
+        names = [f"{s.service} (done)" if s.because(DONE) else s.service for s in plan.steps]
         kept = [f"    keep      {', '.join(names)}"] if plan.version else []
-        return [*kept, *(f"    {removal}" for removal in plan.removals), *_warnings(plan)]
+        return [*kept, *(f"    {item.shown}" for item in plan.removals), *_warnings(plan)]
     lines = [f"    back to   release {plan.back_to}"] if plan.back_to else []
     lines += [
         f"    pull      {pull['reference']} ({pull['size'] / 1e6:.1f} MB)" for pull in plan.pulls
@@ -50,10 +51,10 @@ def _lines(plan: Plan) -> list[str]:
     lines += [f"    network   {item.shown}" for item in plan.networks]
     lines += [f"    record    {setting}" for setting in plan.settings]
     for step in plan.steps:
-        reason = f"  {'; '.join(step.reasons)}" if step.reasons else ""
+        reason = f"  {all_shown(step.reasons)}" if step.reasons else ""
         order = f" ({step.order})" if step.order == START_FIRST else ""
         lines.append(f"    {step.action:<9} {step.service}{reason}{order}")
-    lines += [f"    {removal}" for removal in plan.removals]
+    lines += [f"    {item.shown}" for item in plan.removals]
     return [*lines, *_warnings(plan)]
 
 

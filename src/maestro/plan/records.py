@@ -10,6 +10,7 @@ from typing import Any
 
 from ..records import Migration, Pull
 from . import networks
+from .reasons import Reason
 
 CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
     "create",
@@ -20,9 +21,6 @@ CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
     "remove",
     "keep",
 )
-UNHEALTHY = "is unhealthy"
-CUT_OFF = "is not on the network"  # somebody disconnected it by hand
-DONE = "done"  # a job that ended with 0
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,26 @@ class Step:
 
     action: str
     service: str
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     # How a service is replaced: `start-first` or `stop-first`.
     order: str = ""
+
+    def because(self, *names: str) -> bool:
+        """Whether one of these is a reason, see `reasons`."""
+        return any(reason.name in names for reason in self.reasons)
+
+
+@dataclass(frozen=True)
+class Besides:
+    """What a removal does to something that is no service."""
+
+    action: str
+    what: str
+
+    @property
+    def shown(self) -> str:
+        """A line of the plan."""
+        return f"{self.action:<9} {self.what}"
 
 
 @dataclass
@@ -58,8 +73,8 @@ class Plan:
     settings: list[str] = field(default_factory=list)
     # The kept release that is gone back to; empty in a deploy.
     back_to: str = ""
-    # What a removal takes away besides services, and what it leaves: as an operator reads it.
-    removals: list[str] = field(default_factory=list)
+    # What a removal takes away besides services, and what it leaves.
+    removals: list[Besides] = field(default_factory=list)
     # What this deploy does, or does not guard against, that an operator should know before it.
     warnings: list[str] = field(default_factory=list)
 
@@ -69,7 +84,7 @@ class Plan:
         moved = any(step.action != KEEP for step in self.steps)
         more = bool(self.migrations or self.secrets or self.routes or self.shares)
         more = more or bool(self.networks or self.settings or self.back_to)
-        more = more or any(text.startswith(REMOVE) for text in self.removals)
+        more = more or any(item.action == REMOVE for item in self.removals)
         return moved or more or self.version != self.version_before
 
     def services(self, *actions: str) -> list[str]:

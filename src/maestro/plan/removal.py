@@ -10,7 +10,7 @@ from ..errors import MaestroError, raise_all
 from ..host.removal import Found
 from ..records import Removal, RemovalWork
 from . import records, rollout
-from .records import REMOVE, Plan, Step
+from .records import KEEP, REMOVE, Besides, Plan, Step
 from .run import Run
 
 
@@ -110,9 +110,9 @@ def _plan(asked: Asked, host: str, state: Removal, found: Found) -> Plan:
     if found.releases:
         many = f"{len(found.releases)} release{'s' if len(found.releases) > 1 else ''}"
         gone.append(f"{many}: no release is left to roll back to")
-    plan.removals = [f"{REMOVE:<9} {what}" for what in gone]
+    plan.removals = [Besides(REMOVE, what) for what in gone]
     plan.removals += [
-        f"{'keep':<9} volume {name} (to remove its data too: -e volumes={name})"
+        Besides(KEEP, f"volume {name} (to remove its data too: -e volumes={name})")
         for name in found.volumes
         if name not in asked.volumes
     ]

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..host.resources import Resources
-from ..plan import checks, compare, networks, records
+from ..plan import borrowers, checks, compare, networks, reasons
 from ..records import Overview
 from ..release import drift, recorded
-from ..stack import borrowing
 from . import score
 from .tables import ago, columns
 
@@ -125,7 +124,7 @@ def _rows(host: str, state: Overview) -> list[tuple[str, ...]]:
         facts = manifest.get("services", {}).get(service)
         done = bool(facts and "job" in facts) and compare.has_ended_well(item)
         different = drift.of_container(item, service, compose, done=done)
-        different += borrowing.drift(item, state["containers"])
+        different += map(reasons.shown, borrowers.drift(item, state["containers"]))
         wanted = facts.get("replicas", 1) if facts else 1
         if service in manifest.get("services", {}) and count[service] > wanted:
             different.append("one too many")
@@ -134,7 +133,7 @@ def _rows(host: str, state: Overview) -> list[tuple[str, ...]]:
             (
                 host,
                 service,
-                records.DONE if done else str(item["status"]),
+                reasons.DONE if done else str(item["status"]),
                 str(item["health"]),
                 ago(str(item["started"])),
                 f"{tags.get(digest, '?')} {digest[:19]}",
@@ -148,7 +147,7 @@ def _missing(host: str, state: Overview, count: Mapping[str, int]) -> list[tuple
     """A line for each container that is not there, and should be if it is no job that is done."""
     gone = ("missing", "", "", "", "no: missing")
     return [
-        (host, name, records.DONE, "", "", "", "yes")
+        (host, name, reasons.DONE, "", "", "", "yes")
         if compare.was_done(name, facts, state)
         else (host, name, *gone)
         for name, facts in sorted(state["release"].get("services", {}).items())

@@ -6,16 +6,16 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from ..errors import MaestroError
 from ..host.borrowed import MODES, NETWORK, VOLUMES
-from ..host.life import moment
-from ..records import BorrowedFacts, Container, Service
+from ..records import BorrowedFacts, Service
 
 _SERVICE, _CONTAINER = "service:", "container:"
-_WORDS = {NETWORK: "network", "pid": "processes", "ipc": "shared memory", VOLUMES: "mounts"}
+# How a plan calls what is borrowed.
+WORDS = {NETWORK: "network", "pid": "processes", "ipc": "shared memory", VOLUMES: "mounts"}
 
 
 def namespaces(service: Service) -> dict[str, str]:
@@ -43,7 +43,7 @@ def lenders(services: Mapping[str, Service]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, service in sorted(services.items()):
         for key, owner in namespaces(service).items():
-            found.setdefault(owner, f"{name} shares its {_WORDS[key]}")
+            found.setdefault(owner, f"{name} shares its {WORDS[key]}")
     return found
 
 
@@ -94,56 +94,7 @@ def problems(
         ]:
             if owner not in active:
                 yield MaestroError(
-                    f"shares the {_WORDS[key]} of {owner}, which is not deployed",
+                    f"shares the {WORDS[key]} of {owner}, which is not deployed",
                     where=f"{place}.{key}",
                     fix=f"deploy {owner} as well (its profile, its replicas), or remove this line",
                 )
-
-
-def reasons(
-    facts_of: BorrowedFacts,
-    there: Sequence[Container],
-    owners_there: Mapping[str, Sequence[Container]],
-    moves: Mapping[str, str],
-) -> list[str]:
-    """Why a service needs a new container for its owners' sake.
-
-    ``facts_of`` is the service's entry of a manifest, see `facts`. ``there`` are its containers,
-    ``owners_there`` those of every service, as `host.state.container_facts` tells of them.
-    ``moves`` says what is done to a service (``replaced``), for those to which something is.
-    """
-    close, volumes = facts_of.get("borrows") or (), facts_of.get(VOLUMES) or ()
-    found = [
-        f"shares with {owner}, which is {moves[owner]}"
-        for owner in [*close, *volumes]
-        if owner in moves and (owner in close or moves[owner] == "replaced")
-    ]
-    if found:
-        return list(dict.fromkeys(found))
-    live = {
-        str(item["id"]): item
-        for owner in [*close, *volumes]
-        for item in owners_there.get(owner) or ()
-    }
-    for item in there:
-        for key, ids in (item.get("shares") or {}).items():
-            gone = [owner for owner in ids if owner not in live]
-            if gone:
-                return [f"holds the {_WORDS[key]} of a container that is gone"]
-            late = [owner for owner in ids if _later(live[owner], item)]
-            if late and key in MODES:
-                return [f"holds the {_WORDS[key]} {live[late[0]]['service']} had before a restart"]
-    return []
-
-
-def _later(owner: Container, borrower: Container) -> bool:
-    return moment(str(owner["started"])) > moment(str(borrower["started"]))
-
-
-def drift(container: Container, containers: Iterable[Container]) -> list[str]:
-    """What a container borrows and does not have any more; for the status."""
-    everyone: dict[str, list[Container]] = {}
-    for item in containers:
-        everyone.setdefault(str(item["service"]), []).append(item)
-    facts_of: BorrowedFacts = {"borrows": sorted(everyone)}
-    return reasons(facts_of, [container], everyone, {})
