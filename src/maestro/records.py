@@ -11,11 +11,19 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 # What Compose reads: its keys are those of https://github.com/compose-spec/compose-spec, after
-# `docker compose config` has given each its one long form. A whole file or model, one service of
-# it, one mount of a service, and what stands under ``x-maestro`` (src/maestro/schema).
+# `docker compose config` has given each its one long form, and it may have any of them. The whole
+# of a file or model; a service of it; a network, volume, secret or config at its top; what is an
+# entry below one of these (of `ports`, `configs`, `update_config`); a mount of a service; a subnet
+# of a network (of `ipam.config`).
 Compose = Mapping[str, Any]
 Service = Mapping[str, Any]
+Definition = Mapping[str, Any]
+Entry = Mapping[str, Any]
 Mount = Mapping[str, Any]
+Subnet = Mapping[str, Any]
+# A service on its way into the release's own file: it is still changed.
+Draft = dict[str, Any]
+# What stands under ``x-maestro``, see the schema in src/maestro/schema.
 Extension = Mapping[str, Any]
 # One smoke check of ``x-maestro.smoke``, as the schema has it.
 Check = Mapping[str, Any]

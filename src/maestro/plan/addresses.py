@@ -7,14 +7,13 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md#ipv4_addre
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import MaestroError
 from ..host.holds import ADDRESS
 from ..host.resources import Network, Resources
-from ..records import Compose
+from ..records import Compose, Container, Subnet
 from .networks import own
 
 _KEYS = ("ipv4_address", "ipv6_address")
@@ -49,7 +48,7 @@ def problems(
     compose: Compose,
     there: Resources,
     renewed: Collection[str],
-    staying: Iterable[Mapping[str, Any]],
+    staying: Iterable[Container],
 ) -> Iterator[MaestroError]:
     """Addresses outside of their network, of its gateway, wanted twice, or held by what stays.
 
@@ -99,7 +98,7 @@ def _all(compose: Compose) -> Iterator[_Fixed]:
 def _ranges(fixed: _Fixed, compose: Compose, live: Network | None) -> Iterator[_Range]:
     """The subnets of its network: as they are, or as the file has them made."""
     if live:
-        items: Iterable[Mapping[str, Any]] = live.subnets
+        items: Iterable[Subnet] = live.subnets
         driver, internal = live.driver, live.internal
     else:
         definition = own(compose, "networks").get(fixed.key) or {}
@@ -115,7 +114,7 @@ def _ranges(fixed: _Fixed, compose: Compose, live: Network | None) -> Iterator[_
         yield _Range(net, gateway)
 
 
-def _gateway(net: _Net, item: Mapping[str, Any], *, taken: bool) -> _Address | None:
+def _gateway(net: _Net, item: Subnet, *, taken: bool) -> _Address | None:
     """What a subnet names as its gateway, or the first address, which a bridge takes.
 
     Where an ``ip_range`` begins elsewhere, it differs from Engine to Engine which that is.

@@ -11,6 +11,7 @@ from ..host.rules import STOP_FIRST
 from ..records import (
     Compose,
     Container,
+    Entry,
     Extension,
     Image,
     Manifest,
@@ -311,7 +312,7 @@ def _reason(key: str, old: Service, new: Service, tags: Mapping[str, str]) -> Re
     return Reason(key)
 
 
-def _without_hash(value: Any) -> dict[str, Any]:
+def _without_hash(value: Any) -> Entry:
     return {k: v for k, v in (value or {}).items() if k not in ("maestro.service-hash", "replicas")}
 
 

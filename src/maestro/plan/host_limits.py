@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from ..errors import MaestroError
-from ..records import Service
+from ..records import EngineFacts, Service
 
 # https://docs.docker.com/engine/containers/resource_constraints/
 LEAST_MEMORY = 6 << 20
@@ -14,8 +14,8 @@ LEAST_MEMORY = 6 << 20
 
 def problems(
     host: str,
-    services: Mapping[str, Mapping[str, Any]],
-    engine: Mapping[str, Any],
+    services: Mapping[str, Service],
+    engine: EngineFacts,
     fresh: Container[str],
 ) -> Iterable[MaestroError]:
     """More processors than the host has, or too little memory for any container.

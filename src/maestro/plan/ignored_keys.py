@@ -8,7 +8,6 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from ..records import Service
 
@@ -17,9 +16,7 @@ ENDPOINT_OPTIONS = (2, 27)
 RECURSIVE = (2, 27)
 
 
-def warnings(
-    services: Mapping[str, Mapping[str, Any]], touched: Iterable[str], compose: str
-) -> list[str]:
+def warnings(services: Mapping[str, Service], touched: Iterable[str], compose: str) -> list[str]:
     """A line for each such key of a service that gets containers; ``compose`` as in ``2.26.1``."""
     have = tuple(int(part) for part in compose.split(".")[:2] if part.isdigit())
     new = set(touched)

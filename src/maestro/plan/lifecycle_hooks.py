@@ -7,10 +7,11 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md#pre_stop
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from ..records import Service
 
 
-def warnings(services: Mapping[str, Mapping[str, Any]], touched: Iterable[str]) -> list[str]:
+def warnings(services: Mapping[str, Service], touched: Iterable[str]) -> list[str]:
     """A line for each service that gets containers and counts on ``pre_stop``."""
     new = set(touched)
     return [

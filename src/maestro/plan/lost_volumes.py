@@ -5,8 +5,7 @@ Somebody removed one by hand, or the disk with the Engine's data is another one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ..errors import MaestroError
 from ..host.resources import Resources
@@ -18,7 +17,7 @@ def problems(
     where: str,
     services: Iterable[str],
     compose: Compose,
-    before: Mapping[str, Any],
+    before: Compose,
     there: Resources,
 ) -> Iterable[MaestroError]:
     """Named volumes of ``services`` (those that get containers) which are lost.

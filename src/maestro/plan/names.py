@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import MaestroError
 from ..host.neighbours import Neighbour
@@ -82,7 +81,7 @@ def _own(compose: Compose, plural: str) -> list[str]:
     return sorted(name for name, external in _defined(compose, plural) if not external)
 
 
-def _called(compose: Compose, plural: str, share: Mapping[str, Any]) -> list[str]:
+def _called(compose: Compose, plural: str, share: Extension) -> list[str]:
     """Names on the host of what is shared."""
     defined, keys = compose.get(plural) or {}, share.get(plural) or []
     return sorted(str((defined.get(key) or {}).get("name") or key) for key in keys)
@@ -258,9 +257,7 @@ def _shared(recorded_names: Names) -> set[str]:
     }
 
 
-def unknown_shares(
-    stack: str, share: Mapping[str, Any], compose: Compose
-) -> Iterator[MaestroError]:
+def unknown_shares(stack: str, share: Extension, compose: Compose) -> Iterator[MaestroError]:
     """Shared volumes and networks that no service of the stack uses."""
     for plural in KINDS.values():
         known = sorted(

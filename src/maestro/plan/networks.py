@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import MaestroError
 from ..host.drift import digest
 from ..host.resources import COMPOSE_LABELS, CONFIG_HASH, NETWORK, Network, Resources, Volume
-from ..records import Compose, Service
+from ..records import Compose, Container, Definition, Subnet
 from ..release.recorded import document
 from ..stack.model import unescaped
 
@@ -50,14 +50,14 @@ class Anew:
         return f"{self.name} {what} ({'; '.join(self.reasons)}){stops}"
 
 
-def own(compose: Compose, kind: str) -> dict[str, dict[str, Any]]:
+def own(compose: Compose, kind: str) -> dict[str, Definition]:
     """The ``networks`` or ``volumes`` that are the file's own, by key, each with its name."""
     return {key: item for key, item in _defined(compose, kind).items() if not item.get("external")}
 
 
-def _defined(compose: Compose, kind: str) -> dict[str, dict[str, Any]]:
+def _defined(compose: Compose, kind: str) -> dict[str, Definition]:
     project = str(compose.get("name") or "")
-    found = {}
+    found: dict[str, Definition] = {}
     for key, definition in (compose.get(kind) or {}).items():
         item = dict(unescaped(definition or {}))
         fallback = key if item.get("external") else f"{project}_{key}"
@@ -93,7 +93,7 @@ def anew(compose: Compose, recorded: str, there: Resources, project: str) -> lis
     return [found[name] for name in sorted(found)]
 
 
-def lacking(compose: Compose, service: str, there: Iterable[Mapping[str, Any]]) -> list[str]:
+def lacking(compose: Compose, service: str, there: Iterable[Container]) -> list[str]:
     """Networks of a service that one of its containers is not on.
 
     An answer of an older program says nothing of the networks of a container.
@@ -118,9 +118,7 @@ def _on(name: str, project: str, there: Resources) -> tuple[str, ...]:
     return tuple(sorted({use.service for use in ours if name in use.networks}))
 
 
-def network(
-    wanted: Mapping[str, Any], before: Mapping[str, Any] | None, live: Network
-) -> list[str]:
+def network(wanted: Definition, before: Definition | None, live: Network) -> list[str]:
     """What of a network is not as the file says, by the file's own words.
 
     What a file leaves out is the Engine's own choice, and no difference; unless the file
@@ -151,11 +149,11 @@ def network(
     return found
 
 
-def _plain(definition: Service) -> dict[str, Any]:
+def _plain(definition: Definition) -> Definition:
     return {key: value for key, value in definition.items() if not key.startswith("x-")}
 
 
-def volume(wanted: Mapping[str, Any], before: Mapping[str, Any] | None, live: Volume) -> list[str]:
+def volume(wanted: Definition, before: Definition | None, live: Volume) -> list[str]:
     """What of a volume is not as the file says; as for `network`."""
     old = before or {}
     hashed = {"driver_opts": {k: digest(str(v)) for k, v in _mapping(wanted, "driver_opts")}}
@@ -164,38 +162,32 @@ def volume(wanted: Mapping[str, Any], before: Mapping[str, Any] | None, live: Vo
     return found + _labels(wanted, old, live.labels)
 
 
-def _driver(kind: str, wanted: Mapping[str, Any], live: str) -> list[str]:
+def _driver(kind: str, wanted: Definition, live: str) -> list[str]:
     driver = str(wanted.get("driver") or _DEFAULT_DRIVER[kind])
     return ["driver"] if (_DEFAULT_DRIVER[kind] if driver == "default" else driver) != live else []
 
 
-def _mapping(definition: Service, key: str) -> list[tuple[str, str]]:
+def _mapping(definition: Definition, key: str) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in (definition.get(key) or {}).items()]
 
 
-def _options(
-    wanted: Mapping[str, Any], old: Mapping[str, Any], live: Mapping[str, str]
-) -> list[str]:
+def _options(wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[str]:
     return _pairs("driver_opts", wanted, old, live)
 
 
-def _labels(
-    wanted: Mapping[str, Any], old: Mapping[str, Any], live: Mapping[str, str]
-) -> list[str]:
+def _labels(wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[str]:
     own_labels = {key: value for key, value in live.items() if not key.startswith(COMPOSE_LABELS)}
     return _pairs("labels", wanted, old, own_labels)
 
 
-def _pairs(
-    what: str, wanted: Mapping[str, Any], old: Mapping[str, Any], live: Mapping[str, str]
-) -> list[str]:
+def _pairs(what: str, wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[str]:
     said = dict(_mapping(wanted, what))
     names = {key for key, value in said.items() if live.get(key) != value}
     names |= {key for key, _ in _mapping(old, what) if key not in said and key in live}
     return [f"{what} {', '.join(sorted(names))}"] if names else []
 
 
-def _ipam(wanted: Mapping[str, Any], old: Mapping[str, Any], live: Network) -> list[str]:
+def _ipam(wanted: Definition, old: Definition, live: Network) -> list[str]:
     options = {str(k): str(v) for k, v in (wanted.get("options") or {}).items()}
     there = [_ranges(item) for item in live.subnets]
     said = [_ranges(item) for item in wanted.get("config") or []]
@@ -215,7 +207,7 @@ def _ipam(wanted: Mapping[str, Any], old: Mapping[str, Any], live: Network) -> l
     return ["ipam"] if differs else []
 
 
-def _ranges(item: Mapping[str, Any]) -> dict[str, Any]:
+def _ranges(item: Subnet) -> dict[str, str | dict[str, str]]:
     """A subnet's entry, each address written in one way."""
     return {
         str(key): {str(k): _address(v) for k, v in value.items()}
@@ -237,15 +229,15 @@ def _net(value: Any) -> Any:
     return ipaddress.ip_network(str(value), strict=False)
 
 
-def _overlap(definition: Service, live: Network) -> bool:
+def _overlap(definition: Definition, live: Network) -> bool:
     return _meet(_subnets(definition), live.subnets)
 
 
-def _subnets(definition: Service) -> list[Mapping[str, Any]]:
+def _subnets(definition: Definition) -> list[Subnet]:
     return (definition.get("ipam") or {}).get("config") or []
 
 
-def _meet(some: Iterable[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> bool:
+def _meet(some: Iterable[Subnet], others: Sequence[Subnet]) -> bool:
     """Whether an address is in both."""
     for one in (item.get("subnet") for item in some):
         for other in (item.get("subnet") for item in others):

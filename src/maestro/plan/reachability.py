@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ..errors import MaestroError
 from ..host.address import ELSEWHERE
 from ..host.resources import Resources
-from ..records import Compose, Extension, Route, Service
+from ..records import Compose, Entry, Extension, Route, Service
 from ..stack import borrowing, smoke
 from ..stack.extension import EXTENSION
 
@@ -88,7 +87,7 @@ def _for_another_proxy(service: Service) -> str:
     return "the variable VIRTUAL_HOST" if "." in host else ""
 
 
-def _reads_the_engine(service: Mapping[str, Any]) -> bool:
+def _reads_the_engine(service: Service) -> bool:
     """Whether it may be a proxy that finds its routes at the Engine."""
     mounts = service.get("volumes") or []
     return any(str(mount.get("source", "")).endswith("/docker.sock") for mount in mounts)
@@ -112,13 +111,13 @@ def _asked(extension: Extension) -> Iterable[tuple[str, str, str]]:
         yield where, service, ""
 
 
-def _entries(extension: Extension, key: str) -> Sequence[Mapping[str, Any]]:
+def _entries(extension: Extension, key: str) -> Sequence[Entry]:
     entries = extension.get(key)
     found = entries if isinstance(entries, list) else []
     return [entry for entry in found if isinstance(entry, dict)]
 
 
-def _owner(service: str, services: Mapping[str, Any]) -> tuple[str, bool]:
+def _owner(service: str, services: Mapping[str, Service]) -> tuple[str, bool]:
     """In whose network a service lives in the end, and whether that is another one's."""
     owner, seen = service, {service}
     while next_one := borrowing.namespaces(services[owner]).get("network_mode"):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..records import Extension, Serving
+from ..records import Check, Entry, Extension, Serving
 from ..release.recorded import document
 from ..release.render import Rendered
 from ..stack import smoke
@@ -34,7 +34,7 @@ def changes(state: Serving, rendered: Rendered, extension: Extension) -> list[st
     recorded = manifest.get("services") or {}
     services = document(str(state["compose"])).get("services") or {}
     for name, facts in sorted(rendered.services.items()):
-        before: Mapping[str, Any] = recorded.get(name) or {}
+        before: Entry = recorded.get(name) or {}
         what = [shown for key, shown in _FACTS.items() if _differs(key, before, facts)]
         after = rendered.compose["services"][name]
         what += [
@@ -46,7 +46,7 @@ def changes(state: Serving, rendered: Rendered, extension: Extension) -> list[st
     return found
 
 
-def _differs(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def _differs(key: str, before: Entry, after: Entry) -> bool:
     """Whether a fact changed, as far as the older manifest records it."""
     if key not in before:
         # A service that is no job has no such fact; a manifest with rules knows of jobs.
@@ -57,7 +57,7 @@ def _differs(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> b
     return _text(old) != _text(new)
 
 
-def _checks(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def _checks(old: Iterable[Check], new: Iterable[Check]) -> Iterable[str]:
     """Smoke checks that came, left or changed; a change of their order counts as none."""
     before, after = ({_text(item): item for item in items} for items in (old, new))
     gone = [_name(item) for text, item in before.items() if text not in after]
@@ -73,7 +73,7 @@ def _checks(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) 
     yield from (f"check {name} (removed)" for name in gone)
 
 
-def _name(item: Mapping[str, Any]) -> str:
+def _name(item: Check) -> str:
     """What a check is called, or what it asks: no header and no query, they may hold a password."""
     if item.get("name"):
         return str(item["name"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from ..errors import MaestroError
 from ..host.userns import Remap, of_host
@@ -123,7 +122,7 @@ def _renamed(service: Service) -> Iterator[str]:
 
 
 def _borrowed(
-    host: str, name: str, service: Service, services: Mapping[str, Mapping[str, Any]]
+    host: str, name: str, service: Service, services: Mapping[str, Service]
 ) -> Iterator[MaestroError]:
     """Namespaces of a container that has the host's users: those of another kind cannot join."""
     for key, owner in sorted(borrowing.namespaces(service).items()):

@@ -7,9 +7,8 @@ All of it is decided from what a host runs and what the release to come holds; s
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import MaestroError
 from ..host import holds
@@ -395,7 +394,7 @@ def _is_path(shown: str) -> bool:
     return shown.startswith("bind ")
 
 
-def _by_target(service: Service) -> dict[str, Mapping[str, Any]]:
+def _by_target(service: Service) -> dict[str, Mount]:
     mounts = {_target(mount): mount for mount in service.get("volumes") or []}
     tmpfs = service.get("tmpfs") or []
     paths = [tmpfs] if isinstance(tmpfs, str) else tmpfs
@@ -474,7 +473,7 @@ def _shared(view: View, hold: Hold) -> bool:
     """Whether the owner of a volume lets other stacks use it: its own file says so."""
     if hold.kind != VOLUME:
         return False
-    neighbours: Iterable[Mapping[str, Any]] = (view.state.get("neighbours") or {}).values()
+    neighbours = (view.state.get("neighbours") or {}).values()
     return any(hold.name in (found.get("shared_volumes") or ()) for found in neighbours)
 
 

@@ -7,7 +7,8 @@ Found by a round trip over every key of the specification (tests/compose_keys.py
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from ..records import Draft
 
 _RATES = (
     *("device_read_bps", "device_read_iops", "device_write_bps", "device_write_iops"),
@@ -16,7 +17,7 @@ _RATES = (
 _SIZES = ("mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "shm_size")
 
 
-def mend(service: dict[str, Any]) -> None:
+def mend(service: Draft) -> None:
     """Change a service of the canonical model so that Compose reads it as it was meant."""
     for key in _SIZES:
         # A size is text, and -1 (no limit) is no size: it is read as a number alone.
@@ -35,7 +36,7 @@ def mend(service: dict[str, Any]) -> None:
     _reserve(service)
 
 
-def _reserve(service: dict[str, Any]) -> None:
+def _reserve(service: Draft) -> None:
     """Say ``gpus`` in the long form: Compose 2.26 takes the short one, and gives no container any.
 
     Compose 2.30 and newer do just this with it.

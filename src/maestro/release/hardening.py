@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import MaestroError
 from ..host.files import File
-from ..records import Defaults, Extension, FileFacts, LimitFacts, Service
+from ..records import Defaults, Draft, Entry, Extension, FileFacts, LimitFacts, Service
 from ..stack import compose_yaml
 
 KEY = "hardened"
@@ -38,7 +38,7 @@ def chosen(extension: Extension, service: str) -> bool:
     return found is True or (isinstance(found, list) and service in found)
 
 
-def harden(service: dict[str, Any], *, writable: bool = False) -> None:
+def harden(service: Draft, *, writable: bool = False) -> None:
     """Close what a service of Compose's reading leaves open; what it says itself stays.
 
     ``writable`` says that its file has ``read_only: false``, which Compose's reading leaves out.
@@ -53,7 +53,7 @@ def harden(service: dict[str, Any], *, writable: bool = False) -> None:
         service["security_opt"] = [*options, f"{NO_NEW_PRIVILEGES}:true"]
 
 
-def _scratch(service: dict[str, Any]) -> None:
+def _scratch(service: Draft) -> None:
     """Room for what programs write beside their data, where the service mounts nothing itself."""
     tmpfs = service.get("tmpfs") or []
     tmpfs = [tmpfs] if isinstance(tmpfs, str) else list(tmpfs)
@@ -122,7 +122,7 @@ def _said(options: Iterable[Any]) -> bool:
     return any(str(option).startswith(NO_NEW_PRIVILEGES) for option in options)
 
 
-def _grows(logging: Mapping[str, Any]) -> bool:
+def _grows(logging: Entry) -> bool:
     rotated = "max-size" in (logging.get("options") or {})
     return str(logging.get("driver") or "json-file") == "json-file" and not rotated
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import yaml
 
@@ -140,7 +139,7 @@ def newest(versions: Iterable[str]) -> str:
     return max(versions, default="")
 
 
-def _configs(recorded: Mapping[str, Any]) -> dict[str, list[str]]:
+def _configs(recorded: Mapping[str, list[str] | str]) -> dict[str, list[str]]:
     """Digests of each config; earlier versions of Maestro recorded one, as text."""
     found: dict[str, list[str]] = {}
     for name, digest in sorted(digests(recorded)):

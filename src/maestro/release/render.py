@@ -24,6 +24,9 @@ from ..host.reference import Reference
 from ..host.userns import of_host
 from ..records import (
     Compose,
+    Definition,
+    Draft,
+    Entry,
     Extension,
     FileFacts,
     Image,
@@ -70,6 +73,10 @@ class Wish:
     writable: frozenset[str] = frozenset()
 
 
+# What stands at the top of the file, under ``secrets`` and ``configs``.
+_Top = dict[str, dict[str, Definition]]
+
+
 @dataclass
 class Rendered:
     """A release as it will stand on a host."""
@@ -111,8 +118,8 @@ def render(wish: Wish) -> Rendered:
     active = active_services(wish.model, wish.extension, wish.profiles)
     one_shot = migration_services(wish.extension)
     result = Rendered({}, {}, {}, _order(wish, active))
-    top: dict[str, dict[str, Any]] = {"secrets": {}, "configs": {}}
-    rendered: dict[str, Any] = {}
+    top: _Top = {"secrets": {}, "configs": {}}
+    rendered: dict[str, Service] = {}
     facts_of = _Facts.of(wish, active)
     problems = list(jobs.problems(wish.stack, wish.model, wish.extension))
     for name in [*active, *one_shot]:
@@ -191,9 +198,7 @@ class _Facts:
         return cast(ServiceFacts, found)
 
 
-def _service(
-    wish: Wish, name: str, active: set[str], result: Rendered, top: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _service(wish: Wish, name: str, active: set[str], result: Rendered, top: _Top) -> Draft:
     service = copy.deepcopy(dict(wish.model["services"][name]))
     reference = str(service["image"])
     image = wish.images[reference]
@@ -221,7 +226,7 @@ def _service(
     return {key: value for key, value in service.items() if value is not None}
 
 
-def _leave_open(service: dict[str, Any]) -> None:
+def _leave_open(service: Draft) -> None:
     """Let what has no value have none: Compose would fill it in from its own environment."""
     environment = service.get("environment")
     for name in SURROUNDINGS:
@@ -232,10 +237,10 @@ def _leave_open(service: dict[str, Any]) -> None:
 def _secret(
     wish: Wish,
     reader: str,
-    item: Mapping[str, Any],
+    item: Entry,
     result: Rendered,
-    top: dict[str, dict[str, Any]],
-) -> dict[str, Any]:
+    top: _Top,
+) -> Entry:
     """Point one secret of a service at the file of its version for this reader."""
     name = str(item["source"])
     if name not in wish.secrets:
@@ -282,9 +287,7 @@ def _uid(wish: Wish, name: str) -> int:
     )
 
 
-def _config(
-    wish: Wish, name: str, item: Mapping[str, Any], result: Rendered, top: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _config(wish: Wish, name: str, item: Entry, result: Rendered, top: _Top) -> Entry:
     """Point one config of a service at the file of its content, mode and owner.
 
     So a changed one is a new one. Compose mounts the file as it lies there, whatever uid, gid
@@ -319,7 +322,7 @@ def _reader(wish: Wish, name: str) -> int:
         return 0
 
 
-def _config_file(wish: Wish, name: str, config: Mapping[str, Any]) -> File:
+def _config_file(wish: Wish, name: str, config: Definition) -> File:
     path = posixpath.normpath(str(config.get("file", "")))
     if path in wish.files:
         return File.from_json(wish.files[path])
@@ -392,12 +395,12 @@ def hash_of(service: Service, compose: Compose) -> str:
     return _hash({**bare, "definitions": definitions(service, compose)})
 
 
-def definitions(service: Service, compose: Compose) -> dict[str, Any]:
+def definitions(service: Service, compose: Compose) -> dict[str, dict[str, Definition]]:
     """The networks and volumes of one service, as the whole file defines them."""
     return {key: _used(compose, [service], key) for key in ("networks", "volumes")}
 
 
-def _used(compose: Compose, services: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Any]:
+def _used(compose: Compose, services: Iterable[Service], kind: str) -> dict[str, Definition]:
     used: set[str] = set()
     for service in services:
         if kind == "networks":

@@ -5,13 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..errors import MaestroError
 from ..host import holds
 from ..host.holds import Hold
 from ..host.rules import START_FIRST
-from ..records import Compose, Extension, Image, KeptFacts
+from ..records import Compose, Extension, Image, KeptFacts, Service
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def _covered(name: str, reading: Reading, seen: frozenset[str]) -> Iterable[str]
             yield from _nameless(other, reading, seen | {name})
 
 
-def problems(services: Mapping[str, Mapping[str, Any]], stack: str) -> Iterable[MaestroError]:
+def problems(services: Mapping[str, Service], stack: str) -> Iterable[MaestroError]:
     """Mounts that the Engine refuses, which it says after what ran has been stopped."""
     for name, service in sorted(services.items()):
         for mount in service.get("volumes") or []:

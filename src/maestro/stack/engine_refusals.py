@@ -10,11 +10,10 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from ..errors import MaestroError
+from ..records import Service
 
-Service = Mapping[str, Any]
 Finding = tuple[str, str, str]  # path below the service, what, fix
 
 # https://github.com/opencontainers/runc/blob/main/libcontainer/configs/validate/validator.go

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import jsonschema
 
 from ..errors import MaestroError
-from ..records import Extension
+from ..records import Entry, Extension
 from . import routes, smoke
 
 EXTENSION = "x-maestro"
@@ -136,7 +136,7 @@ def _schema_problem(place: str, error: jsonschema.ValidationError) -> MaestroErr
 def _unknown_services(
     place: str, extension: Extension, services: list[str]
 ) -> Iterable[MaestroError]:
-    named: list[tuple[str, Mapping[str, Any]]] = [
+    named: list[tuple[str, Entry]] = [
         (f"{key}[{number}]", item)
         for key in ("migrations", "jobs", "routes")
         for number, item in mappings(extension.get(key))

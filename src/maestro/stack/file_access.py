@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import MaestroError
+from ..records import Entry
 
 _OCTAL = re.compile(r"^(0o?)?[0-7]{1,4}\Z")
 _HIGHEST = 0o777
@@ -25,7 +24,7 @@ class Said:
     mode: int | None
 
 
-def said(item: Mapping[str, Any], place: str) -> Said:
+def said(item: Entry, place: str) -> Said:
     """``uid``, ``gid`` and ``mode`` of one entry; `MaestroError` for what no host can make.
 
     Compose 2.26 writes a mode as a number, newer ones as octal text. A mode in quotes ("0440") is
@@ -39,7 +38,7 @@ def for_all(mode: int) -> bool:
     return (mode >> 6) & 0o5 == mode & 0o5
 
 
-def _number(item: Mapping[str, Any], key: str, place: str) -> int | None:
+def _number(item: Entry, key: str, place: str) -> int | None:
     found = item.get(key)
     if found is None or found == "":
         return None
@@ -52,7 +51,7 @@ def _number(item: Mapping[str, Any], key: str, place: str) -> int | None:
     return int(str(found))
 
 
-def _mode(item: Mapping[str, Any], place: str) -> int | None:
+def _mode(item: Entry, place: str) -> int | None:
     found = item.get("mode")
     if found is None:
         return None

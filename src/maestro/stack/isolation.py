@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..records import Compose
+from ..records import Compose, Definition, Entry, Service
 from . import host_paths
-
-Service = Mapping[str, Any]
 
 # What a container may have beside Docker's own set without an exception: no way to the host.
 # https://man7.org/linux/man-pages/man7/capabilities.7.html
@@ -192,7 +190,7 @@ def _bridge(service: Service, place: Place) -> Iterator[Finding]:
                 yield Finding(where, what, fix)
 
 
-def _bridges(options: Mapping[str, Any]) -> Iterator[str]:
+def _bridges(options: Entry) -> Iterator[str]:
     """Bridges that a network's options join: by their name, or as what it stands on."""
     if bridge := options.get("com.docker.network.bridge.name"):
         yield str(bridge)
@@ -263,7 +261,7 @@ def _path(source: str, where: str, place: Place, *, read_only: bool) -> Iterator
 
 
 def _volume(
-    name: str, defined: Mapping[str, Any], where: str, place: Place, *, read_only: bool
+    name: str, defined: Definition, where: str, place: Place, *, read_only: bool
 ) -> Iterator[Finding]:
     """A named volume is a mount like any other when its options say so."""
     driver = str(defined.get("driver") or "local")

@@ -26,7 +26,7 @@ def active_services(model: Compose, extension: Extension, profiles: Iterable[str
     )
 
 
-def narrow(model: Compose, extension: Extension, profiles: Iterable[str]) -> dict[str, Any]:
+def narrow(model: Compose, extension: Extension, profiles: Iterable[str]) -> Compose:
     """The model without the services that are not deployed."""
     kept = [*active_services(model, extension, profiles), *migration_services(extension)]
     return {**model, "services": {name: model["services"][name] for name in kept}}

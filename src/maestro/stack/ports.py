@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import MaestroError
 from ..host.ports import ANY4, ANY6, EDGE, PROGRAM, Taken
@@ -78,7 +77,7 @@ def meet(one: Published, other: Published) -> bool:
     )
 
 
-def clashes(services: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
+def clashes(services: Mapping[str, Service], stack: str) -> Iterable[MaestroError]:
     """Ports that the stack's own services want twice."""
     everything = [
         port for name, service in sorted(services.items()) for port in published(name, service)
@@ -113,7 +112,7 @@ def clashes(services: Mapping[str, Any], stack: str) -> Iterable[MaestroError]:
 
 
 def preflight(
-    host: str, services: Mapping[str, Any], taken: list[Taken], absent: Iterable[str] = ()
+    host: str, services: Mapping[str, Service], taken: list[Taken], absent: Iterable[str] = ()
 ) -> list[MaestroError]:
     """Ports of the services (of a release's file) that this host cannot publish.
 

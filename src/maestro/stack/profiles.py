@@ -51,7 +51,7 @@ def unknown(model: Compose, wanted: Iterable[str]) -> list[str]:
     ]
 
 
-def left_out(model: Compose, deployed: Mapping[str, Any]) -> list[str]:
+def left_out(model: Compose, deployed: Compose) -> list[str]:
     """Warnings about services that are not deployed, and that a deployed one depends on.
 
     ``model`` is Compose's own reading, ``deployed`` the same without what is not. Compose refuses

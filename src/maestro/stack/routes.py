@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import MaestroError
 from ..host import claims
-from ..records import Canary, Edge, Extension, RateLimit, Route
+from ..records import Canary, Edge, Entry, Extension, RateLimit, Route
 
 PERIOD = 60  # seconds a rate limit counts over
 DRAIN = 30  # seconds old containers get to finish what they began
@@ -155,16 +155,16 @@ def _both(one: claims.Claim, other: claims.Claim) -> str:
     return f"{one.host or other.host or 'any host'}, {deeper.as_written}"
 
 
-def _hosts(route: Mapping[str, Any]) -> list[str]:
+def _hosts(route: Entry) -> list[str]:
     host = route.get("host") or []
     return [str(name) for name in (host if isinstance(host, list) else [host])]
 
 
-def _path(route: Mapping[str, Any]) -> str:
+def _path(route: Entry) -> str:
     return str(route.get("path") or "/").rstrip("/") or "/"
 
 
-def _rate_limit(limit: Mapping[str, Any]) -> RateLimit | None:
+def _rate_limit(limit: Entry) -> RateLimit | None:
     if not limit or int(limit["average"]) == 0:
         return None
     average = int(limit["average"])
@@ -175,7 +175,7 @@ def _rate_limit(limit: Mapping[str, Any]) -> RateLimit | None:
     }
 
 
-def _canary(canary: Mapping[str, Any]) -> Canary | None:
+def _canary(canary: Entry) -> Canary | None:
     if not canary:
         return None
     return {
@@ -189,6 +189,6 @@ def _names(entries: Any) -> set[str]:
     return {str(entry["service"]) for _, entry in _mappings(entries) if "service" in entry}
 
 
-def _mappings(value: Any) -> list[tuple[int, dict[str, Any]]]:
+def _mappings(value: Any) -> list[tuple[int, Entry]]:
     entries = value if isinstance(value, list) else []
     return [(number, entry) for number, entry in enumerate(entries) if isinstance(entry, dict)]

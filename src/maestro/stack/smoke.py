@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import MaestroError
-from ..records import Route, Service
+from ..records import Entry, Route, Service
 
 
 @cache
@@ -28,7 +28,7 @@ def kinds() -> tuple[str, ...]:
     return tuple(choice["required"][0] for choice in choices)
 
 
-def asked(checks: Any) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def asked(checks: Any) -> Iterable[tuple[str, Entry]]:
     """Where each check of ``x-maestro.smoke`` stands, such as ``smoke[0].http``, and what it says.
 
     What is no check is passed over: it is the schema's problem.
@@ -69,9 +69,7 @@ def at_a_port(checks: Any) -> Iterable[tuple[str, str]]:
             yield path, str(spec["service"])
 
 
-def services(
-    checks: Any, routes: Iterable[Route], services: Mapping[str, Mapping[str, Any]]
-) -> set[str]:
+def services(checks: Any, routes: Iterable[Route], services: Mapping[str, Service]) -> set[str]:
     """The services that the checks ask, themselves, through the edge or at a published port.
 
     ``routes`` are those of ``x-maestro``; ``services`` are Compose's own reading.
@@ -87,7 +85,7 @@ def services(
     return found
 
 
-def _meets(spec: Mapping[str, Any], route: Mapping[str, Any]) -> bool:
+def _meets(spec: Entry, route: Route) -> bool:
     """Whether a request to the edge comes to a route."""
     host = route.get("host") or []
     hosts = host if isinstance(host, list) else [host]

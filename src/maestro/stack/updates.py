@@ -7,12 +7,12 @@ https://github.com/compose-spec/compose-spec/blob/main/deploy.md
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import MaestroError
 from ..host.rules import START_FIRST, STOP_FIRST
-from ..records import Compose, Exchange, Exchanges, Service
+from ..records import Compose, Entry, Exchange, Exchanges, Service
 from . import borrowing
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|m|s)")
@@ -112,7 +112,7 @@ def _fixed_address(service: Service) -> str:
     return ""
 
 
-def _rules(config: Mapping[str, Any], order: str, parallelism: int) -> Exchange:
+def _rules(config: Entry, order: str, parallelism: int) -> Exchange:
     said = config.get("monitor")
     found: Exchange = {
         "order": str(config.get("order") or order),
