@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from maestro import records
 from maestro.plan import deploy, rollout, wanted
 from maestro.play import controller
 from maestro.play.action import DecisionAction
@@ -12,6 +13,8 @@ from maestro.play.action import DecisionAction
 
 class ActionModule(DecisionAction):
     """The one place where a deploy is decided; it runs once, on the controller."""
+
+    record = records.State
 
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""

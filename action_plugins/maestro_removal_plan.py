@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from maestro import records
 from maestro.plan import removal, rollout
 from maestro.play import controller
 from maestro.play.action import DecisionAction
@@ -12,6 +13,8 @@ from maestro.play.action import DecisionAction
 
 class ActionModule(DecisionAction):
     """From what the hosts have alone: the stack's files may be gone."""
+
+    record = records.Removal
 
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from maestro import records
 from maestro.plan import rollout, rotation
 from maestro.play import controller
 from maestro.play.action import DecisionAction
@@ -13,6 +14,8 @@ from maestro.secrets import renewal
 
 class ActionModule(DecisionAction):
     """What runs, with other versions of the secrets that are new."""
+
+    record = records.History
 
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""

@@ -5,8 +5,7 @@ So the records are `TypedDict`s, which cost nothing where they are read. What an
 Maestro wrote may lack the keys of a newer one: read those with ``.get``.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: with it, Python does not know which keys are required.
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
@@ -265,6 +264,17 @@ class Foreign(TypedDict):
     ports: list[str]
 
 
+class DriftFacts(TypedDict):
+    """How the Engine has a container, see `host.drift.facts`."""
+
+    image: str
+    env: dict[str, str]  # digests of values
+    mounts: dict[str, str]
+    memory: int  # bytes
+    cpus: int  # billionths of one
+    restart: str
+
+
 class Container(TypedDict):
     """A container of the stack, see `host.state.container_facts`."""
 
@@ -284,7 +294,7 @@ class Container(TypedDict):
     holds: list[HoldFacts]
     nameless: dict[str, str]
     # What an overview adds: how it is now (`host.drift.facts`), and at run time (`host.runtime`).
-    facts: NotRequired[dict[str, Any]]
+    facts: NotRequired[DriftFacts]
     runtime: NotRequired[dict[str, Any]]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible import constants
 
+from maestro import records
 from maestro.errors import MaestroError, MaestroErrors, raise_all
 from maestro.play import controller
 from maestro.secrets.source import Secrets
@@ -284,3 +285,19 @@ def test_hosts_of_two_stacks_are_refused(own: dict[str, Any]) -> None:
     guard_play({"a": own, "b": {"deploy_stack": "notes"}})
     with pytest.raises(MaestroError, match=r"a: shop, b: notes: the hosts are not of one stack"):
         guard_play({"a": {}, "b": own})
+
+
+def test_an_answer_that_lacks_something_is_refused_with_its_host() -> None:
+    answer = dict.fromkeys(records.Removal.__required_keys__)
+    assert controller.whole({"a": answer}, records.Removal) == {"a": answer}
+    partial = {key: None for key in answer if key not in ("found", "lease")}
+    with pytest.raises(MaestroError, match=r"b: its answer lacks found, lease") as caught:
+        controller.whole({"a": answer, "b": partial}, records.Removal)
+    assert "a: " not in str(caught.value)
+
+
+def test_records_tell_what_must_be_there_from_what_may() -> None:
+    """Python does not know it of a module that puts off its annotations."""
+    assert records.State.__optional_keys__ >= {"own"}
+    assert records.State.__required_keys__ >= {"release", "model", "containers"}
+    assert not records.Manifest.__required_keys__

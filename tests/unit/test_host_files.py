@@ -56,7 +56,7 @@ def test_a_host_without_releases(layout: Layout) -> None:
     assert layout.manifest("r1") == {}
 
 
-@pytest.mark.parametrize("text", ["", "{", "not json", '{"a": '])
+@pytest.mark.parametrize("text", ["", "{", "not json", '{"a": ', "[]", "null"])
 def test_a_damaged_manifest_says_where_it_is(layout: Layout, text: str) -> None:
     layout.release("r1").mkdir(parents=True)
     (layout.release("r1") / "release.json").write_text(text)

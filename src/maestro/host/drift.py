@@ -6,10 +6,11 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..records import DriftFacts
     from .engine import Engine
 
 
-def facts(engine: Engine, container: str) -> dict[str, Any]:
+def facts(engine: Engine, container: str) -> DriftFacts:
     """``env`` (names and digests of values), ``mounts``, and limits of one container.
 
     Values of the environment do not leave the host: a digest says whether they are the same.

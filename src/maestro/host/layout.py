@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from . import naming
@@ -91,7 +91,7 @@ class Layout:
             return {}
         path = self.release(release_id) / "release.json"
         try:
-            loaded: Manifest = json.loads(path.read_text(encoding="utf-8"))
+            loaded: Manifest = _object(path.read_text(encoding="utf-8"))
         except OSError:
             return {}
         except ValueError as error:
@@ -101,6 +101,14 @@ class Layout:
                 fix=f"restore it, or remove {path.parent} to deploy as if there were no release",
             ) from error
         return loaded
+
+
+def _object(text: str) -> Any:
+    """What a JSON object says; `ValueError` for any other text."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("no object")  # noqa: TRY004 -- as what is no JSON at all
+    return found
 
 
 def write_atomically(path: Path, text: str, mode: int) -> None:

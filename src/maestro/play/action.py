@@ -198,6 +198,9 @@ class DecisionAction(StatesAction):
     All answers have one shape: the same steps carry them out.
     """
 
+    # What the step that registered ``states`` answers.
+    record: ClassVar[type[Any]]
+
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> Decision:
         """The decision, from the states of the hosts that were reached."""
         raise NotImplementedError
@@ -210,7 +213,7 @@ class DecisionAction(StatesAction):
     ) -> dict[str, Any]:
         """The decision as the following steps read it; `MaestroError` where it is not approved."""
         args = self._task.args
-        decision = self.decide(args, states)
+        decision = self.decide(args, controller.whole(states, self.record))
         controller.check_approval(str(args["approved_plan"]), decision.digest)
         Display().display(describe.describe(decision.plans, decision.digest, lost, decision.notes))
         answer = decision.answer()

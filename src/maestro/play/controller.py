@@ -217,6 +217,29 @@ def reached(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, An
     return states
 
 
+def whole(
+    answers: Mapping[str, Mapping[str, Any]], record: type[Any]
+) -> Mapping[str, Mapping[str, Any]]:
+    """The same answers, each with every key that a ``record`` (a `TypedDict`) must have.
+
+    ``answers`` are by the place that they come from: a host, or a parameter. `MaestroError` names
+    all places where something is missing.
+    """
+    raise_all(
+        [
+            MaestroError(
+                f"its answer lacks {', '.join(sorted(missing))}",
+                where=place,
+                fix="another version of Maestro made it: run playbooks/provision.yml for this "
+                "host, then run this again",
+            )
+            for place, answer in answers.items()
+            if (missing := record.__required_keys__ - set(answer))
+        ]
+    )
+    return answers
+
+
 def check_one_plan(approved: str, rounds: Sequence[str]) -> None:
     """Refuse an approval of one plan for a rotation in several rounds of these secrets."""
     if approved and len(rounds) > 1:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..host.drift import digest
-from ..records import Compose, Container, Service
+from ..records import Compose, Container, DriftFacts, Service
 from ..stack import jobs
 from ..stack.model import unescaped
 
@@ -43,7 +42,7 @@ def of_container(
     return found
 
 
-def _facts(facts: Mapping[str, Any], definition: Service, compose: Compose) -> list[str]:
+def _facts(facts: DriftFacts, definition: Service, compose: Compose) -> list[str]:
     found = []
     if facts["image"] != definition["image"]:
         found.append("image")
