@@ -299,3 +299,15 @@ def test_modules_carry_what_runs_on_hosts() -> None:
     # This one runs on the machine that has the lab, and on no other.
     assert carried.pop("lab_info") == {"machine"}
     assert set.union(*carried.values()) == {"errors", "host"}
+
+
+def test_hosts_need_the_records_for_their_types_alone() -> None:
+    """The host's own program has no `records`: what runs there may name them, and not load them."""
+    loaded = [
+        module
+        for module in in_rooms("host", "redaction")
+        for node in tree(module).body
+        if isinstance(node, ast.ImportFrom)
+        if (node.module or "") == "records" or "records" in {alias.name for alias in node.names}
+    ]
+    assert loaded == []
