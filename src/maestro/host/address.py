@@ -12,11 +12,14 @@ import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .engine import Engine
 from .labels import PROJECT, SERVICE
 from .resources import Network, network
+
+if TYPE_CHECKING:
+    from ..records import Route
 
 ELSEWHERE = ("macvlan", "ipvlan", "overlay", "null")  # drivers whose networks the host is not in
 HOST = "host"
@@ -108,7 +111,7 @@ def book(engine: Engine, stack: str, traffic: Mapping[str, Any]) -> Book:
     )
 
 
-def wanted(routes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def wanted(routes: Iterable[Route]) -> dict[str, str]:
     """The network that a route names, by its service."""
     return {
         str(route["service"]): str(route["network"]) for route in routes if route.get("network")

@@ -10,13 +10,16 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from .containers import of_stack
 from .engine import Engine
 from .labels import PROJECT, SERVICE
 from .layout import Layout, write_atomically
+
+if TYPE_CHECKING:
+    from ..records import Manifest
 
 Stop = Callable[[Sequence[str]], None]
 
@@ -72,7 +75,7 @@ def forget(layout: Layout) -> None:
     _note(layout).unlink(missing_ok=True)
 
 
-def tidy(layout: Layout, engine: Engine, kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def tidy(layout: Layout, engine: Engine, kept: Mapping[str, Manifest]) -> list[str]:
     """Remove networks that a kept release had and the current one has not; the names removed.
 
     ``kept`` are manifests by id. One that somebody still uses stays: the Engine refuses.
@@ -92,7 +95,7 @@ def tidy(layout: Layout, engine: Engine, kept: Mapping[str, Mapping[str, Any]]) 
     return removed
 
 
-def _networks(manifest: Mapping[str, Any]) -> list[str]:
+def _networks(manifest: Manifest) -> list[str]:
     return [str(name) for name in (manifest.get("names") or {}).get("networks") or []]
 
 

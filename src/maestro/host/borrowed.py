@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import MaestroError
 from . import lease
@@ -20,6 +20,9 @@ from .containers import of_service
 from .engine import Engine
 from .layout import Layout
 from .life import moment
+
+if TYPE_CHECKING:
+    from ..records import ServiceFacts
 
 NETWORK = "network_mode"
 # A key of a Compose file to the key of the Engine's HostConfig.
@@ -47,7 +50,7 @@ class Borrowed:
 
     engine: Engine
     stack: str
-    services: Mapping[str, Mapping[str, Any]]
+    services: Mapping[str, ServiceFacts]
 
     def borrowers(self, owners: Iterable[str]) -> list[str]:
         """Services that live in a namespace of the owners, and of those in turn; nearest first."""
@@ -65,8 +68,8 @@ class Borrowed:
 
     def holds(self, service: str, container: str) -> bool:
         """Whether all that a container borrows is there: its owners live, and began before it."""
-        facts = self.services.get(service) or {}
-        owners = [*(facts.get("borrows") or ()), *(facts.get(VOLUMES) or ())]
+        facts = self.services.get(service)
+        owners = [*(facts.get("borrows") or ()), *(facts.get(VOLUMES) or ())] if facts else []
         if not owners:
             return True
         detail = self.engine.inspect(container)
@@ -85,7 +88,8 @@ class Borrowed:
 
     def restarts(self, service: str, exchanged: Iterable[str]) -> bool:
         """Whether a service is to be restarted after those it depends on were exchanged."""
-        owners = (self.services.get(service) or {}).get("restarts_with") or ()
+        facts = self.services.get(service)
+        owners = facts.get("restarts_with") or () if facts else ()
         return bool(set(owners) & set(exchanged))
 
     def _began(self, container: str) -> float:

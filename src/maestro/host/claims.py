@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from ..records import ClaimedRoute
 
 ANY_HOST = ""
 _NAMED = 100_000  # a route with a host goes before every route without one
@@ -56,7 +59,7 @@ class Claim:
         )
 
 
-def of_route(route: Mapping[str, Any]) -> list[Claim]:
+def of_route(route: ClaimedRoute) -> list[Claim]:
     """What a route claims, as a release's manifest or a host's traffic.json keeps it."""
     path = str(route["path"])
     paths = [(path, False, priority(route, path))]
@@ -70,7 +73,7 @@ def of_route(route: Mapping[str, Any]) -> list[Claim]:
     ]
 
 
-def of_routes(routes: Iterable[Mapping[str, Any]]) -> list[Claim]:
+def of_routes(routes: Iterable[ClaimedRoute]) -> list[Claim]:
     """What all of them claim."""
     return [claim for route in routes for claim in of_route(route)]
 
@@ -114,11 +117,11 @@ def below(path: str, prefix: str) -> bool:
     return prefix in ("/", path) or path.startswith(prefix + "/")
 
 
-def priority(route: Mapping[str, Any], path: str) -> int:
+def priority(route: ClaimedRoute, path: str) -> int:
     """A route's rank at the edge: a named host before any, then the longer path."""
     return _PER_SIGN * len(path) + (_NAMED if route.get("hosts") else 0)
 
 
-def health_priority(route: Mapping[str, Any]) -> int:
+def health_priority(route: ClaimedRoute) -> int:
     """The rank of the one rule that all health paths of a route share."""
     return priority(route, max(route["health"], key=len)) + _HEALTH

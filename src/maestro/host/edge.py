@@ -26,7 +26,7 @@ from .labels import ONE_OFF, SERVICE
 from .layout import Layout, write_atomically
 
 if TYPE_CHECKING:
-    from ..records import ClaimedRoute, Edge
+    from ..records import ClaimedRoute, Edge, Route
 
 DIRECTORY = Path("/etc/maestro/edge")
 IN_FORCE = 10.0  # seconds Traefik may take to follow a new file
@@ -44,7 +44,7 @@ def installed() -> bool:
 
 def assign(
     layout: Layout,
-    routes: Sequence[Mapping[str, Any]],
+    routes: Sequence[Route],
     groups: Mapping[str, Sequence[Mapping[str, Any]]],
     via: Mapping[str, str] | None = None,
     *,
@@ -190,7 +190,7 @@ def look(layout: Layout) -> Edge:
     }
 
 
-def _refuse_taken(layout: Layout, routes: Sequence[Mapping[str, Any]]) -> None:
+def _refuse_taken(layout: Layout, routes: Sequence[Route]) -> None:
     in_force = claims.of_routes(current(layout).get("routes") or ())
     for other, theirs in sorted(look(layout)["routes_of_others"].items()):
         for ours, taken in claims.taken(

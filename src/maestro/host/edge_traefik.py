@@ -6,9 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import claims, forwarded
+
+if TYPE_CHECKING:
+    from ..records import Route
 
 PAGE = "http://127.0.0.1:8078"  # where the agent answers for stacks under maintenance
 _WEB, _WEBSECURE = "web", "websecure"
@@ -65,7 +68,7 @@ def _part(name: str, *parts: str) -> str:
 
 def _services(
     name: str,
-    route: Mapping[str, Any],
+    route: Route,
     groups: Mapping[str, Sequence[Mapping[str, Any]]],
     containers: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -103,14 +106,15 @@ def _balancer(addresses: Iterable[str], port: int) -> dict[str, Any]:
     return {"loadBalancer": {"servers": servers, "serversTransport": "maestro"}}
 
 
-def _middlewares(
-    name: str, route: Mapping[str, Any], settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def _middlewares(name: str, route: Route, settings: Mapping[str, Any]) -> dict[str, Any]:
     # Traefik tries again only where a server took no connection, never a request it began.
     found: dict[str, Any] = {_part(name, "retry"): {"retry": {"attempts": 2}}}
     if limit := route.get("rate_limit"):
-        rate = {key: limit[key] for key in ("average", "burst")}
-        rate["period"] = f"{limit['period']}s"
+        rate = {
+            "average": limit["average"],
+            "burst": limit["burst"],
+            "period": f"{limit['period']}s",
+        }
         found[_part(name, "rate")] = {"rateLimit": rate}
         if forwarded.proxies(settings):
             by_client = {**rate, **forwarded.source(settings)}
@@ -128,7 +132,7 @@ def _middlewares(
 
 
 def _routers(
-    name: str, route: Mapping[str, Any], settings: Mapping[str, Any], *, maintenance: bool
+    name: str, route: Route, settings: Mapping[str, Any], *, maintenance: bool
 ) -> dict[str, Any]:
     """A router for each entry point, and one more for each with the paths of health checks.
 
@@ -162,7 +166,7 @@ def _routers(
     return found
 
 
-def _tls(route: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def _tls(route: Route, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The edge's own certificate, or one that is asked for under the names of the route."""
     if not settings["certificate_resolver"]:
         return {}
@@ -171,7 +175,7 @@ def _tls(route: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any
     return {"certResolver": settings["certificate_resolver"], "domains": domains}
 
 
-def _rule(route: Mapping[str, Any]) -> tuple[str, int]:
+def _rule(route: Route) -> tuple[str, int]:
     """A route's rule; a longer path goes before a shorter one, a named host before any."""
     path = str(route["path"])
     parts = [_hosts(route)]
@@ -188,12 +192,12 @@ def _with_parameters(path: str) -> str:
     return "PathRegexp(`^" + "".join(f"/{part}(?:;[^/]*)?" for part in parts) + "(?:/|$)`)"
 
 
-def _health_rule(route: Mapping[str, Any]) -> tuple[str, int]:
+def _health_rule(route: Route) -> tuple[str, int]:
     exact = " || ".join(f"Path(`{path}`)" for path in route["health"])
     rule = " && ".join(filter(None, [_hosts(route), f"({exact})"]))
     return rule, claims.health_priority(route)
 
 
-def _hosts(route: Mapping[str, Any]) -> str:
+def _hosts(route: Route) -> str:
     names = " || ".join(f"Host(`{host}`)" for host in route["hosts"])
     return f"({names})" if names else ""

@@ -20,6 +20,7 @@ from .labels import SERVICE
 from .rules import START_FIRST
 
 if TYPE_CHECKING:
+    from ..records import ServiceFacts
     from .roll import Roll
 
 
@@ -72,12 +73,13 @@ def held(roll: Roll) -> dict[str, tuple[Hold, ...]]:
     return {name: tuple(holds.real(hold) for hold in found.get(name, ())) for name in services}
 
 
-def keeps_nameless(item: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+def keeps_nameless(item: Mapping[str, Any], facts: ServiceFacts | None) -> bool:
     """Whether a container keeps data in a volume without a name.
 
     ``facts`` are those of its service: they say which paths the stack's file calls throw-away.
     """
-    return bool(set(holds.nameless(item)) - set(facts.get("throw_away") or ()))
+    thrown = facts.get("throw_away") or () if facts else ()
+    return bool(set(holds.nameless(item)) - set(thrown))
 
 
 def stranded(engine: Engine, there: Iterable[Mapping[str, Any]]) -> bool:
@@ -91,7 +93,7 @@ def stranded(engine: Engine, there: Iterable[Mapping[str, Any]]) -> bool:
     return bool(wanted - {str(item["Id"]) for item in engine.networks()}) if wanted else False
 
 
-def _beside(facts: Mapping[str, Any]) -> bool:
+def _beside(facts: ServiceFacts) -> bool:
     """Whether the service's file itself asks for `start-first`."""
     return bool(facts.get("order") == START_FIRST)
 
@@ -118,7 +120,7 @@ def _are_gone(roll: Roll, stopped: Iterable[Clash]) -> None:
 def _holder(roll: Roll, item: Mapping[str, Any]) -> Holder:
     service = str(item["Labels"].get(SERVICE, ""))
     facts = roll.aim.services.get(service)
-    nameless = set(holds.nameless(item)) - set((facts or {}).get("throw_away") or ())
+    nameless = set(holds.nameless(item)) - set(facts.get("throw_away") or () if facts else ())
     detail = roll.engine.find(str(item["Id"])) if holds.between_starts(item) else None
     return Holder(
         str(item["Id"]),

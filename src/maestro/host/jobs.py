@@ -11,12 +11,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .containers import of_stack
 from .engine import Engine
 from .labels import HASH_LABEL, SERVICE
 from .layout import Layout, write_atomically
+
+if TYPE_CHECKING:
+    from ..records import ServiceFacts
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def remembered(layout: Layout) -> dict[str, str]:
     return {}
 
 
-def remember(layout: Layout, engine: Engine, services: Mapping[str, Mapping[str, Any]]) -> None:
+def remember(layout: Layout, engine: Engine, services: Mapping[str, ServiceFacts]) -> None:
     """Write down which jobs of the running release are done, and forget all others."""
     before = remembered(layout)
     ended = done(of_stack(engine, layout.stack), services)
@@ -69,9 +72,7 @@ def _file(layout: Layout) -> Path:
     return layout.home / "jobs.json"
 
 
-def done(
-    listed: Iterable[Mapping[str, Any]], services: Mapping[str, Mapping[str, Any]]
-) -> set[str]:
+def done(listed: Iterable[Mapping[str, Any]], services: Mapping[str, ServiceFacts]) -> set[str]:
     """Names of the jobs among ``services`` whose listed containers all ended well."""
     found: dict[str, list[bool]] = {}
     for item in listed:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from .holds import PATH
 
+if TYPE_CHECKING:
+    from ..records import Compose, Manifest
 
-def real(model: Mapping[str, Any]) -> dict[str, str]:
+
+def real(model: Compose) -> dict[str, str]:
     """Absolute paths the model mounts, with what they are, where that is another path."""
     return _real(_mounted(model))
 
 
-def missing(model: Mapping[str, Any]) -> list[str]:
+def missing(model: Compose) -> list[str]:
     """Absolute paths the model mounts and that are not there."""
     return sorted({path for path in _mounted(model) if not os.path.exists(path)})
 
 
-def recorded(manifest: Mapping[str, Any]) -> dict[str, str]:
+def recorded(manifest: Manifest) -> dict[str, str]:
     """The same of a release by its manifest; an older one does not tell what it mounts."""
     return _real(
         str(hold["name"])
@@ -38,7 +41,7 @@ def _real(paths: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _mounted(model: Mapping[str, Any]) -> Iterator[str]:
+def _mounted(model: Compose) -> Iterator[str]:
     for service in (model.get("services") or {}).values():
         for mount in service.get("volumes") or []:
             if mount.get("type") == "bind" and os.path.isabs(str(mount.get("source", ""))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from . import anew, compose, health, mask, roll
@@ -12,12 +12,15 @@ from .aim import Aim
 from .labels import PROJECT, SERVICE
 from .layout import Layout
 
+if TYPE_CHECKING:
+    from ..records import MigrationWork, ServiceFacts
+
 
 def migrate(
     layout: Layout,
     staged: str,
-    services: Mapping[str, Mapping[str, Any]],
-    migrations: Iterable[Mapping[str, Any]],
+    services: Mapping[str, ServiceFacts],
+    migrations: Iterable[MigrationWork],
     check: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Run the staged release's migrations one after the other; their output, redacted.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from .layout import Layout
+
+if TYPE_CHECKING:
+    from ..records import Manifest
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def of(state: Mapping[str, Any]) -> dict[str, Neighbour]:
     }
 
 
-def _neighbour(manifest: Mapping[str, Any]) -> Neighbour:
+def _neighbour(manifest: Manifest) -> Neighbour:
     names = manifest.get("names") or {}
     share = names.get("share") or {}
     fixed = names.get("containers") or {}

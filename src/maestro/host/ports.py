@@ -10,10 +10,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import edge
 from .labels import PROJECT
+
+if TYPE_CHECKING:
+    from ..records import Compose
 
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104 -- compared, not bound
 EDGE_PORTS = (80, 443)  # roles/edge/templates/etc/maestro/edge/traefik.yml.j2
@@ -91,7 +94,7 @@ def listening(
     return found
 
 
-def absent(model: Mapping[str, Any]) -> list[str]:
+def absent(model: Compose) -> list[str]:
     """The addresses at which services of Compose's reading publish ports and this host has not."""
     named = {
         str(port.get("host_ip") or "").strip("[]")

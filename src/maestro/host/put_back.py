@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from . import adoption, anew, health, nameless, recovery, release, removal, room, settle
 from .aim import Aim
@@ -12,6 +12,9 @@ from .layout import Layout, point
 from .roll import Roll, together
 from .rules import ROLLBACK
 from .strangers import services as services_of_strangers
+
+if TYPE_CHECKING:
+    from ..records import Manifest
 
 # The Engine may be starting anew.
 ENGINE_PATIENCE = 60.0
@@ -43,7 +46,7 @@ def put_back(
         _undo_first(layout, staged, engine)
         return {"serves": "", "restored": []}
     manifest = layout.manifest(old)
-    services: Mapping[str, Any] = manifest["services"]
+    services = manifest["services"]
     roll = Roll(
         layout,
         Aim(old, services, manifest.get("routes") or [], ROLLBACK),
@@ -80,11 +83,9 @@ def _undo_first(layout: Layout, staged: str, engine: Engine) -> None:
     recovery.clear(layout)
 
 
-def _restore(
-    roll: Roll, manifest: Mapping[str, Any], aside: set[str]
-) -> tuple[list[str], dict[str, str]]:
+def _restore(roll: Roll, manifest: Manifest, aside: set[str]) -> tuple[list[str], dict[str, str]]:
     """The services that came back, and why others did not; those ``aside`` are left as they are."""
-    services: Mapping[str, Any] = manifest["services"]
+    services = manifest["services"]
     # What was done is not done again: only what the failed release made of it goes.
     roll.leaving.remove(
         [

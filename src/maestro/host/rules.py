@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..records import ServiceFacts
 
 START_FIRST, STOP_FIRST = "start-first", "stop-first"
 UPDATE, ROLLBACK = "update", "rollback"
@@ -28,9 +31,10 @@ class Rules:
     watch: float | None = None
 
     @classmethod
-    def of(cls, service: Mapping[str, Any], kind: str) -> Rules:
+    def of(cls, service: ServiceFacts, kind: str) -> Rules:
         """The rules a release's manifest records for a service; an old one records none."""
-        return cls(**service.get("exchange", {}).get(kind, {}))
+        recorded: Mapping[str, Any] = service.get("exchange") or {}
+        return cls(**recorded.get(kind, {}))
 
     def batch(self, left: int) -> int:
         """How many containers are exchanged next when ``left`` still are to be."""

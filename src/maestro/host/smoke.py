@@ -10,13 +10,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from . import address, compose, edge, mask
 from .engine import Engine
 from .labels import ONE_OFF, SERVICE
 from .layout import Layout
+
+if TYPE_CHECKING:
+    from ..records import Check, Entry
 
 PAUSE = 1.0  # seconds between two attempts
 LARGEST = 1 << 20  # bytes of an answer that are looked at
@@ -33,9 +36,7 @@ class Failed(Exception):
     """One attempt of one check failed."""
 
 
-def check(
-    layout: Layout, release: str, checks: Sequence[Mapping[str, Any]], attempts: int = 5
-) -> list[str]:
+def check(layout: Layout, release: str, checks: Sequence[Check], attempts: int = 5) -> list[str]:
     """Make every check, each up to ``attempts`` times; return the names of those that passed.
 
     Raises `MaestroError` naming all failed checks and what each one saw, redacted.
@@ -58,7 +59,7 @@ def check(
     return passed
 
 
-def _attempt(layout: Layout, release: str, item: Mapping[str, Any], attempts: int) -> str:
+def _attempt(layout: Layout, release: str, item: Check, attempts: int) -> str:
     reason = ""
     for number in range(int(item.get("attempts", attempts))):
         if number:
@@ -72,16 +73,16 @@ def _attempt(layout: Layout, release: str, item: Mapping[str, Any], attempts: in
     return reason
 
 
-def _once(layout: Layout, release: str, item: Mapping[str, Any]) -> None:
+def _once(layout: Layout, release: str, item: Check) -> None:
     kind = _kind(item)
     RUN[kind](layout, release, item[kind], float(item.get("timeout", 5)))
 
 
-def _kind(item: Mapping[str, Any]) -> str:
+def _kind(item: Check) -> str:
     return next(kind for kind in RUN if kind in item)
 
 
-def _tcp(layout: Layout, _release: str, spec: Mapping[str, Any], timeout: float) -> None:
+def _tcp(layout: Layout, _release: str, spec: Entry, timeout: float) -> None:
     place = _address(layout, spec)
     try:
         socket.create_connection(place, timeout).close()
@@ -89,7 +90,7 @@ def _tcp(layout: Layout, _release: str, spec: Mapping[str, Any], timeout: float)
         raise Failed(f"tcp {place[0]}:{place[1]}: {error}") from error
 
 
-def _http(layout: Layout, _release: str, spec: Mapping[str, Any], timeout: float) -> None:
+def _http(layout: Layout, _release: str, spec: Entry, timeout: float) -> None:
     if spec.get("edge"):
         _through_edge(spec, timeout)
         return
@@ -99,7 +100,7 @@ def _http(layout: Layout, _release: str, spec: Mapping[str, Any], timeout: float
     answers(url, spec, timeout)
 
 
-def _through_edge(spec: Mapping[str, Any], timeout: float) -> None:
+def _through_edge(spec: Entry, timeout: float) -> None:
     """Ask this host's edge as a client of the network would, and believe its certificate only."""
     host = edge.settings()
     secure = bool(host["redirect_https"])
@@ -142,9 +143,7 @@ class _HereInTheClear(urllib.request.HTTPHandler):
         return self.do_open(connect, req)
 
 
-def answers(
-    url: str, spec: Mapping[str, Any], timeout: float, *handlers: urllib.request.BaseHandler
-) -> None:
+def answers(url: str, spec: Entry, timeout: float, *handlers: urllib.request.BaseHandler) -> None:
     """Ask ``url`` and compare the answer with ``spec``; `Failed` says what was seen."""
     request = urllib.request.Request(url, headers=dict(spec.get("headers", {})))  # noqa: S310 -- http(s)
     wanted = int(spec.get("status", 200))
@@ -180,7 +179,7 @@ def _hint(reason: object) -> str:
     return ""
 
 
-def _compare(url: str, wanted: Mapping[str, Any], text: str) -> None:
+def _compare(url: str, wanted: Entry, text: str) -> None:
     if not wanted:
         return
     try:
@@ -193,7 +192,7 @@ def _compare(url: str, wanted: Mapping[str, Any], text: str) -> None:
             raise Failed(f"{url}: {key} is {seen!r}, expected {value!r}")
 
 
-def _address(layout: Layout, spec: Mapping[str, Any]) -> tuple[str, int]:
+def _address(layout: Layout, spec: Entry) -> tuple[str, int]:
     """A service's own address, or the port it publishes on this host."""
     port = int(spec["port"])
     if "service" not in spec:
@@ -216,7 +215,7 @@ def _address(layout: Layout, spec: Mapping[str, Any]) -> tuple[str, int]:
     )
 
 
-def _command(layout: Layout, release: str, spec: Mapping[str, Any], timeout: float) -> None:
+def _command(layout: Layout, release: str, spec: Entry, timeout: float) -> None:
     argv = compose.arguments(layout.stack, layout.compose_file(release), "exec", "--no-TTY")
     argv += [str(spec["service"]), *[str(word) for word in spec["argv"]]]
     try:
@@ -228,7 +227,7 @@ def _command(layout: Layout, release: str, spec: Mapping[str, Any], timeout: flo
         raise Failed(f"{' '.join(map(str, spec['argv']))}: exit code {result.returncode}: {seen}")
 
 
-def _describe(item: Mapping[str, Any]) -> str:
+def _describe(item: Check) -> str:
     kind = _kind(item)
     return f"{kind} {json.dumps(item[kind], sort_keys=True)}"
 

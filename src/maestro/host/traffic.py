@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import address, edge, health
 from .containers import of_service
 from .engine import Engine
 from .layout import Layout
+
+if TYPE_CHECKING:
+    from ..records import Route
 
 PATIENCE = 10.0  # seconds a container that is ready may take until it listens
 Group = dict[str, Any]  # {"weight": int, "containers": [ids]}
@@ -26,7 +29,7 @@ class Traffic:
         self,
         layout: Layout,
         engine: Engine,
-        routes: Sequence[Mapping[str, Any]],
+        routes: Sequence[Route],
         *,
         strict: bool = True,
     ) -> None:
@@ -35,7 +38,7 @@ class Traffic:
         self._engine = engine
         self._after = list(routes)
         found = edge.current(layout)
-        self._before: list[Mapping[str, Any]] = list(found.get("routes") or [])
+        self._before: list[Route] = list(found.get("routes") or [])
         self._groups: dict[str, list[Group]] = dict(found.get("groups") or {})
         self._via: dict[str, str] = dict(found.get("via") or {})
         self._moved: set[str] = set()
@@ -98,7 +101,7 @@ class Traffic:
                     )
                 )
 
-    def _assign(self, routes: Iterable[Mapping[str, Any]]) -> None:
+    def _assign(self, routes: Iterable[Route]) -> None:
         wanted = list(routes)
         served = {str(route["service"]) for route in wanted}
         groups = {name: found for name, found in self._groups.items() if name in served}
@@ -115,14 +118,12 @@ class Traffic:
         """All addresses at which this host may reach a container, the chosen one first."""
         return [place.address for place in self._book(self._after).places(container)]
 
-    def _book(self, routes: Iterable[Mapping[str, Any]]) -> address.Book:
+    def _book(self, routes: Iterable[Route]) -> address.Book:
         return address.book(
             self._engine, self._layout.stack, {"routes": list(routes), "via": self._via}
         )
 
-    def _prove(
-        self, routes: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[Group]]
-    ) -> None:
+    def _prove(self, routes: Sequence[Route], groups: Mapping[str, Sequence[Group]]) -> None:
         """Find out on which network each new container takes connections, or raise."""
         wanted = address.wanted(routes)
         known = {(route["service"], route["port"]) for route in self._before}
