@@ -1,8 +1,11 @@
 """The data that travels between the rooms, and between the controller and its hosts, by name.
 
 All of it is plain: JSON carries it to a host and back, and a release keeps some of it for years.
-So the records are `TypedDict`s, which cost nothing where they are read. What an older version of
-Maestro wrote may lack the keys of a newer one: read those with ``.get``.
+So the records are `TypedDict`s, which cost nothing where they are read, and modules import them
+under ``if TYPE_CHECKING``. What an older version of Maestro wrote may lack the keys of a newer
+one: read those with ``.get``.
+
+Facts of the same name as a class (`LeaseFacts`, `host.lease.Lease`) are that class as JSON has it.
 """
 
 # No `from __future__ import annotations`: with it, Python does not know which keys are required.

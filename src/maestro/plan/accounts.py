@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host.userns import Remap
-from ..records import SecretFileFacts, State
+
+if TYPE_CHECKING:
+    from ..records import SecretFileFacts, State
 
 PRODUCTION = "production"
 ADVICE = 10_000  # uids from here on belong to no account of a usual host

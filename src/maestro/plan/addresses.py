@@ -9,12 +9,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.holds import ADDRESS
 from ..host.resources import Network, Resources
-from ..records import Compose, Container, Subnet
 from .networks import own
+
+if TYPE_CHECKING:
+    from ..records import Compose, Container, Subnet
 
 _KEYS = ("ipv4_address", "ipv6_address")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.resources import Resources
-from ..records import Compose, Container, DeployRequest, Mount, Serving
 from .names import KINDS, Named, published
 from .networks import Anew
 from .reasons import TAKES_OVER, Reason
 
-Containers = Sequence[Container]
+if TYPE_CHECKING:
+    from ..records import Compose, Container, DeployRequest, Mount, Serving
+
+    Containers = Sequence[Container]
 
 
 @dataclass(frozen=True)

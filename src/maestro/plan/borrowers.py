@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..host.borrowed import MODES, VOLUMES
 from ..host.life import moment
-from ..records import BorrowedFacts, Container
 from .reasons import OWNER_GONE, OWNER_RESTARTED, SHARES, Reason
 from .records import CREATE, REPLACE, RESTART, START
+
+if TYPE_CHECKING:
+    from ..records import BorrowedFacts, Container
 
 # What is done to a service that others depend on.
 MOVES = {CREATE: "created", REPLACE: "replaced", START: "started", RESTART: "restarted"}

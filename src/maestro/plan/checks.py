@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..host.settle import WATCH
-from ..records import Image, Manifest, RecoveryFacts, Route, ServiceFacts, State
 from ..stack.checks import unchecked
 
 if TYPE_CHECKING:
+    from ..records import Image, Manifest, RecoveryFacts, Route, ServiceFacts, State
     from .records import Plan
     from .wanted import Wanted
 

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from ..host.reference import Reference
 from ..host.resources import Resources
 from ..host.rules import STOP_FIRST
-from ..records import (
-    Compose,
-    Container,
-    Entry,
-    Extension,
-    Image,
-    Manifest,
-    Pull,
-    Route,
-    Service,
-    ServiceFacts,
-    Serving,
-)
 from ..release.recorded import document
 from ..release.render import Rendered, definitions
 from ..stack import borrowing, updates
@@ -38,6 +25,21 @@ from .records import (
     Plan,
     Step,
 )
+
+if TYPE_CHECKING:
+    from ..records import (
+        Compose,
+        Container,
+        Entry,
+        Extension,
+        Image,
+        Manifest,
+        Pull,
+        Route,
+        Service,
+        ServiceFacts,
+        Serving,
+    )
 
 
 class Wish(TypedDict):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host.layout import Layout
 from ..host.resources import Resources
-from ..records import DeployRequest, Extension, Image, Manifest, ReadingFacts, State, Work
 from ..release import hardening, manifest
 from ..release.render import Rendered, Wish, needs_of, render
 from ..stack import profiles, variables
@@ -30,6 +30,9 @@ from . import (
 from .rollout import Decision, held, waves
 from .wanted import Inputs, Wanted, images, images_of, of_hosts
 from .work import work
+
+if TYPE_CHECKING:
+    from ..records import DeployRequest, Extension, Image, Manifest, ReadingFacts, State, Work
 
 
 def decide(inputs: Inputs) -> Decision:

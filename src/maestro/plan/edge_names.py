@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
-from ..records import Edge, Extension
+
+if TYPE_CHECKING:
+    from ..records import Edge, Extension
 
 
 def problems(host: str, stack: str, extension: Extension, edge: Edge) -> list[MaestroError]:

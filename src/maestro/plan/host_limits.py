@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
-from ..records import EngineFacts, Service
+
+if TYPE_CHECKING:
+    from ..records import EngineFacts, Service
 
 # https://docs.docker.com/engine/containers/resource_constraints/
 LEAST_MEMORY = 6 << 20

@@ -7,9 +7,12 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md#volumes
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
-from ..records import Compose, Mount
+
+if TYPE_CHECKING:
+    from ..records import Compose, Mount
 
 # Up to here (tried with 2.26.1 and 2.40.3) Compose says `create_host_path: true` of each path that
 # it makes; a newer one may leave out what is its default.

@@ -8,8 +8,11 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from ..records import Service
+if TYPE_CHECKING:
+    from ..records import Service
+
 
 POST_START = (2, 30)
 ENDPOINT_OPTIONS = (2, 27)

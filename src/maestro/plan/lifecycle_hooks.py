@@ -7,8 +7,10 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md#pre_stop
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from ..records import Service
+if TYPE_CHECKING:
+    from ..records import Service
 
 
 def warnings(services: Mapping[str, Service], touched: Iterable[str]) -> list[str]:

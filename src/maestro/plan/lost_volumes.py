@@ -6,11 +6,14 @@ Somebody removed one by hand, or the disk with the Engine's data is another one 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.resources import Resources
-from ..records import Compose
 from .networks import own
+
+if TYPE_CHECKING:
+    from ..records import Compose
 
 
 def problems(

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.neighbours import Neighbour
 from ..host.resources import Network, Resources, Volume
-from ..records import Compose, Extension, Names, Service
+
+if TYPE_CHECKING:
+    from ..records import Compose, Extension, Names, Service
 
 # Names of containers that are Maestro's own, see `host.edge_proxy`.
 RESERVED = re.compile(r"^maestro-edge(-|\Z)")

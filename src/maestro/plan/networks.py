@@ -11,14 +11,16 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host.drift import digest
 from ..host.resources import COMPOSE_LABELS, CONFIG_HASH, NETWORK, Network, Resources, Volume
-from ..records import Compose, Container, Definition, Subnet
 from ..release.recorded import document
 from ..stack.model import unescaped
+
+if TYPE_CHECKING:
+    from ..records import Compose, Container, Definition, Subnet
 
 _DEFAULT_DRIVER = {"networks": "bridge", "volumes": "local"}
 _JUDGED = ("name", "external", "driver", "driver_opts", "labels", "ipam")

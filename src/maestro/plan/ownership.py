@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host import neighbours
 from ..host.resources import Resources
-from ..records import Route, Serving, State
 from ..release.render import Rendered
 from ..stack import isolation, routes
 from . import accounts, adoption, names, userns
 from .records import Plan
 from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from ..records import Route, Serving, State
 
 
 def judge(

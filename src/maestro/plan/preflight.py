@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import MaestroError
 from ..host.ports import Taken
 from ..host.resources import Resources
-from ..records import Serving, State
 from ..release.render import Rendered
 from ..stack import ports
 from ..stack.model import memory
 from . import addresses, host_limits, host_mounts, networks
 from .records import CREATE, KEEP, REPLACE, SCALE, Plan
+
+if TYPE_CHECKING:
+    from ..records import Serving, State
 
 # The versions this release was tested with at both ends, see docs/hosts.md.
 ENGINE_MINIMUM = (25, 0)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.address import ELSEWHERE
 from ..host.resources import Resources
-from ..records import Compose, Entry, Extension, Route, Service
 from ..stack import borrowing, smoke
 from ..stack.extension import EXTENSION
+
+if TYPE_CHECKING:
+    from ..records import Compose, Entry, Extension, Route, Service
 
 _FIX = (
     "give the service a network with the driver bridge beside it: networks: [NAME], and at the top "

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..records import Migration, Pull
 from . import networks
 from .reasons import Reason
+
+if TYPE_CHECKING:
+    from ..records import Migration, Pull
 
 CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
     "create",

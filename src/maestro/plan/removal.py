@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host.removal import Found
-from ..records import Removal, RemovalWork
 from . import records, rollout
 from .records import KEEP, REMOVE, Besides, Plan, Step
 from .run import Run
+
+if TYPE_CHECKING:
+    from ..records import Removal, RemovalWork
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host.rules import ROLLBACK
-from ..records import History, Manifest
 from ..release import manifest, recorded
 from ..release.render import Rendered
 from ..stack import updates
 from . import adoption, compare, ownership, preflight, records, rollout, volumes, work
 from .run import Run
+
+if TYPE_CHECKING:
+    from ..records import History, Manifest
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.rules import UPDATE
-from ..records import Decided, Standing, Steps
 from . import records
+
+if TYPE_CHECKING:
+    from ..records import Decided, Standing, Steps
 
 _WAVE = re.compile(r"^([1-9][0-9]*)(%?)\Z")
 

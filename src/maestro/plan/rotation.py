@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError, raise_all
 from ..host.rules import UPDATE
-from ..records import History, Manifest, Work
 from ..release import manifest, recorded
 from ..release.render import Rendered
 from ..secrets.renewal import Choice
 from ..stack import updates
 from . import adoption, compare, preflight, records, rollout, userns, volumes, work
 from .run import Run
+
+if TYPE_CHECKING:
+    from ..records import History, Manifest, Work
 
 
 def rounds(choice: Choice, named: Sequence[str], states: Mapping[str, History]) -> list[list[str]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..records import Check, Entry, Extension, Serving
 from ..release.recorded import document
 from ..release.render import Rendered
 from ..stack import smoke
+
+if TYPE_CHECKING:
+    from ..records import Check, Entry, Extension, Serving
 
 # Facts of a service in a manifest that shape none of its containers, and how a plan calls them.
 _FACTS = {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.userns import Remap, of_host
-from ..records import Compose, Service, Serving
 from ..release.render import Rendered
 from ..stack import borrowing, isolation
+
+if TYPE_CHECKING:
+    from ..records import Compose, Service, Serving
 
 PLACE = "userns-remap"
 

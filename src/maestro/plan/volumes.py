@@ -9,18 +9,21 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host import holds
 from ..host.holds import PATH, VOLUME, Clash, Hold, Holder, Need
 from ..host.resources import Resources
 from ..host.rules import START_FIRST, STOP_FIRST
-from ..records import Compose, Container, Mount, Route, Service, Serving, Writer
 from ..release.recorded import document
 from ..release.render import Rendered
 from ..stack.data import Kept, Reading, kept
 from ..stack.model import unescaped
 from . import compare, lost_volumes, records
+
+if TYPE_CHECKING:
+    from ..records import Compose, Container, Mount, Route, Service, Serving, Writer
 
 ACCEPT = "-e accept_volume_change=true"
 # Actions by which a service gets containers that were not running.

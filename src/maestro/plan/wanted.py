@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError, MaestroErrors, raise_all
-from ..records import Compose, DeployRequest, Extension, Image, Route, State
 from ..stack import isolation, policy, routes
 from ..stack.extension import EXTENSION, extension_problems
 from ..stack.model import narrow, plain_keys, unescaped
 from . import reachability
 from .run import Run
+
+if TYPE_CHECKING:
+    from ..records import Compose, DeployRequest, Extension, Image, Route, State
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ..records import Manifest, Serving, Work
+from typing import TYPE_CHECKING
+
 from ..release.render import Rendered
 from . import compare, records
+
+if TYPE_CHECKING:
+    from ..records import Manifest, Serving, Work
 
 
 def work(

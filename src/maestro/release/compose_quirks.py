@@ -7,8 +7,10 @@ Found by a round trip over every key of the specification (tests/compose_keys.py
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ..records import Draft
+if TYPE_CHECKING:
+    from ..records import Draft
 
 _RATES = (
     *("device_read_bps", "device_read_iops", "device_write_bps", "device_write_iops"),

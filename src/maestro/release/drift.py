@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..host.drift import digest
-from ..records import Compose, Container, DriftFacts, Service
 from ..stack import jobs
 from ..stack.model import unescaped
+
+if TYPE_CHECKING:
+    from ..records import Compose, Container, DriftFacts, Service
 
 STOPPED = ("exited", "created", "dead", "paused")
 

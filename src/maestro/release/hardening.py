@@ -9,12 +9,14 @@ and no service is replaced for a default. Memory cannot be guessed: the plan nam
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host.files import File
-from ..records import Defaults, Draft, Entry, Extension, FileFacts, LimitFacts, Service
 from ..stack import compose_yaml
+
+if TYPE_CHECKING:
+    from ..records import Defaults, Draft, Entry, Extension, FileFacts, LimitFacts, Service
 
 KEY = "hardened"
 # Processes and threads of one container: twice what Podman gives each, and more than databases and

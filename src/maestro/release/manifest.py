@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..records import Check, Image, Manifest, Names, Route, ServiceFacts
 from .render import Rendered
+
+if TYPE_CHECKING:
+    from ..records import Check, Image, Manifest, Names, Route, ServiceFacts
 
 SCHEMA = 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -12,10 +13,12 @@ from ..errors import MaestroError
 from ..host.files import digests
 from ..host.labels import HASH_LABEL
 from ..host.secret_files import SecretFile
-from ..records import Compose, Manifest, SecretFileFacts
 from ..stack import borrowing
 from . import hardening
 from .render import Rendered, hash_of
+
+if TYPE_CHECKING:
+    from ..records import Compose, Manifest, SecretFileFacts
 
 # Ten times as quick, where PyYAML came with libyaml; a file we wrote reads the same with both.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -22,23 +22,28 @@ from ..host.labels import HASH_LABEL
 from ..host.layout import Layout
 from ..host.reference import Reference
 from ..host.userns import of_host
-from ..records import (
-    Compose,
-    Definition,
-    Draft,
-    Entry,
-    Extension,
-    FileFacts,
-    Image,
-    MigrationFacts,
-    SecretFileFacts,
-    Service,
-    ServiceFacts,
-)
 from ..stack import borrowing, checks, file_access, jobs, updates
 from ..stack.data import Reading, kept
 from ..stack.model import active_services, migration_services, plain_keys, replicas, unescaped
 from . import compose_quirks, hardening
+
+if TYPE_CHECKING:
+    from ..records import (
+        Compose,
+        Definition,
+        Draft,
+        Entry,
+        Extension,
+        FileFacts,
+        Image,
+        MigrationFacts,
+        SecretFileFacts,
+        Service,
+        ServiceFacts,
+    )
+
+    # What stands at the top of the file, under ``secrets`` and ``configs``.
+    _Top = dict[str, dict[str, Definition]]
 
 MIGRATION_PROFILE = "maestro-migration"
 HASH_LENGTH = 16
@@ -71,10 +76,6 @@ class Wish:
     profiles: frozenset[str] = frozenset()
     # Services whose file says `read_only: false`, which Compose's reading leaves out.
     writable: frozenset[str] = frozenset()
-
-
-# What stands at the top of the file, under ``secrets`` and ``configs``.
-_Top = dict[str, dict[str, Definition]]
 
 
 @dataclass
@@ -195,7 +196,7 @@ class _Facts:
         }
         if name in self.asked:
             found["ask"] = True
-        return cast(ServiceFacts, found)
+        return cast("ServiceFacts", found)
 
 
 def _service(wish: Wish, name: str, active: set[str], result: Rendered, top: _Top) -> Draft:

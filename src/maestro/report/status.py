@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..host.resources import Resources
 from ..plan import borrowers, checks, compare, networks, reasons
-from ..records import Overview
 from ..release import drift, recorded
 from . import score
 from .tables import ago, columns
+
+if TYPE_CHECKING:
+    from ..records import Overview
 
 HEADINGS = ("host", "service", "state", "health", "since", "image", "as released")
 

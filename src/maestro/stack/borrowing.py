@@ -7,11 +7,13 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..errors import MaestroError
 from ..host.borrowed import MODES, NETWORK, VOLUMES
-from ..records import BorrowedFacts, Service
+
+if TYPE_CHECKING:
+    from ..records import BorrowedFacts, Service
 
 _SERVICE, _CONTAINER = "service:", "container:"
 # How a plan calls what is borrowed.
@@ -60,7 +62,7 @@ def facts(service: Service) -> BorrowedFacts:
             name for name, need in needs.items() if (need or {}).get("restart")
         ),
     }
-    return cast(BorrowedFacts, {key: value for key, value in found.items() if value})
+    return cast("BorrowedFacts", {key: value for key, value in found.items() if value})
 
 
 def problems(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from ..records import Compose, Extension, Image, Service
 from . import smoke
 from .jobs import checked
+
+if TYPE_CHECKING:
+    from ..records import Compose, Extension, Image, Service
 
 
 def unchecked(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host import holds
 from ..host.holds import Hold
 from ..host.rules import START_FIRST
-from ..records import Compose, Extension, Image, KeptFacts, Service
+
+if TYPE_CHECKING:
+    from ..records import Compose, Extension, Image, KeptFacts, Service
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,12 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
-from ..records import Service
+
+if TYPE_CHECKING:
+    from ..records import Service
 
 Finding = tuple[str, str, str]  # path below the service, what, fix
 

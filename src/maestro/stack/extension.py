@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 
 from ..errors import MaestroError
-from ..records import Entry, Extension
 from . import routes, smoke
+
+if TYPE_CHECKING:
+    from ..records import Entry, Extension
 
 EXTENSION = "x-maestro"
 _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number"}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
-from ..records import Entry
+
+if TYPE_CHECKING:
+    from ..records import Entry
 
 _OCTAL = re.compile(r"^(0o?)?[0-7]{1,4}\Z")
 _HIGHEST = 0o777

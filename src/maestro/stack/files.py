@@ -7,11 +7,10 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError, raise_all
 from ..host import naming
-from ..records import Extension, FileFacts, Service
 from . import dates, project_name
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
@@ -19,6 +18,9 @@ from .directory import Sources
 from .extension import EXTENSION, did_you_mean, extension_problems, kind_of, mappings
 from .interpolation import dotenv
 from .profiles import meant
+
+if TYPE_CHECKING:
+    from ..records import Extension, FileFacts, Service
 
 NAME = naming.STACK
 _SAME_WORD = 0.87  # of `difflib`: one letter swapped, lost or doubled in `x-maestro`

@@ -10,10 +10,12 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..records import Compose, Definition, Entry, Service
 from . import host_paths
+
+if TYPE_CHECKING:
+    from ..records import Compose, Definition, Entry, Service
 
 # What a container may have beside Docker's own set without an exception: no way to the host.
 # https://man7.org/linux/man-pages/man7/capabilities.7.html

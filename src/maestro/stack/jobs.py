@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..errors import MaestroError
 from ..host.jobs import Job
-from ..records import Compose, EndFacts, Extension, JobFacts, Service
+
+if TYPE_CHECKING:
+    from ..records import Compose, EndFacts, Extension, JobFacts, Service
 
 COMPLETED = "service_completed_successfully"
 NEVER, ON_FAILURE = "no", "on-failure"
@@ -55,7 +57,7 @@ def found(model: Compose, extension: Extension, active: Iterable[str]) -> dict[s
 
 def facts(jobs: Mapping[str, Job], name: str) -> EndFacts:
     """What a manifest records of a service's job; nothing where it is none."""
-    return {"job": cast(JobFacts, asdict(jobs[name]))} if name in jobs else {}
+    return {"job": cast("JobFacts", asdict(jobs[name]))} if name in jobs else {}
 
 
 def waited_for(services: Mapping[str, Service]) -> set[str]:

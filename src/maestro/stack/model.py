@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..records import Compose, Extension, Service
+if TYPE_CHECKING:
+    from ..records import Compose, Extension, Service
 
 
 def migration_services(extension: Extension) -> list[str]:

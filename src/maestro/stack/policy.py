@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.reference import Reference
-from ..records import Compose, Service
 from . import borrowing, data, engine_refusals, isolation, ports, updates
+
+if TYPE_CHECKING:
+    from ..records import Compose, Service
 
 DEVELOPMENT = "development"
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
 from ..host.ports import ANY4, ANY6, EDGE, PROGRAM, Taken
-from ..records import Service
 from .model import replicas
+
+if TYPE_CHECKING:
+    from ..records import Service
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
-from ..records import Compose, Service
 from .compose_tree import Tree
+
+if TYPE_CHECKING:
+    from ..records import Compose, Service
 
 VARIABLE = "maestro_stack_profiles"
 # Compose's word for every profile there is.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host import claims
-from ..records import Canary, Edge, Entry, Extension, RateLimit, Route
+
+if TYPE_CHECKING:
+    from ..records import Canary, Edge, Entry, Extension, RateLimit, Route
 
 PERIOD = 60  # seconds a rate limit counts over
 DRAIN = 30  # seconds old containers get to finish what they began

@@ -10,10 +10,12 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
-from ..records import Entry, Route, Service
+
+if TYPE_CHECKING:
+    from ..records import Entry, Route, Service
 
 
 @cache

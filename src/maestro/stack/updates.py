@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host.rules import START_FIRST, STOP_FIRST
-from ..records import Compose, Entry, Exchange, Exchanges, Service
 from . import borrowing
+
+if TYPE_CHECKING:
+    from ..records import Compose, Entry, Exchange, Exchanges, Service
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|m|s)")
 _PORT = "publishes a port"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
-from ..records import Compose
 from .compose_tree import Tree
 from .interpolation import Use, uses
+
+if TYPE_CHECKING:
+    from ..records import Compose
 
 # What every stack may refer to.
 GIVEN = ("REGISTRY", "VERSION", "COMPOSE_PROJECT_NAME")
