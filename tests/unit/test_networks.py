@@ -33,7 +33,7 @@ def live(**changes: Any) -> Network:
 def differences(new: dict[str, Any], before: dict[str, Any] | None, there: Network) -> list[str]:
     recorded = "" if before is None else yaml.safe_dump(compose(before))
     found = networks.anew(compose(new), recorded, Resources({BACK: there}), "shop")
-    return list(found[0].reasons) if found else []
+    return list(map(reasons.shown, found[0].reasons)) if found else []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_network_that_has_another_key_is_made_anew() -> None:
     recorded = yaml.safe_dump(compose({}))
     made = live(labels={**OURS, NETWORK: "front"})
     (found,) = networks.anew(compose({}), recorded, Resources({BACK: made}), "shop")
-    assert found.reasons == ("the file called it front before",)
+    assert reasons.all_shown(found.reasons) == "the file called it front before"
     assert not networks.anew(compose({}), recorded, Resources({BACK: live()}), "shop")
 
 

@@ -18,6 +18,7 @@ from ..host.drift import digest
 from ..host.resources import COMPOSE_LABELS, CONFIG_HASH, NETWORK, Network, Resources, Volume
 from ..release.recorded import document
 from ..stack.model import unescaped
+from .reasons import ADDRESSES, CALLED, Reason, all_shown, shown
 
 if TYPE_CHECKING:
     from ..records import Compose, Container, Definition, Subnet
@@ -37,7 +38,7 @@ class Anew:
 
     name: str
     key: str
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     services: tuple[str, ...]
 
     def has(self, service: str) -> bool:
@@ -49,7 +50,7 @@ class Anew:
         """A line of the plan."""
         what = "is recreated" if self.key else "is removed"
         stops = f": replaces {', '.join(self.services)}" if self.services else ""
-        return f"{self.name} {what} ({'; '.join(self.reasons)}){stops}"
+        return f"{self.name} {what} ({all_shown(self.reasons)}){stops}"
 
 
 def own(compose: Compose, kind: str) -> dict[str, Definition]:
@@ -90,7 +91,7 @@ def anew(compose: Compose, recorded: str, there: Resources, project: str) -> lis
                 and _overlap(item, live)
             ]
             if needs:
-                why = (f"{needs[0]} needs its addresses",)
+                why = (Reason(ADDRESSES, (needs[0],)),)
                 found[live.name] = Anew(live.name, "", why, _on(live.name, project, there))
     return [found[name] for name in sorted(found)]
 
@@ -108,11 +109,11 @@ def lacking(compose: Compose, service: str, there: Iterable[Container]) -> list[
     )
 
 
-def _key(key: str, live: Network, project: str) -> Iterable[str]:
+def _key(key: str, live: Network, project: str) -> Iterable[Reason]:
     """The name of a network in the file that made it: Compose refuses one that has another."""
     made_as = live.labels.get(NETWORK, key)
     if live.project == project and made_as != key:
-        yield f"the file called it {made_as} before"
+        yield Reason(CALLED, (), made_as, key)
 
 
 def _on(name: str, project: str, there: Resources) -> tuple[str, ...]:
@@ -120,7 +121,7 @@ def _on(name: str, project: str, there: Resources) -> tuple[str, ...]:
     return tuple(sorted({use.service for use in ours if name in use.networks}))
 
 
-def network(wanted: Definition, before: Definition | None, live: Network) -> list[str]:
+def network(wanted: Definition, before: Definition | None, live: Network) -> list[Reason]:
     """What of a network is not as the file says, by the file's own words.
 
     What a file leaves out is the Engine's own choice, and no difference; unless the file
@@ -129,7 +130,7 @@ def network(wanted: Definition, before: Definition | None, live: Network) -> lis
     old = before or {}
     found = _driver("networks", wanted, live.driver)
     found += [
-        key
+        Reason(key)
         for key in _FLAGS
         if (wanted.get(key) is not None or old.get(key) is not None or key != "enable_ipv6")
         and bool(wanted.get(key)) != bool(getattr(live, key))
@@ -141,13 +142,13 @@ def network(wanted: Definition, before: Definition | None, live: Network) -> lis
         return found
     judged = {*_JUDGED, *_FLAGS}
     found += [
-        key
+        Reason(key)
         for key in sorted({*wanted, *old})
         if key not in judged and not key.startswith("x-") and wanted.get(key) != old.get(key)
     ]
     # Compose from 2.33 on compares a hash of the definition itself.
     if not found and CONFIG_HASH in live.labels and _plain(wanted) != _plain(old):
-        found.append("definition")
+        found.append(Reason("definition"))
     return found
 
 
@@ -155,7 +156,7 @@ def _plain(definition: Definition) -> Definition:
     return {key: value for key, value in definition.items() if not key.startswith("x-")}
 
 
-def volume(wanted: Definition, before: Definition | None, live: Volume) -> list[str]:
+def volume(wanted: Definition, before: Definition | None, live: Volume) -> list[Reason]:
     """What of a volume is not as the file says; as for `network`."""
     old = before or {}
     hashed = {"driver_opts": {k: digest(str(v)) for k, v in _mapping(wanted, "driver_opts")}}
@@ -164,32 +165,33 @@ def volume(wanted: Definition, before: Definition | None, live: Volume) -> list[
     return found + _labels(wanted, old, live.labels)
 
 
-def _driver(kind: str, wanted: Definition, live: str) -> list[str]:
+def _driver(kind: str, wanted: Definition, live: str) -> list[Reason]:
     driver = str(wanted.get("driver") or _DEFAULT_DRIVER[kind])
-    return ["driver"] if (_DEFAULT_DRIVER[kind] if driver == "default" else driver) != live else []
+    asked = _DEFAULT_DRIVER[kind] if driver == "default" else driver
+    return [Reason("driver")] if asked != live else []
 
 
 def _mapping(definition: Definition, key: str) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in (definition.get(key) or {}).items()]
 
 
-def _options(wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[str]:
+def _options(wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[Reason]:
     return _pairs("driver_opts", wanted, old, live)
 
 
-def _labels(wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[str]:
+def _labels(wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[Reason]:
     own_labels = {key: value for key, value in live.items() if not key.startswith(COMPOSE_LABELS)}
     return _pairs("labels", wanted, old, own_labels)
 
 
-def _pairs(what: str, wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[str]:
+def _pairs(what: str, wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[Reason]:
     said = dict(_mapping(wanted, what))
     names = {key for key, value in said.items() if live.get(key) != value}
     names |= {key for key, _ in _mapping(old, what) if key not in said and key in live}
-    return [f"{what} {', '.join(sorted(names))}"] if names else []
+    return [Reason(what, tuple(sorted(names)))] if names else []
 
 
-def _ipam(wanted: Definition, old: Definition, live: Network) -> list[str]:
+def _ipam(wanted: Definition, old: Definition, live: Network) -> list[Reason]:
     options = {str(k): str(v) for k, v in (wanted.get("options") or {}).items()}
     there = [_ranges(item) for item in live.subnets]
     said = [_ranges(item) for item in wanted.get("config") or []]
@@ -206,7 +208,7 @@ def _ipam(wanted: Definition, old: Definition, live: Network) -> list[str]:
             if subnet in {str(known.get("subnet")) for known in there}
         )
     )
-    return ["ipam"] if differs else []
+    return [Reason("ipam")] if differs else []
 
 
 def _ranges(item: Subnet) -> dict[str, str | dict[str, str]]:
@@ -303,7 +305,7 @@ def _foreign(
                 where=f"{host}: networks.{item.key or name}",
                 fix="stop what needs them, then on the host: "
                 + "; ".join(f"docker network disconnect -f {name} {guest}" for guest in guests)
-                + f"; or leave the network as it is ({', '.join(item.reasons)})",
+                + f"; or leave the network as it is ({', '.join(map(shown, item.reasons))})",
             )
 
 
@@ -353,7 +355,7 @@ def changed_volumes(
             problems.append(
                 MaestroError(
                     f"the volume {live.name} differs from what the file says now: "
-                    f"{'; '.join(found)}; and a volume cannot be changed",
+                    f"{all_shown(found)}; and a volume cannot be changed",
                     where=f"{host}: volumes.{key}",
                     fix=f"take the change back; or copy the data to a volume of another name and "
                     f"give that as volumes.{key}.name; or keep {live.name} as it is and say "
@@ -380,5 +382,5 @@ def drift(compose: Compose, there: Resources) -> list[str]:
                 else volume(item, None, there.volumes[name])
             )
             if different:
-                found.append(f"{kind[:-1]} {name} is not as released: {'; '.join(different)}")
+                found.append(f"{kind[:-1]} {name} is not as released: {all_shown(different)}")
     return found

@@ -1,4 +1,4 @@
-"""Why something happens to a service: as data that is compared, and in one place as text.
+"""Why something happens to a service or a network: data that is compared, and its words.
 
 A new reason is a name here, its words in `shown`, and the place in `compare` that finds it.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..stack import borrowing
 
-# The names of reasons. Any other name is a key of the service in the Compose file that differs.
+# The names of reasons. Any other name is a key of the Compose file that differs.
 MISSING = "no-container"
 UNRECORDED = "not-as-recorded"
 REPLICAS = "replica-count"
@@ -25,11 +25,13 @@ SHARES = "shares-with"
 FOLLOWS = "restarts-with"
 OWNER_GONE = "owner-gone"
 OWNER_RESTARTED = "owner-restarted"
+CALLED = "called-otherwise"  # a network, by the file before
+ADDRESSES = "addresses-needed"
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason for a step.
+    """One reason for a step, or for a network that is recreated.
 
     ``about`` names what it is about: variables, files, networks, services or containers.
     ``current`` is how it is and ``desired`` how it shall be. Both are empty where the value may
@@ -60,6 +62,8 @@ def shown(reason: Reason) -> str:
         SHARES: f"shares with {about}, which is {current}",
         FOLLOWS: f"with {about}, which is {current}",
         OWNER_GONE: f"holds the {borrowing.WORDS.get(about)} of a container that is gone",
+        CALLED: f"the file called it {current} before",
+        ADDRESSES: f"{about} needs its addresses",
         OWNER_RESTARTED: f"holds the {borrowing.WORDS.get(about)} {current} had before a restart",
     }
     if reason.name in words:
