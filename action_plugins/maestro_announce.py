@@ -7,7 +7,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
     """Changes nothing; reports `changed` in check mode when the plan has work."""
 
     _requires_connection = False
@@ -16,7 +16,7 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Answer the task."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         args = self._task.args
         changes = bool(args["work"]["plan"]["changes"])
         result["changed"] = changes and self._task.check_mode

@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 from maestro.errors import MaestroError
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
     """Fail unless the registered results ``steps`` are successes on all ``hosts``.
 
     A skipped step counts as one: the host had nothing to do in it.
@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Answer the task."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         hostvars = (task_vars or {})["hostvars"]
         missing = [
             host

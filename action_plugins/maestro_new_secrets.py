@@ -9,6 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from maestro import records
 from maestro.errors import MaestroError
 from maestro.plan import rotation
 from maestro.play import controller
@@ -16,7 +17,7 @@ from maestro.secrets import renewal, vault_file
 from maestro.secrets.encrypted import VaultSource
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
     """``state`` by turns: ``chosen``, ``made`` for a round, ``settled`` by how the hosts fared."""
 
     _requires_connection = False
@@ -25,7 +26,7 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Answer the task; no value is in it."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         args = self._task.args
         try:
             source = controller.open_secrets(args["request"], self._loader)
@@ -65,6 +66,7 @@ def _choose(
     where = vault.where if vault is not None else ""
     choice = renewal.choose(named, args["request"]["secret_names"], own, where)
     found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
-    rounds = rotation.rounds(choice, named, controller.reached(found))
+    states = controller.whole(controller.reached(found), records.History)
+    rounds = rotation.rounds(choice, named, states)
     controller.check_one_plan(str(args["approved_plan"]), [", ".join(names) for names in rounds])
     return {**asdict(choice), "rounds": rounds}

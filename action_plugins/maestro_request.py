@@ -16,7 +16,7 @@ from maestro.play.values import boolean
 from maestro.stack import files
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
     """Guard, stack files and secrets; the answer holds no secret's value."""
 
     _requires_connection = False
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Answer the task."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         args = self._task.args
         try:

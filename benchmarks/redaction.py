@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from maestro.redaction import Redactor
@@ -113,12 +114,12 @@ def measure(megabytes: int, rounds: int) -> list[Promise]:
     for count, limit in ((1000, 1.0), (50, 0.3)):
         given = secrets[:count]
         raw, known, full = RawMasker(given), Redactor(given, unknown=False), Redactor(given)
-        against = seconds(lambda raw=raw: raw.text(log), rounds)
+        against = seconds(partial(raw.text, log), rounds)
         for name, redactor, least in (
             ("known, all forms", known, 2.5),
             ("full pipeline", full, limit),
         ):
-            took = seconds(lambda redactor=redactor: redactor.text(log), rounds)
+            took = seconds(partial(redactor.text, log), rounds)
             say(
                 f"{count:5} secrets  {name:17} {megabytes / took:6.1f} MB/s"
                 f"   raw masker {megabytes / against:5.1f} MB/s   ratio {against / took:5.2f}"
@@ -167,7 +168,7 @@ def play(rounds: int, count: int) -> Promise:
         (home / "play.yml").write_text(json.dumps(plays))
         vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(home / "key")}
         run([BIN / "ansible-vault", "encrypt", str(home / "values.yml")], vault)
-        argv = [BIN / "ansible-playbook", "-v", "-i", "localhost,", "-c", "local"]
+        argv: list[str | Path] = [BIN / "ansible-playbook", "-v", "-i", "localhost,", "-c", "local"]
         argv += ["-e", f"@{home / 'values.yml'}", str(home / "play.yml")]
         took: dict[str, list[float]] = {
             str(PROJECT / "callback_plugins"): [],

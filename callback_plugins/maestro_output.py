@@ -21,7 +21,7 @@ requirements:
 """
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
     """Installs the redaction when it is loaded, before the first event."""
 
     CALLBACK_VERSION = 2.0

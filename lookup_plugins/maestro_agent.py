@@ -30,7 +30,7 @@ _raw: {description: The path or the digest., type: list, elements: str}
 """
 
 
-class LookupModule(LookupBase):
+class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible is not typed
     """Builds the archive; the same bytes for the same sources."""
 
     def run(

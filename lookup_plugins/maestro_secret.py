@@ -21,7 +21,7 @@ from maestro.secrets.source import COMMON  # noqa: E402
 from maestro.secrets.sources import open_source  # noqa: E402
 
 
-class LookupModule(LookupBase):
+class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible is not typed
     """What Ansible loads."""
 
     def run(self, terms, variables=None, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN201, ARG002

@@ -10,6 +10,7 @@ lint-python: .venv/.dev
 	@$(BIN)/ruff format --quiet --diff .
 lint-types: .venv/.dev
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary library module_utils/maestro_module.py
 lint-yaml: .venv/.dev
 	@$(BIN)/yamllint --strict .
 lint-shell: .venv/.dev

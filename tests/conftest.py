@@ -47,7 +47,7 @@ def pytest_testnodedown(node: Any) -> None:
     node.config.stash[SHOWN] += getattr(node, "workeroutput", {}).get("shown", [])
 
 
-def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print what the tests measured, whether they passed or not."""
     for title, text in config.stash[SHOWN]:
         terminalreporter.section(title)

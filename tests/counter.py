@@ -98,10 +98,12 @@ class Counter:
                 found.insert(0, json.loads(lab.ssh(host, f"cat {path}", check=False))["version"])
         return found
 
-    def answer(self, host: str, path: str = "/", *options: str) -> dict:
+    def answer(self, host: str, path: str = "/", *options: str) -> dict[str, Any]:
         """What its web service answers through the port the host publishes."""
         words = " ".join(f"'{option}'" for option in options)
-        return json.loads(lab.ssh(host, f"curl -sS {words} http://127.0.0.1:8000{path}"))
+        said = lab.ssh(host, f"curl -sS {words} http://127.0.0.1:8000{path}")
+        answer: dict[str, Any] = json.loads(said)
+        return answer
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from e2e import lab
 from stepper import Stepper
 
+from maestro import records
 from maestro.errors import MaestroError
 from maestro.host.layout import AGENT
 from maestro.host.steps import STEPS
@@ -152,8 +153,8 @@ class Direct:
         )
         return deploy.decide(
             wanted.Inputs(
-                request,
-                {self.host: state},
+                cast(records.DeployRequest, request),
+                controller.whole({self.host: state}, records.State),
                 self.host,
                 ROOT,
                 frozenset(request["profiles"]),
@@ -177,31 +178,33 @@ class Direct:
         asked = rollback.Asked(
             stack=name, environment=self.environment, to=to, run=controller.this_run()
         )
-        return self.carry_out(name, rollback.decide(asked, {self.host: state}), {})
+        states = controller.whole({self.host: state}, records.History)
+        return self.carry_out(name, rollback.decide(asked, states), {})
 
     def rotate(self, name: str, **values: str) -> bool:
         """Let new values of secrets serve, in as many releases as playbooks/rotate_secrets.yml."""
         self.values |= values
         request = self.request(name)
         choice = renewal.choose(sorted(values), request["secret_names"], None, "")
-        rounds = rotation.rounds(choice, sorted(values), {self.host: self._versions(request)})
+        rounds = rotation.rounds(choice, sorted(values), self._versions(request))
         changed = False
         for names in rounds:
             asked = rotation.Asked(
                 name, self.environment, renewal.Choice(names), run=controller.this_run()
             )
-            decision = rotation.decide(asked, {self.host: self._versions(request)})
+            decision = rotation.decide(asked, self._versions(request))
             changed |= self.carry_out(name, decision, request)
         return changed
 
-    def _versions(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return self.step(
+    def _versions(self, request: Mapping[str, Any]) -> Mapping[str, records.History]:
+        state = self.step(
             "maestro_history",
             stack=request["stack"],
             to="",
             wait=0,
             payload=self.payload(request),
         )
+        return controller.whole({self.host: state}, records.History)
 
     def vanish(self, name: str, version: str = "v1", *, after: str = "maestro_up") -> None:
         """Begin a deploy whose controller is gone ``after`` a step; the host puts it back."""
@@ -221,10 +224,11 @@ class Direct:
         """Remove a stack as playbooks/remove.yml does; whether there was anything to remove."""
         state = self.step("maestro_removal", stack=name)
         asked = removal.Asked(name, self.environment, volumes, run=controller.this_run())
-        decision = removal.decide(asked, {self.host: state})
+        states = controller.whole({self.host: state}, records.Removal)
+        decision = removal.decide(asked, states)
         if not decision.answer()["changing"]:
             return False
-        work = decision.hosts[self.host]
+        work: Mapping[str, Any] = decision.hosts[self.host]
         token = secrets.token_hex(8)
         claim = {**work["claim"], "limit": 60, "timeout": self.timeout, "token": token}
         self.step("maestro_lease", stack=name, state="acquired", claim=claim, expect=work["expect"])

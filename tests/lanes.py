@@ -100,7 +100,7 @@ def environment(path: Path) -> str:
     return PRODUCTION if path.name in LANES[PRODUCTION] else STAGING
 
 
-class Lanes(LoadScopeScheduling):
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
     """Gives each lane to one process, and every other test to whichever is free."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -95,18 +95,19 @@ class Stepper:
                 stderr=subprocess.DEVNULL,
                 text=True,
             )
-        assert self._server.stdin
-        assert self._server.stdout
+        asks, answers = self._server.stdin, self._server.stdout
+        assert asks
+        assert answers
         try:
-            self._server.stdin.write(json.dumps([name, params]) + "\n")
-            self._server.stdin.flush()
+            asks.write(json.dumps([name, params]) + "\n")
+            asks.flush()
         except OSError:
             self._server = None
             return None
         with selectors.DefaultSelector() as ready:
-            ready.register(self._server.stdout, selectors.EVENT_READ)
+            ready.register(answers, selectors.EVENT_READ)
             assert ready.select(PATIENCE), f"{name} did not end within {PATIENCE:.0f} s"
-        line = self._server.stdout.readline()
+        line = answers.readline()
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer

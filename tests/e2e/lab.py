@@ -199,14 +199,16 @@ def containers(host: str, stack: str) -> dict[str, str]:
     return dict(line.split() for line in listing.splitlines())
 
 
-def inspect(host: str, container: str) -> dict:
+def inspect(host: str, container: str) -> dict[str, Any]:
     """`docker inspect` of one container."""
-    return json.loads(ssh(host, f"docker inspect {container}"))[0]
+    found: list[dict[str, Any]] = json.loads(ssh(host, f"docker inspect {container}"))
+    return found[0]
 
 
-def manifest(host: str, stack: str) -> dict:
+def manifest(host: str, stack: str) -> dict[str, Any]:
     """release.json of the running release."""
-    return json.loads(ssh(host, f"cat /opt/maestro/{stack}/current/release.json"))
+    found: dict[str, Any] = json.loads(ssh(host, f"cat /opt/maestro/{stack}/current/release.json"))
+    return found
 
 
 def footprint(host: str, stack: str) -> str:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ansible import constants
 from ansible.utils.vars import load_extra_vars
@@ -25,6 +25,8 @@ from .output import register_secrets
 from .values import boolean
 
 REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
+
+Record = TypeVar("Record")
 
 
 def project() -> Path:
@@ -217,14 +219,13 @@ def reached(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, An
     return states
 
 
-def whole(
-    answers: Mapping[str, Mapping[str, Any]], record: type[Any]
-) -> Mapping[str, Mapping[str, Any]]:
+def whole(answers: Mapping[str, Mapping[str, Any]], record: type[Record]) -> Mapping[str, Record]:
     """The same answers, each with every key that a ``record`` (a `TypedDict`) must have.
 
     ``answers`` are by the place that they come from: a host, or a parameter. `MaestroError` names
     all places where something is missing.
     """
+    required: frozenset[str] = record.__required_keys__  # type: ignore[attr-defined]
     raise_all(
         [
             MaestroError(
@@ -234,10 +235,10 @@ def whole(
                 "host, then run this again",
             )
             for place, answer in answers.items()
-            if (missing := record.__required_keys__ - set(answer))
+            if (missing := required - set(answer))
         ]
     )
-    return answers
+    return cast("Mapping[str, Record]", answers)
 
 
 def check_one_plan(approved: str, rounds: Sequence[str]) -> None:
