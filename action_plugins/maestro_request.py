@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -14,6 +14,9 @@ from maestro.plan import accounts
 from maestro.play import controller, host_variables
 from maestro.play.values import boolean
 from maestro.stack import files
+
+if TYPE_CHECKING:
+    from maestro import records
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
@@ -34,28 +37,34 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
             raise AnsibleActionFail(str(error)) from None
         return result
 
-    def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> records.DeployRequest:
         extra = controller.said(self._loader)
         controller.guard_play(args, task_vars, extra, check_mode=self._task.check_mode)
-        shared = {key: str(args[key]) for key in host_variables.SHARED}
-        request = host_variables.settled(shared, args, controller.project())
-        naming.version(request["version"])
+        stack, environment = str(args["stack"]), str(args["environment"])
+        directory = str(args["directory"])
+        settings = host_variables.settings(args, stack, controller.project())
+        naming.version(settings["version"])
         loaded = files.load(
-            controller.project() / request["directory"],
-            request["stack"],
-            request["environment"],
-            request["variables"],
-            version=request["version"],
-            profiles=request["profiles_said"],
+            controller.project() / directory,
+            stack,
+            environment,
+            settings["variables"],
+            version=settings["version"],
+            profiles=settings["profiles_said"],
         )
-        request |= {
-            "dry": bool(args["plan_only"]) or self._task.check_mode,
+        request: records.DeployRequest = {
+            "stack": stack,
+            "environment": environment,
+            "directory": directory,
+            **settings,
             **host_variables.read_of(loaded),
+            "dry": bool(args["plan_only"]) or self._task.check_mode,
             "approved_by": str(args["approved_by"]),
             "accept_volume_change": boolean(
                 args["accept_volume_change"], "deploy_accept_volume_change"
             ),
-            **{name: boolean(args[name], f"deploy_{name}") for name in ("adopt", "remove_unnamed")},
+            "adopt": boolean(args["adopt"], "deploy_adopt"),
+            "remove_unnamed": boolean(args["remove_unnamed"], "deploy_remove_unnamed"),
             "allowed_accounts": sorted(accounts.names(args["allowed_accounts"])),
             "git_commit": controller.git_commit(Path(loaded.directory)),
         }

@@ -450,19 +450,32 @@ class Removal(Standing):
 # Of runs.
 
 
-class DeployRequest(TypedDict):
-    """What a deploy is asked to do: the answer of the request step, with no secret's value."""
+class Settings(TypedDict):
+    """What a host's own variables say of a deploy, see `play.host_variables`."""
 
-    stack: str
-    environment: str
-    version: str
+    version: str  # empty: the one that runs
     variables: dict[str, str]
+    registry: str
+    registry_username: str
+    profiles_said: NotRequired[list[str]]
+    secrets_settings: NotRequired[dict[str, Any]]  # where values come from, and none of them
+
+
+class FilesRead(TypedDict):
+    """What a request says of the files of a stack."""
+
     files: dict[str, FileFacts]
     compose_files: list[str]
     secret_names: list[str]
     profiles: list[str]
-    registry: str
-    registry_username: str
+
+
+class DeployRequest(Settings, FilesRead):
+    """What a deploy is asked to do: the answer of the request step, with no secret's value."""
+
+    stack: str
+    environment: str
+    directory: NotRequired[str]
     approved_by: str
     git_commit: str
     dry: NotRequired[bool]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -19,6 +19,9 @@ from ..host.layout import AGENT
 from ..plan import describe
 from ..plan.rollout import Decision
 from . import agent_archive, controller, host_variables, look_only
+
+if TYPE_CHECKING:
+    from ..records import DeployRequest
 
 NO_PROGRAM = (2, 127)  # exit codes: Python finds no such file; the shell finds no Python
 
@@ -122,7 +125,7 @@ class SecretAction(StepAction):
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers; `AnsibleActionFail` when a secret cannot be read."""
-        request = args["request"]
+        request: DeployRequest = args["request"]
         if "own" in args:
             request = args["request"] = host_variables.settled(request, args.pop("own"))
         names = list(request["secret_names"]) if self.with_secrets else []

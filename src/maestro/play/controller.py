@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ansible import constants
 from ansible.utils.vars import load_extra_vars
@@ -23,6 +23,9 @@ from ..secrets.sources import open_source
 from .approval import check_claim, from_outside
 from .output import register_secrets
 from .values import boolean
+
+if TYPE_CHECKING:
+    from ..records import DeployRequest
 
 REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
 
@@ -40,9 +43,7 @@ def said(loader: VaultLoader) -> Mapping[str, Any]:
     return found
 
 
-def read_secrets(
-    request: Mapping[str, Any], loader: VaultLoader, *, registry: bool = False
-) -> Secrets:
+def read_secrets(request: DeployRequest, loader: VaultLoader, *, registry: bool = False) -> Secrets:
     """The stack's secrets, and the registry's password when ``registry`` asks for it."""
     names = list(request["secret_names"])
     if registry and request["registry_username"]:
@@ -52,7 +53,7 @@ def read_secrets(
     return values
 
 
-def open_secrets(request: Mapping[str, Any], loader: VaultLoader) -> SecretSource:
+def open_secrets(request: DeployRequest, loader: VaultLoader) -> SecretSource:
     """Where the secrets of a request's stack come from."""
     return open_source(
         request["secrets_settings"],
@@ -63,7 +64,7 @@ def open_secrets(request: Mapping[str, Any], loader: VaultLoader) -> SecretSourc
     )
 
 
-def payload(values: Secrets, names: list[str], request: Mapping[str, Any]) -> str:
+def payload(values: Secrets, names: list[str], request: DeployRequest) -> str:
     """What a module may know of the secrets, as one opaque text.
 
     It is one `no_log` parameter: Ansible masks the whole of it, and not every place

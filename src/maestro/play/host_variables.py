@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host import naming
 from ..stack import files, profiles
 from . import variable_text
+
+if TYPE_CHECKING:
+    from ..records import DeployRequest, FilesRead, Settings
 
 # What cannot differ between the hosts of one run, and where it is set.
 SHARED = {
@@ -19,32 +22,35 @@ SHARED = {
 }
 
 
-def settled(
-    request: Mapping[str, Any], own: Mapping[str, Any], project: Path | None = None
-) -> dict[str, Any]:
-    """The request with a host's own version, variables, registry and source of secrets.
+def settings(own: Mapping[str, Any], stack: str, project: Path | None = None) -> Settings:
+    """A host's own version, variables, profiles, registry and source of secrets.
 
-    ``own`` has ``stack``, ``environment``, ``directory``, ``version``, ``variables``, ``profiles``,
-    ``registry``, ``registry_username`` and ``secrets`` as the host's variables give them.
-    Raises `MaestroError` on a version, profile or variable that is no text; ``project`` shortens
-    the place it names.
+    ``own`` has ``version``, ``variables``, ``profiles``, ``registry``, ``registry_username`` and
+    ``secrets`` as the host's variables give them. Raises `MaestroError` on a version, profile or
+    variable that is no text; ``project`` shortens the place it names.
     """
     registry = str(own["registry"])
     return {
-        **request,
         "version": variable_text.text(own["version"], "version"),
         "variables": {
-            **variable_text.texts(own["variables"], str(request["stack"]), project),
+            **variable_text.texts(own["variables"], stack, project),
             "REGISTRY": registry,
         },
-        "profiles_said": profiles.said(own["profiles"], str(request["stack"])),
+        "profiles_said": profiles.said(own["profiles"], stack),
         "registry": registry,
         "registry_username": str(own["registry_username"]),
         "secrets_settings": dict(own["secrets"] or {}),
     }
 
 
-def read_of(loaded: files.Stack) -> dict[str, Any]:
+def settled(
+    request: DeployRequest, own: Mapping[str, Any], project: Path | None = None
+) -> DeployRequest:
+    """The request with a host's own `settings` in it."""
+    return {**request, **settings(own, str(request["stack"]), project)}
+
+
+def read_of(loaded: files.Stack) -> FilesRead:
     """What a request says of the files that were read."""
     return {
         "files": loaded.files,
@@ -55,21 +61,23 @@ def read_of(loaded: files.Stack) -> dict[str, Any]:
 
 
 def request_of(
-    request: Mapping[str, Any], own: Mapping[str, Any], project: Path
-) -> tuple[dict[str, Any], bool]:
+    request: DeployRequest, own: Mapping[str, Any], project: Path
+) -> tuple[DeployRequest, bool]:
     """`settled`, and whether this host may read its stack otherwise than the first one.
 
     Raises `MaestroError` on what cannot differ, and on values that do not fit the stack.
     """
+    first: Mapping[str, object] = request
     for name, variable in SHARED.items():
-        if str(own[name]) != str(request[name]):
+        if str(own[name]) != str(first[name]):
             raise MaestroError(
-                f"the {name} is {own[name]} here and {request[name]} on the first host",
+                f"the {name} is {own[name]} here and {first[name]} on the first host",
                 where=variable,
                 fix=f"deploy them one after the other, or set {variable} alike",
             )
     found = settled(request, own, project)
-    differs = any(found[key] != request[key] for key in ("version", "variables", "profiles_said"))
+    here: Mapping[str, object] = found
+    differs = any(here[key] != first[key] for key in ("version", "variables", "profiles_said"))
     if differs:
         naming.version(found["version"])
         loaded = files.load(
@@ -80,5 +88,5 @@ def request_of(
             version=found["version"],
             profiles=found["profiles_said"],
         )
-        found |= read_of(loaded)
+        found = {**found, **read_of(loaded)}
     return found, differs
