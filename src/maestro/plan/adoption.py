@@ -57,7 +57,9 @@ def stays(container: Container, named: Iterable[str], *, remove_unnamed: bool) -
 
 def reasons(there: Containers) -> tuple[Reason, ...]:
     """Why a service is replaced that has such containers."""
-    return tuple(Reason(TAKES_OVER, (item["name"],), _origin(item)) for item in strangers(there))
+    return tuple(
+        Reason(TAKES_OVER, (str(item["name"]),), _origin(item)) for item in strangers(there)
+    )
 
 
 def warnings(named: Iterable[str], state: Serving, asked: Asked) -> list[str]:

@@ -50,7 +50,7 @@ def reasons(
                 return [Reason(OWNER_GONE, (key,))]
             late = [owner for owner in ids if _later(live[owner], item)]
             if late and key in MODES:
-                return [Reason(OWNER_RESTARTED, (key,), live[late[0]]["service"])]
+                return [Reason(OWNER_RESTARTED, (key,), str(live[late[0]]["service"]))]
     return []
 
 

@@ -78,7 +78,7 @@ def decide(
     containers = _containers(rendered, state, remove_unnamed=bool(wish.get("remove_unnamed")))
     plan.steps = _steps(rendered, state, containers, _tags(manifest, images))
     plan.networks = networks.anew(
-        rendered.compose, str(state["compose"]), Resources.of(state), plan.stack
+        rendered.compose, state["compose"], Resources.of(state), plan.stack
     )
     plan.steps = _entangled(plan, rendered, containers)
     gone = sorted(set(containers) - set(rendered.services))
@@ -121,7 +121,7 @@ def _steps(
     tags: Mapping[str, str],
 ) -> list[Step]:
     """What happens to each service of the stack, in the order in which they start."""
-    old = document(str(state["compose"]))
+    old = document(state["compose"])
     steps = []
     for name in [name for level in rendered.order for name in level]:
         there = containers.get(name, [])
@@ -212,7 +212,7 @@ def has_ended_well(container: Container) -> bool:
 def _stopped(container: Container) -> Reason:
     """How a container that does not run is, with the code it ended with."""
     code = container.get("exit_code") if container["status"] == "exited" else None
-    how = container["status"] + (f" (code {code})" if code else "")
+    how = str(container["status"]) + (f" (code {code})" if code else "")
     return Reason(reasons.STOPPED, (), how, "running")
 
 

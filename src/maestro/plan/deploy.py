@@ -124,9 +124,7 @@ def _endangered(
     found = inputs.states[plan.host]
     accepted = bool(inputs.request.get("accept_volume_change"))
     problems = list(
-        preflight.resource_problems(
-            plan, rendered, found, str(found["compose"]), accept_volume_change=accepted
-        )
+        preflight.resource_problems(plan, rendered, found, accept_volume_change=accepted)
     )
     data = volumes.View(plan, rendered, found, volumes.routed(wanted.routes))
     problems += volumes.review(data, accept=accepted)
@@ -184,7 +182,6 @@ def _work(
             plan,
             rendered,
             state=inputs.states[plan.host],
-            recorded=str(inputs.states[plan.host]["compose"]),
             manifest=_manifest(inputs, plan, rendered, wanted, images, digest),
             staged=inputs.run.release,
             purpose=f"deploy of {wanted.version}",

@@ -113,7 +113,7 @@ def _key(key: str, live: Network, project: str) -> Iterable[Reason]:
     """The name of a network in the file that made it: Compose refuses one that has another."""
     made_as = live.labels.get(NETWORK, key)
     if live.project == project and made_as != key:
-        yield Reason(CALLED, (), made_as, key)
+        yield Reason(CALLED, (), str(made_as), key)
 
 
 def _on(name: str, project: str, there: Resources) -> tuple[str, ...]:

@@ -92,19 +92,17 @@ def resource_problems(
     plan: Plan,
     rendered: Rendered,
     state: Serving,
-    recorded: str,
     *,
     accept_volume_change: bool = False,
 ) -> list[MaestroError]:
     """Networks and volumes of a release that this host lacks, or cannot have as the file says.
 
-    ``recorded`` is the Compose file of the running release. A volume that is not as the
-    file says, and is accepted so, is a warning of the plan.
+    A volume that is not as the file says, and is accepted so, is a warning of the plan.
     """
     there = Resources.of(state)
     if not state.get("resources"):
         return []
-    changed = networks.changed_volumes(plan.host, rendered.compose, recorded, there)
+    changed = networks.changed_volumes(plan.host, rendered.compose, state["compose"], there)
     if accept_volume_change:
         plan.warnings += [f"{problem.what}; it stays as it is" for problem in changed]
         changed = []

@@ -99,7 +99,6 @@ def _decision(
             state=way.state,
             purpose=f"going back to {way.target['id']}",
             by=asked.run.by,
-            recorded=way.state["compose"],
             manifest=_manifest(asked, way, releases[way.host], fresh, decision.digest),
             staged=fresh,
         )
@@ -177,7 +176,6 @@ def _data(asked: Asked, way: _Way, plan: records.Plan, rendered: Rendered) -> li
         plan,
         rendered,
         way.state,
-        way.state["compose"],
         accept_volume_change=asked.accept_volume_change,
     )
     routed = volumes.routed(way.target.get("routes") or [])

@@ -139,11 +139,7 @@ def _on(
             ),
         ]
     )
-    raise_all(
-        preflight.resource_problems(
-            plan, rendered, state, state["compose"], accept_volume_change=True
-        )
-    )
+    raise_all(preflight.resource_problems(plan, rendered, state, accept_volume_change=True))
     routed = volumes.routed(release.get("routes") or [])
     # The same services with the same data: nothing can be lost that is not lost already.
     volumes.review(volumes.View(plan, rendered, state, routed), accept=True)
@@ -185,7 +181,6 @@ def _work(
         state=state,
         purpose=f"rotation of {', '.join(sorted(changed)) or 'nothing'}",
         by=asked.run.by,
-        recorded=state["compose"],
         manifest=_manifest(asked, state, digest, rendered, changed),
         staged=asked.run.release if changed else "",
     )

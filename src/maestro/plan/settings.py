@@ -34,7 +34,7 @@ def changes(state: Serving, rendered: Rendered, extension: Extension) -> list[st
     if "smoke" in manifest:
         found += _checks(manifest["smoke"] or [], extension.get("smoke") or [])
     recorded = manifest.get("services") or {}
-    services = document(str(state["compose"])).get("services") or {}
+    services = document(state["compose"]).get("services") or {}
     for name, facts in sorted(rendered.services.items()):
         before: Entry = recorded.get(name) or {}
         what = [shown for key, shown in _FACTS.items() if _differs(key, before, facts)]

@@ -77,7 +77,7 @@ def review(view: View, *, accept: bool = False) -> list[MaestroError]:
         *_left_alone(view),
     ]
     problems = [*_refused_order(view)]
-    changed = moved(plan.host, str(view.state["compose"]), compose, dropped=not view.back)
+    changed = moved(plan.host, view.state["compose"], compose, dropped=not view.back)
     lost = [*changed, *_lost(view), *_begins_empty(view), *_removed(view), *_foreign(view)]
     if accept:
         plan.warnings += [f"accepted: {problem.what}" for problem in lost]
@@ -323,7 +323,7 @@ def moved(
 
 def _left_alone(view: View) -> Iterator[str]:
     """Volumes of services that leave and that nothing mounts any more."""
-    old = document(str(view.state["compose"]))
+    old = document(view.state["compose"])
     services = old.get("services") or {}
     still = {
         volume
@@ -340,7 +340,7 @@ def _begins_empty(view: View) -> Iterator[MaestroError]:
 
     One of another image that comes as one leaves is no rename: what it would find is not its own.
     """
-    old = document(str(view.state["compose"]))
+    old = document(view.state["compose"])
     before = (view.state.get("release") or {}).get("services") or {}
     services = view.rendered.compose["services"]
     for name in view.plan.services(records.REMOVE):
@@ -366,7 +366,7 @@ def _removed(view: View) -> Iterable[MaestroError]:
     if not view.state.get("resources"):
         return []
     compose = view.rendered.compose
-    before = compose if view.back else document(str(view.state["compose"]))
+    before = compose if view.back else document(view.state["compose"])
     coming = [step.service for step in view.coming()]
     return lost_volumes.problems(view.plan.host, coming, compose, before, Resources.of(view.state))
 

@@ -16,7 +16,6 @@ def work(
     rendered: Rendered,
     *,
     state: Serving,
-    recorded: str,
     manifest: Manifest,
     staged: str,
     purpose: str,
@@ -25,9 +24,8 @@ def work(
     """What the steps after the plan need on one host, without migrations.
 
     ``state`` is what the plan was made on, ``purpose`` what the lease is taken for, ``by`` by whom.
-    ``recorded`` is the Compose file of the running release, ``manifest`` that of the one to
-    come. ``staged`` is its id, empty when the host has it already: that one is not discarded
-    when it does not go in.
+    ``manifest`` is that of the release to come. ``staged`` is its id, empty when the host has it
+    already: that one is not discarded when it does not go in.
     """
     untouched = {*plan.services(records.KEEP, records.REMOVE)}
     touched = {step.service for step in plan.steps} - untouched
@@ -56,7 +54,7 @@ def work(
         "recreate": [step.service for step in plan.steps if compare.recreates(step)],
         "remove": plan.services(records.REMOVE),
         "networks": [item.name for item in plan.networks],
-        "remove_first": compare.in_the_way(plan, rendered, recorded),
+        "remove_first": compare.in_the_way(plan, rendered, state["compose"]),
         "migrations": [],
         "smoke": manifest.get("smoke") or [],
         "manifest": manifest,
