@@ -6,6 +6,8 @@ from typing import Any
 
 import stack_models as models
 
+from maestro.release.recorded import document
+
 FIRST, SECOND, THIRD = (f"2026010{day}T120000Z-000{day}" for day in (1, 2, 3))
 
 
@@ -45,7 +47,9 @@ def host(*releases: dict[str, Any], serves: str = "", to: str = "") -> dict[str,
         "release": manifests[current["id"]],
         "target": manifests.get(target, {}),
         "compose": current["text"],
+        "file": document(current["text"]),
         "target_compose": kept[target]["text"] if target in kept else "",
+        "target_file": document(kept[target]["text"]) if target in kept else {},
         "releases": {
             key: {
                 **{k: item[k] for k in ("id", "version", "created", "migrated", "breaking")},

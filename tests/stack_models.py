@@ -15,6 +15,7 @@ from typing import Any
 from maestro.host.files import File
 from maestro.host.layout import Layout
 from maestro.plan.run import Run
+from maestro.release.recorded import document
 from maestro.release.render import Rendered, Wish, render
 
 REGISTRY = "registry.test:5000"
@@ -144,6 +145,7 @@ def bare() -> dict[str, Any]:
     return {
         "release": {},
         "compose": "",
+        "file": {},
         "version": "",
         "model": {},
         "model_problem": "",
@@ -187,6 +189,7 @@ def running(model: dict[str, Any], version: str = "v1", **changes: Any) -> dict[
             "order": release.order,
         },
         compose=release.text,
+        file=document(release.text),
         version=version,
         containers=[
             container(name, item["hash"], number)

@@ -382,6 +382,7 @@ class Serving(Standing):
     """What serves on a host and what is there beside it: what a release is compared with."""
 
     compose: str  # the release's Compose file; empty without one
+    file: NotRequired[Compose]  # the same as data: `release.recorded.opened` adds it
     done: dict[str, str]  # jobs that are done, with the hash of their definition
     images: list[str]
     others: list[Writer]
@@ -426,6 +427,7 @@ class History(Serving):
 
     target: Manifest  # what to go back to; empty where it is not there
     target_compose: str
+    target_file: NotRequired[Compose]  # as ``file``
     releases: dict[str, Summary]
     versions: dict[str, dict[str, list[str]]]  # of each secret, to the owners of its files
 

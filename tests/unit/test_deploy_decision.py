@@ -15,6 +15,7 @@ from maestro.host.files import File
 from maestro.plan import deploy, rollout
 from maestro.plan.rollout import Decision
 from maestro.plan.wanted import Inputs
+from maestro.release import recorded
 
 REQUEST = {**models.REQUEST, "git_commit": "0123abc"}
 
@@ -352,3 +353,15 @@ def test_a_name_that_nobody_gives_a_value_is_said() -> None:
     (plan,) = decide(bare(model, "a")).plans
     assert any("web: TOKEN, USER of its environment have no value" in w for w in plan.warnings)
     assert not any("have no value" in w for w in decide(bare(models.shop(), "a")).plans[0].warnings)
+
+
+def test_the_file_of_what_serves_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan asks it of many things; hosts that serve one release have one file."""
+    texts: list[str] = []
+    read = recorded.document
+    monkeypatch.setattr(recorded, "document", lambda text: texts.append(text) or read(text))
+    states = {host: models.running(models.shop()) for host in ("a", "b", "c")}
+    states["a"] = resolver(states["a"], models.shop())
+    states["c"] = models.bare()
+    decide(states)
+    assert sorted(texts) == ["", states["a"]["compose"]]

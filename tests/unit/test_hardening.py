@@ -52,7 +52,7 @@ def test_a_release_of_before_gets_the_limit_when_it_is_gone_back_to() -> None:
     manifest = state["release"]
     for facts in manifest["services"].values():
         facts.pop("pids", None)
-    assert recorded.read(manifest, state["compose"]).services["web"]["pids"] == hardening.PIDS
+    assert recorded.read(manifest, state["file"]).services["web"]["pids"] == hardening.PIDS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import stack_models as models
-import yaml
 
 from maestro.host import resources
 from maestro.host.drift import digest
@@ -31,7 +30,7 @@ def live(**changes: Any) -> Network:
 
 
 def differences(new: dict[str, Any], before: dict[str, Any] | None, there: Network) -> list[str]:
-    recorded = "" if before is None else yaml.safe_dump(compose(before))
+    recorded = {} if before is None else compose(before)
     found = networks.anew(compose(new), recorded, Resources({BACK: there}), "shop")
     return list(map(reasons.shown, found[0].reasons)) if found else []
 
@@ -97,7 +96,7 @@ def test_a_network_that_goes_makes_room_for_one_with_its_addresses() -> None:
     old = Network("shop_old", "2", labels=OURS, subnets=(GATEWAY,))
     there = Resources({"shop_old": old}, {}, (use("web", "shop", "shop_old"),))
     wanted = compose({"ipam": {"config": [SUBNET]}})
-    (found,) = networks.anew(wanted, "", there, "shop")
+    (found,) = networks.anew(wanted, {}, there, "shop")
     assert found.shown == "shop_old is removed (shop_back needs its addresses): replaces web"
     assert not networks.preflight("h", wanted, there, [found], "shop")
     theirs = Resources({"other": Network("other", labels={PROJECT: "mail"}, subnets=(GATEWAY,))})
@@ -123,7 +122,7 @@ def test_two_networks_of_one_file_do_not_overlap() -> None:
 def test_strangers_on_a_network_that_is_to_be_made_anew() -> None:
     there = Resources({BACK: live()}, {}, (use("web"), use("app", "mail")))
     wanted = compose({"internal": True})
-    renewed = networks.anew(wanted, "", there, "shop")
+    renewed = networks.anew(wanted, {}, there, "shop")
     (problem,) = networks.preflight("h", wanted, there, renewed, "shop")
     assert problem.what == (
         "the network shop_back is recreated (internal): replaces web, and containers that are "
@@ -150,7 +149,7 @@ def test_a_command_that_runs_beside_the_services_keeps_their_network() -> None:
     uses = resources.read(Made(), there, []).uses
     wanted = compose({"internal": True})
     found = Resources({BACK: live()}, {}, uses)
-    renewed = networks.anew(wanted, "", found, "shop")
+    renewed = networks.anew(wanted, {}, found, "shop")
     assert [item.services for item in renewed] == [("web",)]
     (problem,) = networks.preflight("h", wanted, found, renewed, "shop")
     assert problem.what.endswith("no service of shop are on it: shop-web-run-1")
@@ -158,7 +157,7 @@ def test_a_command_that_runs_beside_the_services_keeps_their_network() -> None:
 
 def test_a_network_that_has_another_key_is_made_anew() -> None:
     """Compose refuses it: its label names the key that the file before had."""
-    recorded = yaml.safe_dump(compose({}))
+    recorded = compose({})
     made = live(labels={**OURS, NETWORK: "front"})
     (found,) = networks.anew(compose({}), recorded, Resources({BACK: made}), "shop")
     assert reasons.all_shown(found.reasons) == "the file called it front before"
@@ -195,7 +194,7 @@ def test_what_of_a_volume_differs(
     found = networks.changed_volumes(
         "h",
         compose(new, "volumes"),
-        yaml.safe_dump(compose(before, "volumes")),
+        compose(before, "volumes"),
         Resources({}, {BACK: Volume(BACK, **there)}),
     )
     assert [problem.where for problem in found] == (["h: volumes.back"] if differs else [])
@@ -228,7 +227,7 @@ def test_a_plan_replaces_all_that_is_on_the_network() -> None:
     assert all(
         Reason(reasons.NETWORK, ("shop_default",)) in step.reasons for step in plan.steps[:2]
     )
-    assert compare.in_the_way(plan, rendered, str(state["compose"])) == ["gone"]
+    assert compare.in_the_way(plan, rendered, state["file"]) == ["gone"]
     (pause,) = plan.warnings
     assert pause.startswith("requests to web fail while the network shop_default is recreated")
 

@@ -12,6 +12,7 @@ import stack_models as models
 from maestro.plan import compare, describe, host_limits, preflight, reasons, records
 from maestro.plan.reasons import Reason
 from maestro.plan.records import Plan, Step
+from maestro.release.recorded import document
 
 Change = Callable[[dict[str, Any]], Any]
 V1_V2 = (
@@ -279,7 +280,7 @@ def test_a_container_that_is_gone() -> None:
 @pytest.mark.parametrize("text", ["", "services: [", "just text", "services:\n"])
 def test_a_damaged_record_of_the_release(text: str) -> None:
     state = models.running(models.shop("v1"))
-    state["compose"] = text
+    state["file"] = document(text)
     plan = planned(models.shop("v2"), state, "v2")
     assert steps(plan) == {"web": ("replace", ("differs from the recorded release",))}
 
@@ -511,9 +512,9 @@ def test_a_service_whose_port_is_needed_goes_first() -> None:
     model["services"]["shop"] = model["services"].pop("web")
     plan = planned(model, state)
     rendered = models.rendered(model)
-    assert compare.in_the_way(plan, rendered, state["compose"]) == ["web"]
+    assert compare.in_the_way(plan, rendered, state["file"]) == ["web"]
     model["services"]["shop"]["ports"][0]["published"] = "8001"
-    assert compare.in_the_way(planned(model, state), models.rendered(model), state["compose"]) == []
+    assert compare.in_the_way(planned(model, state), models.rendered(model), state["file"]) == []
 
 
 def test_what_starts_first_says_so() -> None:

@@ -235,7 +235,7 @@ def test_a_secret_of_which_nothing_is_left() -> None:
 def test_a_release_is_read_as_it_was_rendered() -> None:
     rendered = models.rendered(models.shop())
     found = release(FIRST, "v1", secret=models.RELEASE)
-    again = recorded.read(found, found["text"])
+    again = recorded.read(found, recorded.document(found["text"]))
     assert again.compose == rendered.compose
     assert again.services == rendered.services
     assert again.order == rendered.order
@@ -247,7 +247,7 @@ def test_a_release_is_read_as_it_was_rendered() -> None:
 
 def test_the_same_versions_make_the_same_release() -> None:
     found = release(FIRST, "v1")
-    again = recorded.read(found, found["text"])
+    again = recorded.read(found, recorded.document(found["text"]))
     assert recorded.with_secrets(again, {}).compose == again.compose
     other = recorded.with_secrets(again, {"db_password": SECOND})
     assert other.compose == models.rendered(models.shop(), secrets={"db_password": SECOND}).compose
@@ -255,7 +255,12 @@ def test_the_same_versions_make_the_same_release() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", ":", "services: {}"])
 def test_a_damaged_file_is_edited_in_all_services(text: str) -> None:
-    assert recorded.edited(release(FIRST, "v1"), text) == ["db", "migrate", "web"]
+    found = recorded.edited(release(FIRST, "v1"), recorded.document(text))
+    assert found == [
+        "db",
+        "migrate",
+        "web",
+    ]
 
 
 def test_a_file_is_read_whatever_kind_of_text_it_is() -> None:

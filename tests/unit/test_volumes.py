@@ -321,7 +321,7 @@ def _dropped(model: dict[str, Any]) -> None:
 )
 def test_a_service_must_find_its_data(change: Any, now: str) -> None:
     model = models.shop()
-    recorded = models.rendered(model).text
+    recorded = models.rendered(model).compose
     change(model)
     (problem,) = volumes.moved("a", recorded, models.rendered(model).compose)
     assert problem.what.startswith(f"/data was the volume shop_data and would become {now}:")
@@ -344,15 +344,15 @@ def _taken_over(model: dict[str, Any]) -> None:
 @pytest.mark.parametrize("change", [lambda _: None, _elsewhere, _removed, _taken_over])
 def test_what_leaves_the_data_where_it_is(change: Any) -> None:
     model = models.shop()
-    recorded = models.rendered(model).text
+    recorded = models.rendered(model).compose
     change(model)
     assert volumes.moved("a", recorded, {"services": model["services"], **model}) == []
-    assert volumes.moved("a", "", models.rendered(models.shop()).compose) == []
+    assert volumes.moved("a", {}, models.rendered(models.shop()).compose) == []
 
 
 def test_a_path_is_the_same_with_a_slash_at_its_end() -> None:
     model = models.shop()
-    recorded = models.rendered(model).text
+    recorded = models.rendered(model).compose
     # Another service still mounts the volume, so that it is not one that nobody has any more.
     model["services"]["web"]["volumes"] = copy.deepcopy(model["services"]["db"]["volumes"])
     (mount,) = model["services"]["db"]["volumes"]
@@ -365,7 +365,7 @@ def test_a_path_is_the_same_with_a_slash_at_its_end() -> None:
 
 def test_going_back_does_not_ask_for_a_volume_that_the_older_release_never_had() -> None:
     model = models.shop()
-    recorded = models.rendered(model).text
+    recorded = models.rendered(model).compose
     _dropped(model)
     assert volumes.moved("a", recorded, models.rendered(model).compose, dropped=False) == []
 
@@ -511,11 +511,11 @@ def test_a_volume_that_is_lost_is_not_begun_anew_without_a_word() -> None:
     plan, refused = reviewed(models.shop(), there("other"), accept=True)
     assert (refused, plan.warnings) == ([], [f"accepted: {lost}"])
     # One that is there, one that nobody begins to use, and one that no release had.
-    for state in (there("shop_data"), there("other", there=True), {**there("x"), "compose": ""}):
+    for state in (there("shop_data"), there("other", there=True), {**there("x"), "file": {}}):
         assert reviewed(models.shop(), state)[1] == []
     # The release that is gone back to had its volumes, whatever serves now.
     release = models.rendered(models.shop())
-    state = {**there("other"), "compose": ""}
+    state = {**there("other"), "file": {}}
     wish = {"stack": "shop", "version": "v2", "extension": {}, "routes": []}
     images = models.images(models.shop())
     plan = compare.decide("a", "staging", release, state, images=images, wish=wish)

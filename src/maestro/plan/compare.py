@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from ..host.reference import Reference
 from ..host.resources import Resources
 from ..host.rules import STOP_FIRST
-from ..release.recorded import document
 from ..release.render import Rendered, definitions
 from ..stack import borrowing, updates
 from . import adoption, borrowers, networks, reasons
@@ -77,9 +76,7 @@ def decide(
     )
     containers = _containers(rendered, state, remove_unnamed=bool(wish.get("remove_unnamed")))
     plan.steps = _steps(rendered, state, containers, _tags(manifest, images))
-    plan.networks = networks.anew(
-        rendered.compose, state["compose"], Resources.of(state), plan.stack
-    )
+    plan.networks = networks.anew(rendered.compose, state["file"], Resources.of(state), plan.stack)
     plan.steps = _entangled(plan, rendered, containers)
     gone = sorted(set(containers) - set(rendered.services))
     plan.steps += [
@@ -121,7 +118,7 @@ def _steps(
     tags: Mapping[str, str],
 ) -> list[Step]:
     """What happens to each service of the stack, in the order in which they start."""
-    old = document(state["compose"])
+    old = state["file"]
     steps = []
     for name in [name for level in rendered.order for name in level]:
         there = containers.get(name, [])
@@ -344,13 +341,13 @@ def _short(service: Service, tags: Mapping[str, str]) -> str:
     return f"{tags.get(image, '?')} ({image.rpartition('@')[2][:19]})"
 
 
-def in_the_way(plan: Plan, rendered: Rendered, recorded: str) -> list[str]:
+def in_the_way(plan: Plan, rendered: Rendered, before: Compose) -> list[str]:
     """Services that go and publish a port which a new or replaced one needs.
 
-    ``recorded`` is the Compose file of the running release. Any other service that goes
+    ``before`` is the Compose file of the running release. Any other service that goes
     stays until the release is committed, so that it can still be gone back to.
     """
-    old = document(recorded).get("services") or {}
+    old = before.get("services") or {}
     wanted = {
         str(port.get("published"))
         for name in plan.services(CREATE, REPLACE)

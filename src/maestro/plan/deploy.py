@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host.layout import Layout
 from ..host.resources import Resources
-from ..release import hardening, manifest
+from ..release import hardening, manifest, recorded
 from ..release.render import Rendered, Wish, needs_of, render
 from ..stack import profiles, variables
 from . import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 def decide(inputs: Inputs) -> Decision:
     """Decide everything, or refuse with all problems of all hosts at once."""
+    inputs = replace(inputs, states=recorded.opened(inputs.states))
     request = inputs.request
     wanted = of_hosts(inputs)
     known = images(inputs, wanted)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MaestroError
 from ..host.drift import digest
 from ..host.resources import COMPOSE_LABELS, CONFIG_HASH, NETWORK, Network, Resources, Volume
-from ..release.recorded import document
 from ..stack.model import unescaped
 from .reasons import ADDRESSES, CALLED, Reason, all_shown, shown
 
@@ -68,9 +67,9 @@ def _defined(compose: Compose, kind: str) -> dict[str, Definition]:
     return found
 
 
-def anew(compose: Compose, recorded: str, there: Resources, project: str) -> list[Anew]:
+def anew(compose: Compose, recorded: Compose, there: Resources, project: str) -> list[Anew]:
     """Networks that are there and are not what the file says; ``recorded`` is what serves."""
-    before = {item["name"]: item for item in own(document(recorded), "networks").values()}
+    before = {item["name"]: item for item in own(recorded, "networks").values()}
     wanted = own(compose, "networks")
     found: dict[str, Anew] = {}
     for key, definition in wanted.items():
@@ -344,10 +343,10 @@ def _double(host: str, compose: Compose) -> Iterable[MaestroError]:
 
 
 def changed_volumes(
-    host: str, compose: Compose, recorded: str, there: Resources
+    host: str, compose: Compose, recorded: Compose, there: Resources
 ) -> list[MaestroError]:
     """Volumes that are there and are not what the file says; `-e accept_volume_change` goes on."""
-    before = {item["name"]: item for item in own(document(recorded), "volumes").values()}
+    before = {item["name"]: item for item in own(recorded, "volumes").values()}
     problems = []
     for key, item in own(compose, "volumes").items():
         live = there.volumes.get(item["name"])

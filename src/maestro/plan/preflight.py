@@ -102,7 +102,7 @@ def resource_problems(
     there = Resources.of(state)
     if not state.get("resources"):
         return []
-    changed = networks.changed_volumes(plan.host, rendered.compose, state["compose"], there)
+    changed = networks.changed_volumes(plan.host, rendered.compose, state["file"], there)
     if accept_volume_change:
         plan.warnings += [f"{problem.what}; it stays as it is" for problem in changed]
         changed = []

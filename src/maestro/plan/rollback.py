@@ -52,6 +52,7 @@ def decide(asked: Asked, states: Mapping[str, History]) -> rollout.Decision:
 
     ``states`` maps hosts to the answers of `host.history.read`.
     """
+    states = recorded.opened(states)
     problems: list[MaestroError] = []
     ways: list[_Way] = []
     undone = max(str(state["release"].get("id", "")) for state in states.values())
@@ -125,8 +126,7 @@ def _way(asked: Asked, host: str, state: History, undone: str) -> _Way:
             else "the running release is the first one"
         )
         raise MaestroError(what, fix=choices(state))
-    text = state["compose"] if stays else state["target_compose"]
-    rendered = recorded.read(target, text)
+    rendered = recorded.read(target, state["file"] if stays else state["target_file"])
     for facts in rendered.services.values():
         # Recorded before there were such rules.
         facts.setdefault("exchange", updates.rules({}, routed=False))

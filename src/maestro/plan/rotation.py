@@ -27,12 +27,12 @@ def rounds(choice: Choice, named: Sequence[str], states: Mapping[str, History]) 
     has all else it needs. ``states`` are as for `decide`; a name without a new value raises
     `MaestroError`.
     """
-    serving = [state for state in states.values() if state["release"]]
+    serving = [state for state in recorded.opened(states).values() if state["release"]]
     new = sorted({name for state in serving for name in _changed(choice, state)})
     _nothing_new(named, new)
     read_by: dict[str, set[str]] = {}
     for state in serving:
-        serving_now = recorded.read(state["release"], state["compose"])
+        serving_now = recorded.read(state["release"], state["file"])
         for name, services in recorded.readers(serving_now).items():
             read_by.setdefault(name, set()).update(services)
     apart = [name for name in new if len(read_by.get(name, ())) > 1][1:]
@@ -71,7 +71,7 @@ def decide(asked: Asked, states: Mapping[str, History]) -> rollout.Decision:
 
     ``states`` maps hosts to the answers of `host.history.read` with the values of today.
     """
-    new = asked.run.release
+    states, new = recorded.opened(states), asked.run.release
     # Those that share a secret get the new one at the same time.
     decision = rollout.Decision(new, [], "", {}, kind=UPDATE, together=True)
     decision.notes = list(asked.choice.notes)
@@ -110,7 +110,7 @@ def _on(
             f"{asked.stack} has not been deployed: no secret of it is there to rotate",
             fix="deploy it first: deploy.yml -e version=TAG",
         )
-    rendered = recorded.read(release, state["compose"])
+    rendered = recorded.read(release, state["file"])
     for facts in rendered.services.values():
         facts.setdefault("exchange", updates.rules({}, routed=False))
     volumes.complete(rendered)

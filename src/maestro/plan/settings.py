@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..release.recorded import document
 from ..release.render import Rendered
 from ..stack import smoke
 
@@ -34,7 +33,7 @@ def changes(state: Serving, rendered: Rendered, extension: Extension) -> list[st
     if "smoke" in manifest:
         found += _checks(manifest["smoke"] or [], extension.get("smoke") or [])
     recorded = manifest.get("services") or {}
-    services = document(state["compose"]).get("services") or {}
+    services = state["file"].get("services") or {}
     for name, facts in sorted(rendered.services.items()):
         before: Entry = recorded.get(name) or {}
         what = [shown for key, shown in _FACTS.items() if _differs(key, before, facts)]

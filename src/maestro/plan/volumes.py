@@ -16,7 +16,6 @@ from ..host import holds
 from ..host.holds import PATH, VOLUME, Clash, Hold, Holder, Need
 from ..host.resources import Resources
 from ..host.rules import START_FIRST, STOP_FIRST
-from ..release.recorded import document
 from ..release.render import Rendered
 from ..stack.data import Kept, Reading, kept
 from ..stack.model import unescaped
@@ -77,7 +76,7 @@ def review(view: View, *, accept: bool = False) -> list[MaestroError]:
         *_left_alone(view),
     ]
     problems = [*_refused_order(view)]
-    changed = moved(plan.host, view.state["compose"], compose, dropped=not view.back)
+    changed = moved(plan.host, view.state["file"], compose, dropped=not view.back)
     lost = [*changed, *_lost(view), *_begins_empty(view), *_removed(view), *_foreign(view)]
     if accept:
         plan.warnings += [f"accepted: {problem.what}" for problem in lost]
@@ -286,25 +285,24 @@ def _lost(view: View) -> Iterator[MaestroError]:
 
 
 def moved(
-    host: str, recorded: str, compose: Compose, *, dropped: bool = True
+    host: str, before: Compose, compose: Compose, *, dropped: bool = True
 ) -> list[MaestroError]:
     """Services that would find other data, or none, where their data was mounted.
 
-    ``recorded`` is the Compose file of the running release, ``compose`` the one to come.
+    ``before`` is the Compose file of the running release, ``compose`` the one to come.
     ``dropped`` volumes count where no service of the release to come mounts them any more.
     """
-    old = document(recorded)
     still = {
         volume
         for service in compose["services"].values()
         for volume in _data(service, compose).values()
     }
     problems = []
-    for name, service in (old.get("services") or {}).items():
+    for name, service in (before.get("services") or {}).items():
         if name not in compose["services"]:
             continue
         after = _by_target(compose["services"][name])
-        for target, volume in _data(service, old).items():
+        for target, volume in _data(service, before).items():
             if target in after and _volume(after[target], compose) == volume:
                 continue
             if target not in after and (volume in still or not dropped or _is_path(volume)):
@@ -323,7 +321,7 @@ def moved(
 
 def _left_alone(view: View) -> Iterator[str]:
     """Volumes of services that leave and that nothing mounts any more."""
-    old = document(view.state["compose"])
+    old = view.state["file"]
     services = old.get("services") or {}
     still = {
         volume
@@ -340,7 +338,7 @@ def _begins_empty(view: View) -> Iterator[MaestroError]:
 
     One of another image that comes as one leaves is no rename: what it would find is not its own.
     """
-    old = document(view.state["compose"])
+    old = view.state["file"]
     before = (view.state.get("release") or {}).get("services") or {}
     services = view.rendered.compose["services"]
     for name in view.plan.services(records.REMOVE):
@@ -366,7 +364,7 @@ def _removed(view: View) -> Iterable[MaestroError]:
     if not view.state.get("resources"):
         return []
     compose = view.rendered.compose
-    before = compose if view.back else document(view.state["compose"])
+    before = compose if view.back else view.state["file"]
     coming = [step.service for step in view.coming()]
     return lost_volumes.problems(view.plan.host, coming, compose, before, Resources.of(view.state))
 

@@ -54,7 +54,7 @@ def work(
         "recreate": [step.service for step in plan.steps if compare.recreates(step)],
         "remove": plan.services(records.REMOVE),
         "networks": [item.name for item in plan.networks],
-        "remove_first": compare.in_the_way(plan, rendered, state["compose"]),
+        "remove_first": compare.in_the_way(plan, rendered, state["file"]),
         "migrations": [],
         "smoke": manifest.get("smoke") or [],
         "manifest": manifest,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import yaml
 
@@ -18,18 +18,41 @@ from . import hardening
 from .render import Rendered, hash_of
 
 if TYPE_CHECKING:
-    from ..records import Compose, Manifest, SecretFileFacts
+    from ..records import Compose, Manifest, SecretFileFacts, Standing
+
+Answer = TypeVar("Answer", bound="Standing")
+
+# The keys of an answer with a release's file in them, and what they are called as data.
+_FILES = {"compose": "file", "target_compose": "target_file"}
 
 # Ten times as quick, where PyYAML came with libyaml; a file we wrote reads the same with both.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read(manifest: Manifest, text: str) -> Rendered:
+def opened(states: Mapping[str, Answer]) -> dict[str, Answer]:
+    """The answers of hosts with the Compose files in them read: what a decision begins with.
+
+    ``file`` and ``target_file`` are ``compose`` and ``target_compose`` as data, empty where there
+    is none. Hosts with one text share what was read of it: nobody changes it.
+    """
+    known: dict[str, Compose] = {}
+
+    def of(state: Mapping[str, object]) -> Mapping[str, object]:
+        texts = {key: str(state[key]) for key in _FILES if key in state}
+        for text in texts.values():
+            if text not in known:
+                known[text] = document(text)
+        return {**state, **{_FILES[key]: known[text] for key, text in texts.items()}}
+
+    return {host: cast("Answer", of(state)) for host, state in states.items()}
+
+
+def read(manifest: Manifest, compose: Compose) -> Rendered:
     """A release from its ``release.json`` and its ``compose.yaml``.
 
     Raises `MaestroError` when the file does not say any more what the manifest recorded.
     """
-    changed = edited(manifest, text)
+    changed = edited(manifest, compose)
     if changed:
         raise MaestroError(
             f"its compose.yaml was edited since: {', '.join(changed)}",
@@ -37,7 +60,6 @@ def read(manifest: Manifest, text: str) -> Rendered:
             fix="choose another release, or deploy the version again: "
             f"deploy.yml -e version={manifest['version']}",
         )
-    compose = document(text)
     return Rendered(
         compose=compose,
         services={
@@ -59,9 +81,8 @@ def read(manifest: Manifest, text: str) -> Rendered:
     )
 
 
-def edited(manifest: Manifest, text: str) -> list[str]:
+def edited(manifest: Manifest, compose: Compose) -> list[str]:
     """Services whose definition in the release's file is not the one that was recorded."""
-    compose = document(text)
     services = compose.get("services") or {}
     wanted = {
         **{name: facts["hash"] for name, facts in manifest["services"].items()},

@@ -28,6 +28,7 @@ def table(
     ``states`` are answers of `host.overview.read`; ``urls`` where a host is reached, if known;
     ``lost`` are hosts that did not answer.
     """
+    states = recorded.opened(states)
     parts = [line for host, state in states.items() for line in _head(stack, host, state, urls)]
     parts += [f"{host}: cannot be reached" for host in lost]
     rows = [row for host, state in states.items() for row in _rows(host, state)]
@@ -89,14 +90,14 @@ def _head(stack: str, host: str, state: Overview, urls: Mapping[str, str]) -> It
         )
         if manifest.get("rolled_back_to"):
             yield f"  created from release {manifest['rolled_back_to']} by a rollback"
-        edited = recorded.edited(manifest, state["compose"])
+        edited = recorded.edited(manifest, state["file"])
         if edited:
             yield f"  compose.yaml was edited by hand: {', '.join(edited)}"
         if state.get("edited_configs"):
             yield f"  configs were edited by hand: {', '.join(state['edited_configs'])}"
         if state.get("resources"):
             there = Resources.of(state)
-            different = networks.drift(recorded.document(state["compose"]), there)
+            different = networks.drift(state["file"], there)
             yield from (f"  {line}" for line in different)
     if state.get("maintenance"):
         yield "  maintenance: its routes answer with the maintenance page"
@@ -117,7 +118,7 @@ def _rows(host: str, state: Overview) -> list[tuple[str, ...]]:
         image["digest"]: reference.rpartition("/")[2]
         for reference, image in manifest.get("images", {}).items()
     }
-    compose = recorded.document(state["compose"]) if manifest else {}
+    compose = state["file"] if manifest else {}
     rows = []
     count: dict[str, int] = {}
     for item in sorted(state["containers"], key=lambda item: str(item["service"])):
