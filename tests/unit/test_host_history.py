@@ -78,7 +78,7 @@ def test_what_serves_and_what_came_before(layout: Layout, engine: Engine) -> Non
 def test_links_of_what_releases_mount_are_followed(
     tmp_path: Path, layout: Layout, engine: Engine
 ) -> None:
-    """Another stack's container shows the path behind a link, see `volumes.View.kept`."""
+    """Another stack's container shows the path behind a link, see `kept_data.View.kept`."""
     link = tmp_path / "link"
     link.symlink_to("data")
     file = layout.release("r1") / "release.json"

@@ -28,6 +28,7 @@ from . import (
     settings,
     volumes,
 )
+from .kept_data import View
 from .rollout import Decision, held, waves
 from .wanted import Inputs, Wanted, images, images_of, of_hosts
 from .work import work
@@ -128,7 +129,7 @@ def _endangered(
     problems = list(
         preflight.resource_problems(plan, rendered, found, accept_volume_change=accepted)
     )
-    data = volumes.View(plan, rendered, found, volumes.routed(wanted.routes))
+    data = View(plan, rendered, found, volumes.routed(wanted.routes))
     problems += volumes.review(data, accept=accepted)
     return problems if inputs.request.get("dry") else [*problems, *held(plan, found)]
 

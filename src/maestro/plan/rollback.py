@@ -15,6 +15,7 @@ from ..release import manifest, recorded
 from ..release.render import Rendered
 from ..stack import updates
 from . import adoption, compare, ownership, preflight, records, rollout, volumes, work
+from .kept_data import View
 from .run import Run
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _data(asked: Asked, way: _Way, plan: records.Plan, rendered: Rendered) -> li
         accept_volume_change=asked.accept_volume_change,
     )
     routed = volumes.routed(way.target.get("routes") or [])
-    view = volumes.View(plan, rendered, way.state, routed, back=True)
+    view = View(plan, rendered, way.state, routed, back=True)
     return [*found, *volumes.review(view, accept=asked.accept_volume_change)]
 
 

@@ -13,6 +13,7 @@ from ..release.render import Rendered
 from ..secrets.renewal import Choice
 from ..stack import updates
 from . import adoption, compare, preflight, records, rollout, userns, volumes, work
+from .kept_data import View
 from .run import Run
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _on(
     raise_all(preflight.resource_problems(plan, rendered, state, accept_volume_change=True))
     routed = volumes.routed(release.get("routes") or [])
     # The same services with the same data: nothing can be lost that is not lost already.
-    volumes.review(volumes.View(plan, rendered, state, routed), accept=True)
+    volumes.review(View(plan, rendered, state, routed), accept=True)
     return plan, rendered, changed
 
 

@@ -6,9 +6,7 @@ All of it is decided from what a host runs and what the release to come holds; s
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
@@ -17,48 +15,13 @@ from ..host.holds import PATH, VOLUME, Clash, Hold, Holder, Need
 from ..host.resources import Resources
 from ..host.rules import START_FIRST, STOP_FIRST
 from ..release.render import Rendered
-from ..stack.data import Kept, Reading, kept
+from ..stack.data import Reading, kept
 from ..stack.model import unescaped
-from . import compare, lost_volumes, records
+from . import compare, lost_volumes, nameless, records
+from .kept_data import ACCEPT, View, by_target, data_of, is_path, volume_of
 
 if TYPE_CHECKING:
-    from ..records import Compose, Container, Mount, Route, Service, Serving, Writer
-
-ACCEPT = "-e accept_volume_change=true"
-# Actions by which a service gets containers that were not running.
-_COMES = (records.CREATE, records.REPLACE, records.START, records.SCALE)
-
-
-@dataclass(frozen=True)
-class View:
-    """A host's plan with all it is judged by; ``back`` where it goes back to a release."""
-
-    plan: records.Plan
-    rendered: Rendered
-    state: Serving
-    routed: frozenset[str] = frozenset()
-    back: bool = False
-
-    def kept(self, name: str) -> Kept:
-        """What a service of the release to come keeps, links of the host resolved."""
-        paths = {posixpath.normpath(k): v for k, v in (self.state.get("paths") or {}).items()}
-        found = Kept.of_facts(self.rendered.services[name])
-        resolved = tuple(
-            holds.real(hold, lambda path: paths.get(path, path)) for hold in found.holds
-        )
-        return Kept(resolved, found.nameless, found.throw_away, found.order)
-
-    def all_kept(self) -> dict[str, Kept]:
-        """That of every service."""
-        return {name: self.kept(name) for name in self.rendered.services}
-
-    def coming(self) -> list[records.Step]:
-        """The steps that start containers."""
-        return [step for step in self.plan.steps if step.action in _COMES]
-
-    def where(self, service: str) -> str:
-        """Where a problem with a service's data is."""
-        return f"{self.plan.host}: services.{service}.volumes"
+    from ..records import Compose, Container, Route, Service, Writer
 
 
 def review(view: View, *, accept: bool = False) -> list[MaestroError]:
@@ -72,12 +35,12 @@ def review(view: View, *, accept: bool = False) -> list[MaestroError]:
         *_pauses(view),
         *_replicas(view),
         *_migrations(view),
-        *_without_a_name(view),
+        *nameless.told(view),
         *_left_alone(view),
     ]
-    problems = [*_refused_order(view)]
+    problems = [*nameless.refused_order(view)]
     changed = moved(plan.host, view.state["file"], compose, dropped=not view.back)
-    lost = [*changed, *_lost(view), *_begins_empty(view), *_removed(view), *_foreign(view)]
+    lost = [*changed, *nameless.lost(view), *_begins_empty(view), *_removed(view), *_foreign(view)]
     if accept:
         plan.warnings += [f"accepted: {problem.what}" for problem in lost]
         return problems
@@ -157,8 +120,9 @@ def _pauses(view: View) -> Iterator[str]:
         if step.action != records.REPLACE or step.service not in view.routed or found.order:
             continue
         if found.alone and step.order == STOP_FIRST:
-            # Beside what runs there would be none of the data, see `_refused_order`.
-            first = f"{_name_it(step.service, found.nameless[0])}, and " if found.nameless else ""
+            # Beside what runs there would be none of the data, see `nameless.refused_order`.
+            path = next(iter(found.nameless), "")
+            first = f"{nameless.name_it(step.service, path)}, and " if path else ""
             yield (
                 f"{step.service} stops before its new container starts, because it {found.alone}: "
                 f"its requests fail meanwhile; if two can run at once, {first}set services."
@@ -193,94 +157,6 @@ def _migrations(view: View) -> Iterator[str]:
             )
 
 
-# Volumes without a name.
-
-
-def _without_a_name(view: View) -> Iterator[str]:
-    for step in view.coming():
-        for path in view.kept(step.service).nameless:
-            yield (
-                f"{step.service} keeps {path} in a volume without a name: it goes along when the "
-                "container is replaced, and is lost with the service; "
-                f"{_name_it(step.service, path)}"
-            )
-    for name, path in _gone(view):
-        yield f"{name} is removed, and so is {path}, a volume without a name"
-
-
-def _name_it(service: str, path: str) -> str:
-    return (
-        f'mount a named volume there (volumes: ["NAME:{path}"]), or set '
-        f'x-maestro.throw_away: {{{service}: ["{path}"]}}'
-    )
-
-
-def _refused_order(view: View) -> Iterator[MaestroError]:
-    for name, found in view.all_kept().items():
-        if found.beside:
-            for path in found.nameless:
-                yield MaestroError(
-                    f"found order: {START_FIRST}, but {name} keeps {path} in a volume without a "
-                    "name: a container beside the old one would start with an empty one",
-                    where=f"{view.plan.stack}/compose.yaml: services.{name}.deploy.update_config",
-                    fix=f"{_name_it(name, path)}; or use order: {STOP_FIRST}",
-                )
-
-
-def _nameless_now(view: View) -> Iterator[tuple[str, str]]:
-    """Service and path of what containers keep in volumes without a name; nothing thrown away."""
-    old = (view.state.get("release") or {}).get("services") or {}
-    seen = set()
-    for container in view.state["containers"]:
-        name = str(container["service"])
-        thrown = set(old[name].get("throw_away") or ()) if name in old else set()
-        for path in sorted(set(container.get("nameless") or ()) - thrown):
-            if (name, path) not in seen:
-                seen.add((name, path))
-                yield name, path
-
-
-def _gone(view: View) -> list[tuple[str, str]]:
-    """Those of services that leave."""
-    leaves = set(view.plan.services(records.REMOVE))
-    return [(name, path) for name, path in _nameless_now(view) if name in leaves]
-
-
-def _lost(view: View) -> Iterator[MaestroError]:
-    """Data in volumes without a name that nothing would have any more."""
-    for name, path in _nameless_now(view):
-        if name not in view.rendered.services:
-            continue
-        found = view.kept(name)
-        if path in found.nameless or path in found.throw_away:
-            continue
-        mounts = _by_target(view.rendered.compose["services"][name])
-        if path in mounts and mounts[path].get("type") == "tmpfs":
-            continue
-        if path not in mounts and view.back:
-            # A release that never had it: it goes back to what it knew.
-            continue
-        now = _volume(mounts[path], view.rendered.compose) if path in mounts else "nothing"
-        yield MaestroError(
-            f"{path} of {name} was a volume without a name and would become {now}: the service "
-            "would not find its data",
-            where=view.where(name),
-            fix=f"copy it first (docker cp CONTAINER:{path} ...) and say {ACCEPT}",
-        )
-    created = view.plan.services(records.CREATE)
-    for name, path in _gone(view):
-        for other in created:
-            mount = _by_target(view.rendered.compose["services"][other]).get(path) or {}
-            if path in view.kept(other).nameless or mount.get("type") in ("volume", "bind"):
-                yield MaestroError(
-                    f"{name} is removed and {other} is added: what {name} keeps in {path}, a "
-                    "volume without a name, would be lost",
-                    where=view.where(other),
-                    fix=f'mount a named volume at it (volumes: ["NAME:{path}"]) while it still is '
-                    f"{name}, copy the data, then rename it; or say {ACCEPT}",
-                )
-
-
 # Named volumes.
 
 
@@ -295,19 +171,19 @@ def moved(
     still = {
         volume
         for service in compose["services"].values()
-        for volume in _data(service, compose).values()
+        for volume in data_of(service, compose).values()
     }
     problems = []
     for name, service in (before.get("services") or {}).items():
         if name not in compose["services"]:
             continue
-        after = _by_target(compose["services"][name])
-        for target, volume in _data(service, before).items():
-            if target in after and _volume(after[target], compose) == volume:
+        after = by_target(compose["services"][name])
+        for target, volume in data_of(service, before).items():
+            if target in after and volume_of(after[target], compose) == volume:
                 continue
-            if target not in after and (volume in still or not dropped or _is_path(volume)):
+            if target not in after and (volume in still or not dropped or is_path(volume)):
                 continue
-            now = _volume(after[target], compose) if target in after else "nothing"
+            now = volume_of(after[target], compose) if target in after else "nothing"
             problems.append(
                 MaestroError(
                     f"{target} was the {volume} and would become {now.removeprefix('volume ')}: "
@@ -326,10 +202,10 @@ def _left_alone(view: View) -> Iterator[str]:
     still = {
         volume
         for service in view.rendered.compose["services"].values()
-        for volume in _data(service, view.rendered.compose).values()
+        for volume in data_of(service, view.rendered.compose).values()
     }
     for name in view.plan.services(records.REMOVE):
-        for volume in sorted(set(_data(services.get(name) or {}, old).values()) - still):
+        for volume in sorted(set(data_of(services.get(name) or {}, old).values()) - still):
             yield f"the {volume} stays on the host, and no service of the release mounts it"
 
 
@@ -343,7 +219,7 @@ def _begins_empty(view: View) -> Iterator[MaestroError]:
     services = view.rendered.compose["services"]
     for name in view.plan.services(records.REMOVE):
         image = _repository(str(before[name]["image"] if name in before else ""))
-        had = _data((old.get("services") or {}).get(name) or {}, old)
+        had = data_of((old.get("services") or {}).get(name) or {}, old)
         for other in view.plan.services(records.CREATE):
             if _repository(str(view.rendered.services[other]["image"])) != image:
                 continue
@@ -371,17 +247,17 @@ def _removed(view: View) -> Iterable[MaestroError]:
 
 def _new_volume(view: View, service: Service, target: str) -> str:
     """The volume a service mounts there when the host has none of this name yet."""
-    mount = _by_target(service).get(target) or {}
+    mount = by_target(service).get(target) or {}
     if mount.get("type") != "volume":
         return ""
-    name = _volume(mount, view.rendered.compose).removeprefix("volume ")
+    name = volume_of(mount, view.rendered.compose).removeprefix("volume ")
     return "" if name in Resources.of(view.state).volumes else name
 
 
 def _mounted_still(view: View, volume: str) -> bool:
     compose = view.rendered.compose
     return any(
-        volume in _data(service, compose).values() for service in compose["services"].values()
+        volume in data_of(service, compose).values() for service in compose["services"].values()
     )
 
 
@@ -389,49 +265,6 @@ def _repository(image: str) -> str:
     """An image's name without tag and digest."""
     head, slash, last = image.partition("@")[0].rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}"
-
-
-def _is_path(shown: str) -> bool:
-    return shown.startswith("bind ")
-
-
-def _by_target(service: Service) -> dict[str, Mount]:
-    mounts = {_target(mount): mount for mount in service.get("volumes") or []}
-    tmpfs = service.get("tmpfs") or []
-    paths = [tmpfs] if isinstance(tmpfs, str) else tmpfs
-    in_memory = {posixpath.normpath(str(path).partition(":")[0]) for path in paths}
-    return {**{path: {"type": "tmpfs"} for path in in_memory}, **mounts}
-
-
-def _target(mount: Mount) -> str:
-    """Where it is mounted; ``/data/`` is ``/data``."""
-    return posixpath.normpath(str(mount.get("target")))
-
-
-def _data(service: Service, compose: Compose) -> dict[str, str]:
-    """The named volumes and the paths that a service writes, by where they are mounted."""
-    return {
-        _target(mount): _volume(mount, compose)
-        for mount in service.get("volumes") or []
-        if mount.get("source")
-        and (mount.get("type") == "volume" or (mount.get("type") == "bind" and _written(mount)))
-    }
-
-
-def _written(mount: Mount) -> bool:
-    """Whether a mounted path of the host holds data of the service."""
-    return any(hold.writes for hold in holds.mounted({"volumes": [mount]}, {}))
-
-
-def _volume(mount: Mount, compose: Compose) -> str:
-    """The name of a mount's volume on the host, or what else is mounted."""
-    source = str(mount.get("source") or "")
-    if mount.get("type") != "volume":
-        return f"{mount.get('type')} {source}".strip()
-    defined = (compose.get("volumes") or {}).get(source) or {}
-    if not source:
-        return "a new volume without a name"
-    return f"volume {defined.get('name') or source}"
 
 
 # Other owners.
