@@ -37,27 +37,14 @@ def put_back(
     service that does not come up keeps no other from coming back: `recovery.Incomplete` names it
     at the end.
     """
-    room.give(layout)
-    engine = Engine()
-    engine.wait_ready(ENGINE_PATIENCE)
-    nameless.note(layout, engine)
+    engine = _ready(layout)
     old = layout.current_id() if serves is None else serves
     if not old:
         _undo_first(layout, staged, engine)
         return {"serves": "", "restored": []}
     manifest = layout.manifest(old)
-    services = manifest["services"]
-    roll = Roll(
-        layout,
-        Aim(old, services, manifest.get("routes") or [], ROLLBACK),
-        timeout,
-        check=check,
-        engine=engine,
-        apart=True,
-        settle=settling,
-        strict=False,
-        pull="missing",
-    )
+    aim = Aim(old, manifest["services"], manifest.get("routes") or [], ROLLBACK)
+    roll = _roll(layout, aim, timeout, check, engine, settling)
     check()
     if layout.current_id() != old:
         point(layout.current, layout.release(old))
@@ -67,19 +54,53 @@ def put_back(
     restored, problems = _restore(roll, manifest, aside)
     if staged != old:
         adoption.restore(layout, staged, engine)
-    nameless.sweep(layout, engine)
-    release.discard(layout, staged)
+    _tidy(layout, staged, engine)
     if problems:
         raise recovery.Incomplete(old, restored, problems)
     recovery.clear(layout)
     return {"serves": old, "restored": restored}
 
 
+def _ready(layout: Layout) -> Engine:
+    """The Engine once it answers, with room on the disk and what containers hold written down."""
+    room.give(layout)
+    engine = Engine()
+    engine.wait_ready(ENGINE_PATIENCE)
+    nameless.note(layout, engine)
+    return engine
+
+
+def _tidy(layout: Layout, staged: str, engine: Engine) -> None:
+    nameless.sweep(layout, engine)
+    release.discard(layout, staged)
+
+
+def _roll(
+    layout: Layout,
+    aim: Aim,
+    timeout: float,
+    check: Callable[[], None],
+    engine: Engine,
+    settling: float,
+) -> Roll:
+    """A roll on a host that may have lost images, and has a part of the release already."""
+    return Roll(
+        layout,
+        aim,
+        timeout,
+        check=check,
+        engine=engine,
+        apart=True,
+        settle=settling,
+        strict=False,
+        pull="missing",
+    )
+
+
 def _undo_first(layout: Layout, staged: str, engine: Engine) -> None:
     removal.undo_first(layout, staged, engine)
     anew.forget(layout)
-    nameless.sweep(layout, engine)
-    release.discard(layout, staged)
+    _tidy(layout, staged, engine)
     recovery.clear(layout)
 
 

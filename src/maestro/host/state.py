@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,7 @@ from .reference import Reference
 from .registry import Login, Registry
 
 if TYPE_CHECKING:
-    from ..records import Container, Image, Manifest, State
+    from ..records import Container, EngineFacts, Image, Manifest, State
 
 # What stands for the stack's own directory in paths, wherever its files lie.
 STACK_DIRECTORY = "."
@@ -85,18 +85,12 @@ def read(request: Request, engine: Engine | None = None) -> State:
         containers = [container_facts(engine, found, layout) for found in there]
         local = engine.repo_digests()
         known, problem = asked.result()
-        canonical = dict(known.model)
-        resolved, refused = (
-            _resolve(request, canonical, manifest, info.get("RegistryConfig") or {})
-            if canonical
-            else ({}, {})
-        )
-        data = Path(str(info.get("DockerRootDir") or "/var/lib/docker"))
+        resolved, refused = _resolve(request, known.model, manifest, info)
         return {
             "release": {"id": current, **manifest} if current else {},
             "compose": layout.compose_text(current) if current else "",
             "version": version,
-            "model": canonical,
+            "model": known.model,
             "model_problem": problem,
             "reading": known.key,
             "resolved": _with_volumes(engine, resolved),
@@ -107,34 +101,44 @@ def read(request: Request, engine: Engine | None = None) -> State:
             "others": of_others(everyone, request.stack),
             "resources": resources.read(engine, everyone, volumes).as_dict(),
             "ports": ports.of_others(everyone, request.stack),
-            "absent": ports.absent(canonical),
+            "absent": ports.absent(known.model),
             "edge": edge.look(layout),
             "neighbours": neighbours.read(layout),
             "accounts": accounts.read(),
             "userns": userns.read(info).as_json(),
-            "paths": links.real(canonical),
-            "missing": links.missing(canonical),
+            "paths": links.real(known.model),
+            "missing": links.missing(known.model),
             "lease": lease.describe(layout),
             "recovery": recovery.describe(layout),
             "agent": checksum(AGENT),
-            "secrets": {
-                name: secrets.version_of(
-                    layout, name, value, str(manifest.get("secrets", {}).get(name, ""))
-                )
-                for name, value in request.secrets.items()
-            },
-            "engine": {
-                "version": str(info.get("ServerVersion", "")),
-                "compose": known.compose,
-                "memory": int(info.get("MemTotal", 0)),
-                "cpus": int(info.get("NCPU", 0)),
-                "data": str(data),
-                "free": _free(data),
-                "root_free": _free(Path(request.root)),
-                **limits.of_engine(info),
-                "gpus": gpus.of_engine(info),
-            },
+            "secrets": _versions(layout, manifest, request.secrets),
+            "engine": _engine(info, known.compose, Path(request.root)),
         }
+
+
+def _versions(layout: Layout, manifest: Manifest, secrets_of: Mapping[str, str]) -> dict[str, str]:
+    """The version of each secret's value; empty for one that is new to the host."""
+    known = manifest.get("secrets", {})
+    return {
+        name: secrets.version_of(layout, name, value, str(known.get(name, "")))
+        for name, value in secrets_of.items()
+    }
+
+
+def _engine(info: Mapping[str, Any], composes: str, root: Path) -> EngineFacts:
+    """The Engine, from what it says of itself; ``composes`` is the version of Compose."""
+    data = Path(str(info.get("DockerRootDir") or "/var/lib/docker"))
+    return {
+        "version": str(info.get("ServerVersion", "")),
+        "compose": composes,
+        "memory": int(info.get("MemTotal", 0)),
+        "cpus": int(info.get("NCPU", 0)),
+        "data": str(data),
+        "free": _free(data),
+        "root_free": _free(root),
+        **limits.of_engine(info),
+        "gpus": gpus.of_engine(info),
+    }
 
 
 def _read(request: Request, version: str, layout: Layout, current: str) -> tuple[Reading, str]:
@@ -183,13 +187,13 @@ def _resolve(
     request: Request,
     model: Mapping[str, Any],
     manifest: Manifest,
-    registries: Mapping[str, Any],
+    info: Mapping[str, Any],
 ) -> tuple[dict[str, Image], dict[str, str]]:
     """Digest of every image of the stack, and what the registry refused.
 
     Without a wanted version the running release stays what it is: its own
-    digests count, and only an image it does not know is asked for. ``registries`` is what the
-    Engine says of them.
+    digests count, and only an image it does not know is asked for. ``info`` is what the
+    Engine says of itself.
     """
     known = {} if request.version else dict(manifest.get("images", {}))
     references = {
@@ -201,30 +205,13 @@ def _resolve(
     missing = sorted(references - set(resolved))
     if not request.resolve or not missing:
         return resolved, {}
-    refused = {}
-    clients: dict[str, Lenient] = {}
-    for reference in missing:
-        try:
-            host = Reference.checked(reference).registry
-        except MaestroError as error:
-            refused[reference] = str(error)
-            continue
-        login = request.login if _owns(request.login, host) else None
-        clients.setdefault(host, Lenient(Registry(host, login), registries))
+    clients, refused = _clients(missing, request.login, info.get("RegistryConfig") or {})
 
     def ask(reference: str) -> tuple[str, Image | None, str]:
         try:
-            image = clients[Reference.parse(reference).registry].resolve(reference)
+            return reference, _known(clients[Reference.parse(reference).registry], reference), ""
         except MaestroError as error:
             return reference, None, str(error)
-        facts: Image = {
-            "digest": image.digest,
-            "user": image.user,
-            "size": image.size,
-            "checked": image.checked,
-            "volumes": list(image.volumes),
-        }
-        return reference, facts, ""
 
     with ThreadPoolExecutor() as pool:
         asked = [reference for reference in missing if reference not in refused]
@@ -234,6 +221,35 @@ def _resolve(
             else:
                 resolved[reference] = answer
     return resolved, refused
+
+
+def _clients(
+    references: Iterable[str], login: Login | None, registries: Mapping[str, Any]
+) -> tuple[dict[str, Lenient], dict[str, str]]:
+    """A client for each registry of some images, and which references none can be."""
+    refused = {}
+    clients: dict[str, Lenient] = {}
+    for reference in references:
+        try:
+            host = Reference.checked(reference).registry
+        except MaestroError as error:
+            refused[reference] = str(error)
+            continue
+        mine = login if _owns(login, host) else None
+        clients.setdefault(host, Lenient(Registry(host, mine), registries))
+    return clients, refused
+
+
+def _known(client: Lenient, reference: str) -> Image:
+    """What a registry says of an image."""
+    image = client.resolve(reference)
+    return {
+        "digest": image.digest,
+        "user": image.user,
+        "size": image.size,
+        "checked": image.checked,
+        "volumes": list(image.volumes),
+    }
 
 
 def _with_volumes(engine: Engine, resolved: Mapping[str, Image]) -> dict[str, Image]:

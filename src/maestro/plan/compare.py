@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Extension,
         Image,
         Manifest,
+        Migration,
         Pull,
         Route,
         Service,
@@ -86,18 +87,31 @@ def decide(
     plan.warnings += _pauses(plan, rendered, wish["routes"])
     plan.pulls = _pulls(rendered, set(state["images"]), images)
     plan.routes = _routes(manifest.get("routes") or [], wish["routes"])
+    plan.migrations = _migrations(host, rendered, manifest, wish["extension"])
+    plan.secrets = _secrets(rendered, state)
+    return plan
+
+
+def _migrations(
+    host: str, rendered: Rendered, manifest: Manifest, extension: Extension
+) -> list[Migration]:
+    """Those that did not run in the release that serves."""
     done = manifest.get("migrations", {})
-    plan.migrations = [
+    return [
         {"service": item["service"], "database": item.get("database", "host"), "on": host}
-        for item in wish["extension"].get("migrations") or []
+        for item in extension.get("migrations") or []
         if done.get(item["service"]) != rendered.migrations[item["service"]]["hash"]
     ]
-    plan.secrets = {
-        name: "changed" if name in manifest.get("secrets", {}) else "new"
+
+
+def _secrets(rendered: Rendered, state: Serving) -> dict[str, str]:
+    """What happens to each secret of the release whose value is new to the host."""
+    known, read = state["release"].get("secrets", {}), rendered.secret_files
+    return {
+        name: "changed" if name in known else "new"
         for name, version in sorted(state["secrets"].items())
-        if not version and name in {item["name"] for item in rendered.secret_files}
+        if not version and name in {item["name"] for item in read}
     }
-    return plan
 
 
 def _containers(

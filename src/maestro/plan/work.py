@@ -8,7 +8,7 @@ from ..release.render import Rendered
 from . import compare, records
 
 if TYPE_CHECKING:
-    from ..records import Manifest, Serving, Work
+    from ..records import Expected, Manifest, Serving, Work
 
 
 def work(
@@ -40,10 +40,7 @@ def work(
             "serves": plan.release,
             "armed": True,
         },
-        "expect": {
-            "release": plan.release,
-            "containers": sorted(str(item["id"]) for item in state["containers"]),
-        },
+        "expect": _expected(plan, state),
         "compose": rendered.text,
         "reading": {},
         "configs": rendered.config_files,
@@ -59,6 +56,12 @@ def work(
         "smoke": manifest.get("smoke") or [],
         "manifest": manifest,
     }
+
+
+def _expected(plan: records.Plan, state: Serving) -> Expected:
+    """What the host is, as the plan saw it."""
+    containers = sorted(str(item["id"]) for item in state["containers"])
+    return {"release": plan.release, "containers": containers}
 
 
 def _only(levels: list[list[str]], wanted: set[str]) -> list[list[str]]:

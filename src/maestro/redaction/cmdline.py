@@ -25,91 +25,130 @@ from .rules import (
 )
 from .spans import Span
 
+_GLUED = flags("-p", attached=True, apart=False)
+_SEPARATE = flags("-p", attached=True)
+_LOGIN = after("login", _SEPARATE)
+# Programs, and the rules for their arguments.
+_RULES: tuple[tuple[str, tuple[Rule, ...]], ...] = (
+    (
+        (
+            "mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlslap mysqlshow mysqlbinlog mysqlsh mariadb"
+            " mariadb-dump mariadb-admin mariadb-check mariadb-import mariadb-backup mysqlpump mydumper xtrabackup"
+        ),
+        (_GLUED,),
+    ),
+    ("7z 7za 7zr", (_GLUED,)),
+    (
+        "rar unrar",
+        (
+            flags("-hp", attached=True, apart=False),
+            _GLUED,
+        ),
+    ),
+    (
+        "docker podman skopeo nerdctl buildah oras helm crane regctl oc cf cosign ibmcloud doctl",
+        (_LOGIN,),
+    ),
+    (
+        "az",
+        (
+            after("login", flags("-p", attached=True)),
+            flags("--password", "-w"),
+        ),
+    ),
+    (
+        "sshpass cypher-shell mongo mongosh mongodump mongorestore mongoexport mongoimport mongostat mongotop",
+        (_SEPARATE,),
+    ),
+    (
+        "cqlsh rabbitmqadmin twine adduser useradd usermod psexec psexec64 neo4j-admin taosBenchmark",
+        (_SEPARATE,),
+    ),
+    (
+        "redis-cli redis-benchmark valkey-cli keydb-cli",
+        (
+            flags("-a", "--pass"),
+            pairs("requirepass", "masterauth"),
+        ),
+    ),
+    (
+        "sqlcmd bcp isql osql mosquitto_pub mosquitto_sub zip unzip ipmitool zipcloak",
+        (flags("-P", attached=True),),
+    ),
+    ("ldapsearch ldapmodify ldapadd ldapdelete ldapwhoami ldapcompare", (flags("-w"),)),
+    ("ldappasswd", (flags("-w", "-s", "-a"),)),
+    (
+        "curl curlie",
+        (
+            cookies,
+            userpass("-u", "--user", "-U", "--proxy-user"),
+            flags("--pass", "--proxy-pass", "--oauth2-bearer"),
+        ),
+    ),
+    ("http https xh xhs", (userpass("-a", "--auth"),)),
+    ("ab siege wrk hey", (userpass("-A", "-P", "-a"),)),
+    ("etcdctl", (userpass("--user"),)),
+    ("smbclient rpcclient smbget net wbinfo", (userpass("-U", "--user", "-a", mark="%"),)),
+    (
+        "lftp ncftp",
+        (
+            userpass("-u", mark=","),
+            flags("-p"),
+        ),
+    ),
+    ("htpasswd mosquitto_passwd", (last_of("b"),)),
+    ("openssl", (openssl,)),
+    ("ssh-keygen", (flags("-N", "-P"),)),
+    ("snmpget snmpwalk snmpset snmpbulkwalk", (flags("-A", "-X", "-c"),)),
+    ("nmcli", (pairs("password", "wifi-sec.psk", "802-11-wireless-security.psk", "vpn.secrets"),)),
+    ("wpa_passphrase", (position((), 2),)),
+    (
+        "rabbitmqctl",
+        (
+            position(("add_user",), 2),
+            position(("change_password",), 2),
+            position(("authenticate_user",), 2),
+        ),
+    ),
+    (
+        "vault bao",
+        (
+            position(("login",), 1),
+            position(("operator", "unseal"), 1),
+            assignments("kv", "put"),
+        ),
+    ),
+    (
+        "kubectl oc",
+        (
+            literal,
+            _LOGIN,
+        ),
+    ),
+    ("aws", (named("set"),)),
+    ("npm yarn pnpm", (named("set"),)),
+    ("gh", (flags("-b", "--body"),)),
+    ("fly flyctl", (assignments("secrets"),)),
+    (
+        "mc",
+        (
+            position(("alias", "set"), 3, 4),
+            position(("config", "host", "add"), 3, 4),
+        ),
+    ),
+    ("sqlplus rman expdp impdp sqlldr", (sqlplus,)),
+    (
+        "xfreerdp xfreerdp3 wfreerdp wlfreerdp sdl-freerdp freerdp cmdkey",
+        (colon("/p:", "/pass:", "/gp:"),),
+    ),
+    ("influx", (flags("-t", "--token", "-p", "-password"),)),
+    ("wget", (flags("--password", "--http-password", "--ftp-password", "--proxy-password"),)),
+    ("gpg gpg2", (flags("--passphrase"),)),
+)
+
 
 def _table() -> dict[str, tuple[Rule, ...]]:
-    table: dict[str, tuple[Rule, ...]] = {}
-
-    def put(names: str, *rules: Rule) -> None:
-        for name in names.split():
-            table[name] = rules
-
-    glued = flags("-p", attached=True, apart=False)
-    put(
-        "mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlslap mysqlshow mysqlbinlog mysqlsh mariadb"
-        " mariadb-dump mariadb-admin mariadb-check mariadb-import mariadb-backup mysqlpump mydumper xtrabackup",
-        glued,
-    )
-    put("7z 7za 7zr", glued)
-    put("rar unrar", flags("-hp", attached=True, apart=False), glued)
-    login = after("login", flags("-p", attached=True))
-    put(
-        "docker podman skopeo nerdctl buildah oras helm crane regctl oc cf cosign ibmcloud doctl",
-        login,
-    )
-    put("az", after("login", flags("-p", attached=True)), flags("--password", "-w"))
-    separate = flags("-p", attached=True)
-    put(
-        "sshpass cypher-shell mongo mongosh mongodump mongorestore mongoexport mongoimport mongostat mongotop",
-        separate,
-    )
-    put(
-        "cqlsh rabbitmqadmin twine adduser useradd usermod psexec psexec64 neo4j-admin taosBenchmark",
-        separate,
-    )
-    put(
-        "redis-cli redis-benchmark valkey-cli keydb-cli",
-        flags("-a", "--pass"),
-        pairs("requirepass", "masterauth"),
-    )
-    put(
-        "sqlcmd bcp isql osql mosquitto_pub mosquitto_sub zip unzip ipmitool zipcloak",
-        flags("-P", attached=True),
-    )
-    put("ldapsearch ldapmodify ldapadd ldapdelete ldapwhoami ldapcompare", flags("-w"))
-    put("ldappasswd", flags("-w", "-s", "-a"))
-    put(
-        "curl curlie",
-        cookies,
-        userpass("-u", "--user", "-U", "--proxy-user"),
-        flags("--pass", "--proxy-pass", "--oauth2-bearer"),
-    )
-    put("http https xh xhs", userpass("-a", "--auth"))
-    put("ab siege wrk hey", userpass("-A", "-P", "-a"))
-    put("etcdctl", userpass("--user"))
-    put("smbclient rpcclient smbget net wbinfo", userpass("-U", "--user", "-a", mark="%"))
-    put("lftp ncftp", userpass("-u", mark=","), flags("-p"))
-    put("htpasswd mosquitto_passwd", last_of("b"))
-    put("openssl", openssl)
-    put("ssh-keygen", flags("-N", "-P"))
-    put("snmpget snmpwalk snmpset snmpbulkwalk", flags("-A", "-X", "-c"))
-    put("nmcli", pairs("password", "wifi-sec.psk", "802-11-wireless-security.psk", "vpn.secrets"))
-    put("wpa_passphrase", position((), 2))
-    put(
-        "rabbitmqctl",
-        position(("add_user",), 2),
-        position(("change_password",), 2),
-        position(("authenticate_user",), 2),
-    )
-    put(
-        "vault bao",
-        position(("login",), 1),
-        position(("operator", "unseal"), 1),
-        assignments("kv", "put"),
-    )
-    put("kubectl oc", literal, login)
-    put("aws", named("set"))
-    put("npm yarn pnpm", named("set"))
-    put("gh", flags("-b", "--body"))
-    put("fly flyctl", assignments("secrets"))
-    put("mc", position(("alias", "set"), 3, 4), position(("config", "host", "add"), 3, 4))
-    put("sqlplus rman expdp impdp sqlldr", sqlplus)
-    put(
-        "xfreerdp xfreerdp3 wfreerdp wlfreerdp sdl-freerdp freerdp cmdkey",
-        colon("/p:", "/pass:", "/gp:"),
-    )
-    put("influx", flags("-t", "--token", "-p", "-password"))
-    put("wget", flags("--password", "--http-password", "--ftp-password", "--proxy-password"))
-    put("gpg gpg2", flags("--passphrase"))
+    table = {name: rules for names, rules in _RULES for name in names.split()}
     for name, found in admin.PROGRAMS.items():
         table[name] = (*table.get(name, ()), *found)
     return table

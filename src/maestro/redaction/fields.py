@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from . import cmdline, keys, prose, values
 from .lazy import Lazy
+from .scalars import block, closing, next_line, scalar
 from .spans import Span
 
 # One of these stands in every name that `keys` calls a secret.
@@ -17,13 +18,10 @@ STEMS = (
 )  # fmt: skip
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 _LONGEST_NAME = 120
-_LONGEST_VALUE = 1024  # characters that are looked at; a longer value is masked to its end
-
 _SEPARATOR = Lazy(
     r"(?P<close>(?:\\*[\"'`])?[\])]?)[ \t]{0,40}(?P<sep>:=|=>|==?(?!=)|::?(?!:)|%3[dD])(?P<blank>[ \t]{0,40})"
     r"(?:(?:!!(?:str|binary)|&[\w-]+|b(?=[\"'])|u(?=[\"'])|r(?=[\"'])|[nN](?=')|@(?=\")|\(?string\)?(?=\())[ \t]{0,4})*"
 )
-_OPEN = re.compile(r"\\*(?:\"\"\"|'''|[\"'`])")
 _NAMED = Lazy(
     r"\\*[\"']?[ \t]{0,8},?[ \t]{0,40}(?:\r?\n[ \t]{0,200}(?:[\w.-]{1,60} +\| +)?)?\\*[\"']?value\\*[\"']?[ \t]{0,8}[:=][ \t]{0,8}",
     re.IGNORECASE,
@@ -52,32 +50,18 @@ _LINE_START = Lazy(
     r"(?:(?:export|set|setenv|declare -x|local|readonly|env|const|let|var|ENV|ARG|-e|--env|static|final|public|private)[ \t]+)*"
     r"(?:[$@:&*]|-{1,2})?[\"']?\Z"
 )
-_BLOCK = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#[^\n]*)?\r?\n")
-_COMMENT = re.compile(r"[ \t]+(?:#|//|;)[ \t].*\Z|[ \t]+#\S.*\Z")
-_CUT = Lazy(
-    r"[,;&|](?=\s|\Z|\\*[\"']|[\w.\[\]-]{1,80}\\*[\"']?\s?(?:[=:]|%3[dD])|[)}\]])|[)\]}](?=[\s,;:)}\]]|\Z)|%26|\\+[nrt\"']|&(?:amp|quot|lt|gt|#\d+);"
-)
 _ENV = re.compile(r"(?:\A|\n|\] )[ \t]*(?:ENV|setenv)[ \t]+\Z")
 _SIGNATURES = frozenset(
     ("sig", "signature", "x-amz-signature", "x-goog-signature", "x-ms-signature")
-)
-_PROGRAM = Lazy(
-    r"(?:psql|pg_\w+|createdb|mysql\w*|mariadb\w*|redis-cli|restic|borg|docker|podman|kubectl|helm|terraform|ansible\S*|curl|wget"
-    r"|python\S*|node|npm|yarn|go|cargo|make|bash|sh|env|sudo|exec|java|ruby|php|perl|cmd|run|bin\S*|vault|aws|gcloud|az|git|ssh\S*)\b"
 )
 _DIRECTIVES = frozenset(
     ("requirepass", "masterauth", "rootpw", "bindpw", "masteruser", "tls-key-file-pass")
 )
 
-_INLINE = re.compile(r"[,;]\s+[\"']?[A-Za-z_][\w.-]{0,60}[\"']?\s?[:=]")
-_NOTE = Lazy(r"(?<=\S)\s+\((?:[A-Za-z']+[ ,]+)+[A-Za-z']+[.!]?\)\Z")
-_QUERY = re.compile(r"https?://[^\s\"']*[?&][\w.-]*=\Z")
 _SAME = re.compile(r"[a-z_]+[,)]")
 # A row of a table of two columns: | name | value |
 _ROW = Lazy(r"[ \t]*[|│][ \t]*([^|│\n]{1,500}?)[ \t]*[|│][ \t]*(?=\r?\n|\Z)")
 _ROW_START = re.compile(r"(?:\A|\n)[ \t]*[|│][ \t]*\Z")
-_NO_WORD = re.compile(r"\S*[\d!@#$%^&*+/]\S*")
-_RUN = re.compile(r"[^\s\"'<>`,;&]*")
 _QUOTE_END = re.compile(r"(?<![A-Za-z0-9=*\\])\\*[\"']\Z")
 _NAMED_ALIKE = Lazy(
     r"[a-z_.]*(?:password|passwd|token|secret|key|pwd|pass|credentials?)(?:;|,)?[ \t]*(?:\r?\n|\Z)"
@@ -94,7 +78,6 @@ _ARGUMENT = re.compile(r"[\"']\s{0,8},\s{0,40}(?=[\"'])")
 # A line of a file of properties with nothing but blanks behind the name
 _BLANKS = Lazy(r"[ \t]{1,8}([^\s=:]{4,200})[ \t]*(?=\r?\n|\Z)")
 _CODE_OF_LOGIN = Lazy(r"(?:=|%3[dD])[\w%./~+-]{20,}")
-_NEXT = re.compile(r"[ \t]*\r?\n([ \t]*)(?=\S)")
 
 
 def find_fields(
@@ -244,7 +227,7 @@ def _pair(text: str, start: int, end: int, name: str) -> list[Span]:
         return []
     match = _NAMED.match(text, end)
     if match:
-        return _scalar(text, match.end(), name, line="\n" in match.group())
+        return scalar(text, match.end(), name, line="\n" in match.group())
     tail = re.compile(r"\\*[\"']?\s*/?>\s{0,60}(?:<value>)?").match(text, end)
     if tail and text[tail.end() - 1] == ">":
         inner = re.compile(r"[^<]{1,2000}").match(text, tail.end())
@@ -263,7 +246,7 @@ def _call(text: str, start: int, end: int, name: str) -> list[Span]:
     gap = _ARGUMENT.match(text, end)
     if not gap or not _CALLED.search(text[max(0, start - 48) : start]):
         return []
-    found = _scalar(text, gap.end(), name, line=False)
+    found = scalar(text, gap.end(), name, line=False)
     return [
         (first, last)
         for first, last in found
@@ -313,36 +296,14 @@ def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> 
     at = match.end()
     separator = match.group("sep")
     if separator == "=>" and (dumped := _DUMPED.match(text, at)):
-        return _scalar(text, dumped.end(), name, line=False)
+        return scalar(text, dumped.end(), name, line=False)
     if text[at : at + 1] in '"n(' and (changed := _CHANGED.match(text, at)):
         both = (at, changed.end()) if text[at] == '"' else (changed.end(),)
-        return [span for each in both for span in _scalar(text, each, name, line=False)]
-    if name == "PASS" and separator == ":":
-        return []  # the result of a test
-    if text[at : at + 1] == "`" and separator == "=" and not match.group("blank"):
-        return []  # a command of a shell
-    if (
-        name in ("secret", "Secret", "secrets")
-        and (alike := _NAMED_ALIKE.match(text, at))
-        and len(alike.group().strip()) > len(name)
-    ):
-        return []  # secret: db_password
-    if start and text[start - 1] in "( ," and _SAME.match(text, at) and text.startswith(name, at):
-        return []  # f(password=password)
-    if separator == ":" and text.startswith("//", at):
-        return []  # an address
-    if separator == ":" and values.is_architecture(text, at):
-        return []  # a package: python3-jwt:amd64
-    if name.startswith("-") and separator == "=":
-        word = re.match(r"[\w -]{1,60}?(?=[\s\])|,]|\Z)", text[at : at + 62])
-        if word:
-            closed = text[start - 1 : start] == "[" and text.startswith("]", at + word.end())
-            if values.is_metavariable(word.group(), name, bracketed=closed):
-                return []  # a usage line
-    if separator.startswith(":") and text[at : at + 1] in "|>":
-        block = _BLOCK.match(text, at)
-        if block:
-            return _block(text, start, block.end())
+        return [span for each in both for span in scalar(text, each, name, line=False)]
+    if _is_no_value(text, start, match, name):
+        return []
+    if separator.startswith(":") and (folded := block(text, start, at)) is not None:
+        return folded
     head = text[max(0, start - 500) : start]
     if (
         separator in ("=", ":=")
@@ -351,7 +312,7 @@ def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> 
         and "sess" not in name.lower()
     ):
         # The quote stands before the name: "NAME=value" of an environment or an argument.
-        last = _closing(text, at, outer)
+        last = closing(text, at, outer)
         value = text[at:last]
         return [(at, last)] if value and not values.is_harmless(value, name, quoted=True) else []
     if (
@@ -363,197 +324,43 @@ def _after_separator(text: str, start: int, match: re.Match[str], name: str) -> 
         return []  # code: self.token = token
     line = bool(_LINE_START.search(head)) and not match.group("close").startswith("\\")
     if text[at : at + 1] in ("", "\n", "\r"):
-        return _next_line(text, start, at, name, separator) if separator.startswith(":") else []
-    return _scalar(text, at, name, line=line, separator=separator)
+        return next_line(text, start, at, name, separator) if separator.startswith(":") else []
+    return scalar(text, at, name, line=line, separator=separator)
+
+
+def _is_no_value(text: str, start: int, match: re.Match[str], name: str) -> bool:
+    """Tell whether what follows a name and its separator is something else than its value."""
+    at = match.end()
+    separator = match.group("sep")
+    if name == "PASS" and separator == ":":
+        return True  # the result of a test
+    if text[at : at + 1] == "`" and separator == "=" and not match.group("blank"):
+        return True  # a command of a shell
+    if (
+        name in ("secret", "Secret", "secrets")
+        and (alike := _NAMED_ALIKE.match(text, at))
+        and len(alike.group().strip()) > len(name)
+    ):
+        return True  # secret: db_password
+    if start and text[start - 1] in "( ," and _SAME.match(text, at) and text.startswith(name, at):
+        return True  # f(password=password)
+    if separator == ":" and text.startswith("//", at):
+        return True  # an address
+    if separator == ":" and values.is_architecture(text, at):
+        return True  # a package: python3-jwt:amd64
+    return name.startswith("-") and separator == "=" and _is_usage(text, start, at, name)
+
+
+def _is_usage(text: str, start: int, at: int, name: str) -> bool:
+    """Tell whether a flag stands in a line that explains its command: ``[--token=TOKEN]``."""
+    word = re.match(r"[\w -]{1,60}?(?=[\s\])|,]|\Z)", text[at : at + 62])
+    if not word:
+        return False
+    closed = text[start - 1 : start] == "[" and text.startswith("]", at + word.end())
+    return values.is_metavariable(word.group(), name, bracketed=closed)
 
 
 def _outer_quote(head: str) -> str:
     """Return the quote, with its backslashes, right at the end of what stands before a name."""
     match = _QUOTE_END.search(head)
     return match.group() if match else ""
-
-
-def _indent(text: str, at: int) -> int:
-    """Return the indentation of the line that holds ``at``."""
-    begin = text.rfind("\n", 0, at) + 1
-    width = 0
-    while begin + width < len(text) and text[begin + width] in " \t-":
-        if text[begin + width] == "-" and text[begin + width + 1 : begin + width + 2] != " ":
-            break
-        width += 1
-    return width
-
-
-def _block(text: str, start: int, at: int) -> list[Span]:
-    """A block scalar of YAML: every following line that is indented deeper than its key."""
-    outer = _indent(text, start)
-    spans: list[Span] = []
-    while at < len(text):
-        stop = text.find("\n", at)
-        stop = len(text) if stop < 0 else stop
-        body = text[at:stop]
-        stripped = body.strip()
-        if stripped:
-            width = len(body) - len(body.lstrip(" \t"))
-            if width <= outer:
-                break
-            if not values.is_harmless(stripped, quoted=True) and not stripped.startswith(
-                ("-----BEGIN", "-----END")
-            ):
-                spans.append((at + width, at + width + len(stripped)))
-        at = stop + 1
-    return spans
-
-
-def _next_line(text: str, start: int, at: int, name: str, separator: str) -> list[Span]:
-    """A value on the line after its key."""
-    match = _NEXT.match(text, at)
-    if not match or not separator:
-        return []
-    begin = match.end()
-    if _OPEN.match(text, begin):
-        if len(match.group(1)) < _indent(text, start):
-            return []
-        return _scalar(text, begin, name, line=False)
-    stop = text.find("\n", begin)
-    value = text[begin : stop if stop >= 0 else len(text)].strip()
-    if (
-        len(match.group(1)) <= _indent(text, start)
-        or " " in value
-        or value[:1] in "-#{["
-        or re.search(r":(\s|$)|=", value)
-    ):
-        return []
-    return [(begin, begin + len(value))] if not values.is_harmless(value, name) else []
-
-
-def _scalar(text: str, at: int, name: str, *, line: bool, separator: str = ":") -> list[Span]:
-    """Return the span of a scalar: quoted to its closing quote, bare to the end of line or word."""
-    opened = _OPEN.match(text, at)
-    if opened:
-        quote = opened.group()
-        first = opened.end()
-        last = _closing(text, first, quote)
-        value = text[first:last]
-        if not value or values.is_harmless(value, name, quoted=True):
-            return []
-        return [(first, last)]
-    if text[at : at + 1] == "[":
-        return _list(text, at, name)
-    if text[at : at + 1] == "{" and text[at : at + 2] != "{{":
-        return []
-    stop = text.find("\n", at, at + _LONGEST_VALUE)
-    stop = min(len(text), at + _LONGEST_VALUE) if stop < 0 else stop
-    rest = text[at:stop].rstrip("\r")
-    whole = _COMMENT.sub("", rest).rstrip()
-    if values.is_harmless(whole, name) or values.is_count(whole, name):
-        return []
-    if call := values.literal_call(rest):
-        value = call
-    elif line and (separator != ":" or _is_yaml(text, at)):
-        value = _line_value(whole, separator)
-    else:
-        value = _word(rest, prose=separator != "=" or text[at - 1] in " \t")
-    if "#" in value and _QUERY.search(text[max(0, at - 300) : at]):
-        value = value[: value.index("#")]
-    if not value or values.is_harmless(value, name):
-        return []
-    end = at + len(value)
-    if end == at + _LONGEST_VALUE and (more := _RUN.match(text, end)):
-        end = more.end()
-    return [(at, end)]
-
-
-def _is_yaml(text: str, at: int) -> bool:
-    return text[at - 1] in " \t:"
-
-
-def _line_value(whole: str, separator: str) -> str:
-    """The value of a line that is an assignment and nothing else."""
-    if " " not in whole and "\t" not in whole:
-        cut = _CUT.search(whole)
-        if (
-            cut
-            and re.match(r"[,;&]?\s*[\w.-]+\\*[\"']?=", whole[cut.start() :].lstrip("&;,"))
-            and cut.start()
-        ):
-            return whole[: cut.start()]
-        return whole.rstrip(",;") or whole
-    inline = _INLINE.search(whole)
-    if inline and inline.start():
-        return whole[: inline.start()]
-    if separator == "=" and values.is_sentence(whole):
-        return whole.split(None, 1)[0]
-    if values.is_sentence(whole) and whole.split(None, 1)[0].strip("\"',.:").isalpha():
-        return ""
-    if noted := _NOTE.search(whole):
-        return whole[: noted.start()]
-    rest = whole.split(None, 1)[1]
-    if re.search(r"(?:\A|\s)(?:[\w.-]+=\S|[-./|&>])", rest) or _PROGRAM.match(rest):
-        # More assignments on the same line, or an environment in front of a command.
-        return whole.split(None, 1)[0] if separator == "=" else _word(whole)
-    return whole
-
-
-def _word(rest: str, *, prose: bool = True) -> str:
-    """The value that stands in the middle of a line: one word, without what closes the place.
-
-    With ``prose`` it may be the beginning of a sentence, which is no value.
-    """
-    if prose and values.is_sentence(rest[:200]) and not _NO_WORD.match(rest):
-        return ""
-    match = re.match(r"[^\s\"'<>`]+", rest)
-    if not match:
-        return ""
-    value = match.group()
-    for cut in _CUT.finditer(value):
-        if cut.start() and value[: cut.start()].count("{") <= value[: cut.start()].count("}"):
-            value = value[: cut.start()]
-            break
-    return value.rstrip(",;") if len(value) > 1 else ""
-
-
-def _closing(text: str, first: int, quote: str) -> int:
-    """Return where a quoted value ends: before the same quote with the same backslashes before it."""
-    depth = len(quote) - len(quote.lstrip("\\"))
-    mark = quote[depth:]
-    at = first
-    while True:
-        at = text.find(mark, at)
-        if at < 0 or at > first + 8 * _LONGEST_VALUE:
-            stop = text.find("\n", first, at if at >= 0 else len(text))
-            if stop >= 0 or at < 0:
-                return stop if stop >= 0 else len(text)
-        slashes = 0
-        while at - slashes > first and text[at - slashes - 1] == "\\":
-            slashes += 1
-        if (
-            mark == "'"
-            and not depth
-            and text.startswith("''", at)
-            and text[at + 2 : at + 3].isalnum()
-        ):
-            at += 2
-            continue
-        if (
-            slashes <= depth
-            and (slashes == depth or not depth)
-            and not (depth == 0 and slashes % 2)
-        ):
-            return at - depth
-        if depth and slashes < depth:
-            return at - slashes
-        at += len(mark)
-
-
-def _list(text: str, at: int, name: str) -> list[Span]:
-    """Strings in brackets."""
-    close = text.find("]", at, at + 4096)
-    if close < 0:
-        return []
-    spans = []
-    for match in re.finditer(r"\"([^\"\n]*)\"|'([^'\n]*)'", text[at:close]):
-        group = 1 if match.group(1) is not None else 2
-        if match.group(group) and not values.is_harmless(match.group(group), name, quoted=True):
-            spans.append((at + match.start(group), at + match.end(group)))
-    return spans

@@ -19,6 +19,7 @@ _SECRET = frozenset(
     authorization bearer identitytoken registrytoken phpsessid jsessionid mnemonic sshkey
     storepass keypass bindpw userpw hmac otp totp
     sshpass dbpass rootpass adminpass smbpass ldappass mailpass smtppass ftppass sudopass
+    pepper pin cvv cvc
     """.split()
 )
 # In a name written as one word in one case these endings count (`dbpassword`, `clientsecret`).
@@ -77,6 +78,18 @@ _HOLD_LOGINS = frozenset("auth sftp ftp http webdav dav smb samba vpn traefik pr
 _PAIRS = frozenset("basic http proxy user default".split())
 _HASHES = frozenset(("hash", "digest", "hashed"))
 
+# Words that say it, but for those after one of these.
+_UNLESS = {"token": _NOT_TOKEN, "secret": _NOT_SECRET, "pass": _NOT_PASS}
+# Words that say it after one of these.
+_AFTER: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("key", "keys"), _KEYS),
+    "tokens": frozenset("access auth api refresh bearer secret".split()),
+    "salt": frozenset("auth in nonce secure secret password hash".split()),
+    **dict.fromkeys(("code", "codes"), frozenset("recovery backup otp mfa verification".split())),
+    "cookie": frozenset("erlang session auth magic".split()),
+    **dict.fromkeys(_HASHES, frozenset("password passwd pass pwd".split())),
+}
+
 _memory: dict[str, bool] = {}
 _extra: set[str] = set()
 
@@ -102,31 +115,15 @@ def _decide(name: str) -> bool:
         parts.pop()
     last = parts[-1]
     before = parts[-2] if len(parts) > 1 else ""
-    if last == "token":
-        return before not in _NOT_TOKEN
-    if last == "secret":
-        return before not in _NOT_SECRET
-    if last in _SECRET:
-        return True
-    if last in ("key", "keys"):
-        return before in _KEYS
-    if last == "pass":
-        return before not in _NOT_PASS
-    if last == "tokens":
-        return before in ("access", "auth", "api", "refresh", "bearer", "secret")
-    if last in ("salt", "pepper"):
-        return (
-            before in ("auth", "in", "nonce", "secure", "secret", "password", "hash")
-            or last == "pepper"
-        )
-    if last in ("code", "codes"):
-        return before in ("recovery", "backup", "otp", "mfa", "verification")
-    if last in ("pin", "cvv", "cvc"):
-        return True
-    if last == "cookie":
-        return before in ("erlang", "session", "auth", "magic")
-    if last in _HASHES:
-        return before in ("password", "passwd", "pass", "pwd")
+    if last in _UNLESS:
+        return before not in _UNLESS[last]
+    if last in _AFTER:
+        return before in _AFTER[last]
+    return last in _SECRET or _is_special(name, parts, last, before)
+
+
+def _is_special(name: str, parts: list[str], last: str, before: str) -> bool:
+    """Tell it of words whose meaning hangs on more than the word before them."""
     if last == "auth":
         return (parts[0] == "x" and len(parts) > 1) or before in _AUTH
     if last == "data":
