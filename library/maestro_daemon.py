@@ -7,6 +7,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.maestro.errors import MaestroError, raise_all
 from ansible.module_utils.maestro.host import daemon
+from ansible.module_utils.maestro.host import daemon_containers as containers
 from ansible.module_utils.maestro.host.engine import Engine
 
 DOCUMENTATION = r"""
@@ -79,15 +80,15 @@ def main() -> None:
     wish = daemon.Wish(given["content"], given["timeout"], given["accept_other_data"])
     try:
         if given["state"] == "running":
-            ran = [daemon.Running(**item) for item in given["running"]]
-            started = [] if module.check_mode else daemon.keep_running(engine, ran, kept=False)
+            ran = [containers.Running(**item) for item in given["running"]]
+            started = [] if module.check_mode else containers.keep_running(engine, ran, kept=False)
             module.exit_json(changed=bool(started), started=started)
         if given["state"] == "asked" or module.check_mode:
             if given["content"]:
                 raise_all(daemon.problems(wish, daemon.look(), engine))
             before = Path(daemon.FILE).read_text() if daemon.FILE.exists() else ""
             changed = given["state"] == "present" and before != wish.text
-            ran_now = [vars(item) for item in daemon.running_or_none(engine)]
+            ran_now = [vars(item) for item in containers.running_or_none(engine)]
             module.exit_json(
                 changed=changed, running=ran_now, diff=_diff(before, wish, changed=changed)
             )

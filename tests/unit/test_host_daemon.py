@@ -13,7 +13,7 @@ from fake_engine import Fake
 from real_servers import Answer
 
 from maestro.errors import MaestroError
-from maestro.host import daemon, daemon_unit
+from maestro.host import daemon, daemon_containers, daemon_unit
 from maestro.host.engine import Engine
 
 UNIT = """\
@@ -269,14 +269,14 @@ def starts(fake: Fake) -> list[str]:
     return [item.path for item in fake.asked if item.method == "POST"]
 
 
-def ran(*names: str) -> list[daemon.Running]:
-    return [daemon.Running(name, name) for name in names]
+def ran(*names: str) -> list[daemon_containers.Running]:
+    return [daemon_containers.Running(name, name) for name in names]
 
 
 def test_what_runs_is_noted_without_what_a_swarm_places(fake: Fake, engine: Engine) -> None:
     task = container("task", Labels={"com.docker.swarm.task": ""})
     fake.say("GET /containers/json", [container("a"), container("b", "exited"), task])
-    assert daemon.running(engine) == ran("a")
+    assert daemon_containers.running(engine) == ran("a")
 
 
 def test_what_does_not_run_is_started_and_a_borrower_after_its_owner(
@@ -287,14 +287,14 @@ def test_what_does_not_run_is_started_and_a_borrower_after_its_owner(
     known(fake, "b")
     for name in "ab":
         fake.say(f"POST /containers/{name}/start", {}, 204)
-    assert daemon.keep_running(engine, ran("a", "b", "c"), kept=False) == ["b", "a"]
+    assert daemon_containers.keep_running(engine, ran("a", "b", "c"), kept=False) == ["b", "a"]
     assert starts(fake) == ["/containers/b/start", "/containers/a/start"]
 
 
 def test_a_job_that_ended_by_itself_is_not_run_again(fake: Fake, engine: Engine) -> None:
     fake.say("GET /containers/json", [container("a", "exited")])
     known(fake, "a", code=0)
-    assert daemon.keep_running(engine, ran("a", "gone"), kept=True) == []
+    assert daemon_containers.keep_running(engine, ran("a", "gone"), kept=True) == []
 
 
 def test_what_does_not_start_any_more_is_named(fake: Fake, engine: Engine) -> None:
@@ -302,9 +302,9 @@ def test_what_does_not_start_any_more_is_named(fake: Fake, engine: Engine) -> No
     known(fake, "a")
     fake.answers["POST /containers/a/start"] = Answer(500, b'{"message": "no such runtime"}')
     with pytest.raises(MaestroError, match="a: no such runtime"):
-        daemon.keep_running(engine, ran("a"), kept=False)
+        daemon_containers.keep_running(engine, ran("a"), kept=False)
     with pytest.raises(MaestroError, match="gone: b"):
-        daemon.keep_running(engine, ran("b"), kept=False)
+        daemon_containers.keep_running(engine, ran("b"), kept=False)
 
 
 def test_containers_that_a_restart_would_remove(host: Host) -> None:

@@ -15,7 +15,7 @@ from maestro.host.rules import ROLLBACK
 from maestro.plan import describe, rollback
 from maestro.plan.rollout import Decision
 from maestro.release import recorded
-from maestro.release.render import hash_of
+from maestro.release.hashes import hash_of
 
 
 def decide(states: dict[str, dict[str, Any]], **asked: Any) -> Decision:

@@ -8,7 +8,6 @@ Keys and flags: https://docs.docker.com/reference/cli/dockerd/
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ from typing import Any
 
 from ..errors import MaestroError, raise_all
 from . import daemon_unit
+from .daemon_containers import Running, info_or_none, keep_running, running, running_or_none
 from .daemon_unit import Unit
 from .engine import Engine
 from .layout import write_atomically
@@ -31,19 +31,8 @@ SERVICE = "docker.service"
 DATA = "/var/lib/docker"
 REMAP, NO_REMAP = "userns-remap", "none"
 NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
-SETTLE = 5.0  # seconds the Engine's own restart policies get before a container is started here
-_SWARM_TASK = "com.docker.swarm.task"
 _BOTH = re.compile(r"([\w-]+): \(from flag: ")
 _SAYS_WHY = re.compile(r"failed to start daemon|unable to configure|level=(?:error|fatal)")
-
-
-@dataclass(frozen=True)
-class Running:
-    """A container that ran before the Engine was restarted."""
-
-    id: str
-    name: str
-    paused: bool = False
 
 
 @dataclass
@@ -73,7 +62,7 @@ def problems(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
     return [
         *_other_file(wish, unit),
         *_not_valid(wish, unit),
-        *_swarm(wish, unit, _info(engine)),
+        *_swarm(wish, unit, info_or_none(engine)),
         *_no_namespaces(wish, unit),
         *_other_data(wish, unit, engine),
         *_lost_by_a_restart(wish, unit, engine),
@@ -151,7 +140,7 @@ def _swarm(wish: Wish, unit: Unit, info: Mapping[str, Any]) -> list[MaestroError
 
 def _other_data(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
     """Keys with which the Engine would look for its containers and images elsewhere."""
-    moved = _moved(wish, unit, _info(engine))
+    moved = _moved(wish, unit, info_or_none(engine))
     if wish.accept_data:
         return _without_an_engine(wish, moved, running_or_none(engine)) if moved else []
     if not moved or not _holds_anything(engine, unit, wish.file):
@@ -226,7 +215,7 @@ def _moved(wish: Wish, unit: Unit, info: Mapping[str, Any]) -> list[tuple[str, s
 
 
 def _holds_anything(engine: Engine, unit: Unit, file: Path) -> bool:
-    info = _info(engine)
+    info = info_or_none(engine)
     if info:
         return bool(info.get("Containers") or info.get("Images") or engine.volumes())
     data = Path(unit.setting(file, "data-root", DATA))
@@ -235,7 +224,7 @@ def _holds_anything(engine: Engine, unit: Unit, file: Path) -> bool:
 
 def _lost_by_a_restart(wish: Wish, unit: Unit, engine: Engine) -> list[MaestroError]:
     """Containers that the Engine removes when it stops them: nothing can start them again."""
-    if unit.true(wish.text, "live-restore") or not _info(engine):
+    if unit.true(wish.text, "live-restore") or not info_or_none(engine):
         return []
     lost = [
         item.name
@@ -265,7 +254,7 @@ def apply(wish: Wish, unit: Unit, engine: Engine) -> Done:
     """
     before = _text(wish.file)
     same = before == wish.text
-    if same and _info(engine):
+    if same and info_or_none(engine):
         changed = wish.file.stat().st_mode & 0o777 != 0o644
         wish.file.chmod(0o644)
         return Done(changed=changed, before=before)
@@ -331,79 +320,6 @@ def restart(engine: Engine, timeout: float) -> None:
     raise MaestroError(f"the Engine does not start: {_reason(since)}", where=SERVICE)
 
 
-def running(engine: Engine) -> list[Running]:
-    """The containers that run now; those that a Swarm places are its own business."""
-    return [
-        Running(str(item["Id"]), str(item["Names"][0]).lstrip("/"), item["State"] == "paused")
-        for item in engine.containers()
-        if item["State"] in ("running", "paused") and _SWARM_TASK not in item["Labels"]
-    ]
-
-
-def running_or_none(engine: Engine) -> list[Running]:
-    """`running`; none where no Engine answers."""
-    return running(engine) if _info(engine) else []
-
-
-def keep_running(engine: Engine, ran: Sequence[Running], *, kept: bool) -> list[str]:
-    """Start what ran and does not any more; the names of what was started.
-
-    ``kept``: the Engine left its containers running, so one that ended with 0 ended by itself.
-    """
-    if not ran:
-        return []
-    down = _down(engine, ran, kept=kept)
-    deadline = time.monotonic() + SETTLE
-    while any(_will_start(engine, item) for item in down) and time.monotonic() < deadline:
-        time.sleep(0.25)
-        down = _down(engine, ran, kept=kept)
-    started, failed = [], []
-    # Who borrows another's network starts after it.
-    for item in sorted(down, key=lambda item: _borrows(engine, item)):
-        state = engine.inspect(item.id)["State"]
-        if kept and state["Status"] == "exited" and state["ExitCode"] == 0:
-            continue
-        try:
-            _start(engine, item)
-            started.append(item.name)
-        except MaestroError as problem:
-            failed.append(f"{item.name}: {problem.what}")
-    if failed:
-        raise MaestroError(f"these containers ran before and do not start now: {'; '.join(failed)}")
-    return started
-
-
-def _down(engine: Engine, ran: Sequence[Running], *, kept: bool) -> list[Running]:
-    states = {str(item["Id"]): item["State"] for item in engine.containers()}
-    gone = [item.name for item in ran if item.id not in states]
-    # One that was started with --rm and ended by itself is gone as it should be.
-    if gone and not kept:
-        raise MaestroError(f"these containers ran before and are gone: {', '.join(gone)}")
-    return [item for item in ran if states.get(item.id, "running") not in ("running", "paused")]
-
-
-def _will_start(engine: Engine, item: Running) -> bool:
-    """Whether the Engine itself starts it, by its restart policy."""
-    detail = engine.inspect(item.id)
-    policy = (detail["HostConfig"].get("RestartPolicy") or {}).get("Name") or "no"
-    return policy != "no" or bool(detail["State"].get("Restarting"))
-
-
-def _borrows(engine: Engine, item: Running) -> bool:
-    host = engine.inspect(item.id)["HostConfig"]
-    modes = (host.get(key) for key in ("NetworkMode", "PidMode", "IpcMode"))
-    return any(str(mode or "").startswith("container:") for mode in modes)
-
-
-def _start(engine: Engine, item: Running) -> None:
-    steps = ["start", "pause"] if item.paused else ["start"]
-    for step in steps:
-        status, body = engine.request("POST", f"/containers/{item.id}/{step}")
-        if status >= 400:
-            said = json.loads(body or b"{}").get("message") or f"the Engine answered {status}"
-            raise MaestroError(str(said))
-
-
 # The host
 
 
@@ -422,13 +338,6 @@ def _reason(since: float) -> str:
 
 def _without_values(text: str) -> str:
     return re.sub(r" \(from flag: .*?, from file: .*?\)(?=,|$)", "", text)
-
-
-def _info(engine: Engine) -> dict[str, Any]:
-    try:
-        return engine.info()
-    except MaestroError:
-        return {}
 
 
 def _text_of(path: str) -> str:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import lease, naming
+from . import lease, looking, naming
 from .layout import Layout
+from .looking import Answer
 
 # A step loads what it needs when it is taken: what the others need would cost more time than
 # most of them take.
 
-Answer = dict[str, Any]
 NEXT_RUN = "the next run"
 
 
@@ -87,73 +87,6 @@ def _remember(layout: Layout, step: Step, params: Mapping[str, Any], message: st
         journal.note(layout, params["claim"], journal.REFUSED, message)
     elif step.leased and (found := lease.read(layout)) and found.token == params["lease"]:
         journal.note(layout, asdict(found), journal.FAILED, message)
-
-
-# Looking
-
-
-def _state(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import state
-    from .registry import Login
-
-    request, given = params["request"], json.loads(params["payload"])
-    asked = state.Request(
-        stack=request["stack"],
-        root=params["root"],
-        files=request["files"],
-        compose_files=request["compose_files"],
-        version=request["version"],
-        variables=request["variables"],
-        resolve=params["resolve"],
-        login=Login(**given["login"]) if given["login"] else None,
-        secrets=given["secrets"],
-    )
-    lease.wait(layout, params["wait"])
-    return {"changed": False, **state.read(asked)}
-
-
-def _history(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import history
-
-    values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
-    lease.wait(layout, params["wait"])
-    return {"changed": False, **history.read(layout, params["to"], values=values)}
-
-
-def _overview(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import engine, overview, runtime
-
-    here = engine.Engine()
-    looker = runtime.Looker(here) if params["security"] else None
-    if not params["stack"]:
-        return {"changed": False, **overview.everything(layout.root, here, looker)}
-    return {"changed": False, **overview.read(layout, here, looker)}
-
-
-def _journal(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import journal
-
-    names = [params["stack"]] if params["stack"] else journal.stacks(layout.root)
-    found = [
-        event for name in names for event in journal.read(Layout(layout.root, name), params["last"])
-    ]
-    found.sort(key=lambda event: str(event["at"]))
-    return {"changed": False, "events": found[-params["last"] :]}
-
-
-def _note(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import journal, mask
-
-    message = mask.redactor(layout).text(params["message"])
-    journal.note(layout, params["claim"], journal.REFUSED, message)
-    return {"changed": False}
-
-
-def _logs(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import logs
-
-    text = logs.read(layout, params["services"], params["since"], params["tail"])
-    return {"changed": False, "text": text}
 
 
 # The lease
@@ -307,12 +240,6 @@ def _finish(layout: Layout, params: dict[str, Any]) -> Answer:
     return {"changed": bool(dropped or unused), "dropped": dropped, "networks": unused}
 
 
-def _removal(layout: Layout, _params: dict[str, Any]) -> Answer:
-    from . import removal
-
-    return {"changed": False, **removal.read(layout)}
-
-
 def _remove(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import journal, removal
 
@@ -359,7 +286,7 @@ _PAYLOAD = {"type": "str", "required": True, "no_log": True}
 
 STEPS: dict[str, Step] = {
     "maestro_state": Step(
-        _state,
+        looking.read_state,
         {
             "request": _FACTS,
             "resolve": {"type": "bool", "required": True},
@@ -369,7 +296,7 @@ STEPS: dict[str, Step] = {
         reads=True,
     ),
     "maestro_history": Step(
-        _history,
+        looking.read_history,
         {
             "to": {"type": "str", "default": ""},
             "wait": _WAIT,
@@ -379,15 +306,19 @@ STEPS: dict[str, Step] = {
     ),
     # Without a stack: all of them.
     "maestro_overview": Step(
-        _overview,
+        looking.read_overview,
         {"stack": _ANY_TEXT, "security": {"type": "bool", "default": False}},
         reads=True,
     ),
     "maestro_journal": Step(
-        _journal, {"stack": _ANY_TEXT, "last": {"type": "int", "default": 50}}, reads=True
+        looking.read_journal,
+        {"stack": _ANY_TEXT, "last": {"type": "int", "default": 50}},
+        reads=True,
     ),
-    "maestro_note": Step(_note, {"claim": _FACTS, "message": _TEXT}),
-    "maestro_logs": Step(_logs, {"services": _TEXTS, "since": _TEXT, "tail": _TEXT}, reads=True),
+    "maestro_note": Step(looking.note_refusal, {"claim": _FACTS, "message": _TEXT}),
+    "maestro_logs": Step(
+        looking.read_logs, {"services": _TEXTS, "since": _TEXT, "tail": _TEXT}, reads=True
+    ),
     "maestro_lease": Step(
         _lease,
         {
@@ -449,7 +380,7 @@ STEPS: dict[str, Step] = {
     "maestro_finish": Step(
         _finish, {"keep": {"type": "int", "required": True}}, leased=True, last=True
     ),
-    "maestro_removal": Step(_removal, {}, reads=True),
+    "maestro_removal": Step(looking.read_removal, {}, reads=True),
     "maestro_remove": Step(
         _remove, {"volumes": _TEXTS, "timeout": _SECONDS}, leased=True, last=True
     ),

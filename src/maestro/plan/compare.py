@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from ..host.reference import Reference
 from ..host.resources import Resources
 from ..host.rules import STOP_FIRST
-from ..release.render import Rendered, definitions
+from ..release.hashes import definitions
+from ..release.render import Rendered
 from ..stack import borrowing, updates
 from . import adoption, borrowers, networks, reasons
 from .borrowers import MOVES

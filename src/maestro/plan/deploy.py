@@ -11,7 +11,8 @@ from ..errors import MaestroError, raise_all
 from ..host.layout import Layout
 from ..host.resources import Resources
 from ..release import hardening, manifest, recorded
-from ..release.render import Rendered, Wish, needs_of, render
+from ..release.order import needs_of
+from ..release.render import Rendered, Wish, render
 from ..stack import profiles, variables
 from . import (
     adoption,

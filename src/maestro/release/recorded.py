@@ -15,7 +15,8 @@ from ..host.labels import HASH_LABEL
 from ..host.secret_files import SecretFile
 from ..stack import borrowing
 from . import hardening
-from .render import Rendered, hash_of
+from .hashes import hash_of
+from .render import Rendered
 
 if TYPE_CHECKING:
     from ..records import Compose, Manifest, SecretFileFacts, Standing

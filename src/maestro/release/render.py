@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -25,7 +22,7 @@ from ..host.userns import of_host
 from ..stack import borrowing, checks, file_access, jobs, updates
 from ..stack.data import Reading, kept
 from ..stack.model import active_services, migration_services, plain_keys, replicas, unescaped
-from . import compose_quirks, hardening
+from . import compose_quirks, hardening, hashes, order
 
 if TYPE_CHECKING:
     from ..records import (
@@ -46,10 +43,7 @@ if TYPE_CHECKING:
     _Top = dict[str, dict[str, Definition]]
 
 MIGRATION_PROFILE = "maestro-migration"
-HASH_LENGTH = 16
 INLINE_MODE = 0o444  # what Compose gives a config whose `content:` stands in the file
-# Keys that do not shape a container: Compose leaves them out of its own hash as well.
-_NOT_THE_CONTAINER = ("depends_on", "scale")
 # Keys that have no place in a release: its images are built, pulled and chosen already.
 _NOT_THE_RELEASE = ("build", "develop", "profiles", "pull_policy")
 _NOT_THE_DEPLOYMENT = ("update_config", "rollback_config")
@@ -118,7 +112,7 @@ def render(wish: Wish) -> Rendered:
     wish = replace(wish, model=plain_keys(wish.model))
     active = active_services(wish.model, wish.extension, wish.profiles)
     one_shot = migration_services(wish.extension)
-    result = Rendered({}, {}, {}, _order(wish, active))
+    result = Rendered({}, {}, {}, order.levels(wish.stack, wish.model, active))
     top: _Top = {"secrets": {}, "configs": {}}
     rendered: dict[str, Service] = {}
     facts_of = _Facts.of(wish, active)
@@ -131,7 +125,7 @@ def render(wish: Wish) -> Rendered:
             continue
         if name in one_shot:
             service["profiles"] = [MIGRATION_PROFILE]
-        digest = _hash({**service, "definitions": definitions(service, wish.model)})
+        digest = hashes.of({**service, "definitions": hashes.definitions(service, wish.model)})
         service.setdefault("labels", {})[HASH_LABEL] = digest
         rendered[name] = service
         facts = facts_of(name, service, digest)
@@ -147,7 +141,7 @@ def render(wish: Wish) -> Rendered:
         **{
             key: used
             for key in ("networks", "volumes")
-            if (used := _used(wish.model, rendered.values(), key))
+            if (used := hashes.used(wish.model, rendered.values(), key))
         },
     }
     return result
@@ -336,77 +330,3 @@ def _config_file(wish: Wish, name: str, config: Definition) -> File:
         where=f"{wish.stack}/compose.yaml: configs.{name}",
         fix="allowed: `file:` with a path below the stack's directory, or `content:`",
     )
-
-
-def _order(wish: Wish, active: Iterable[str]) -> list[list[str]]:
-    """Services in levels: a level starts when all services before it are healthy."""
-    names = set(active)
-    graph = {name: sorted(_needs(wish.model, name) & names) for name in sorted(names)}
-    sorter = TopologicalSorter(graph)
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        raise MaestroError(
-            f"services need each other in a circle: {' -> '.join(error.args[1])}",
-            where=f"{wish.stack}/compose.yaml: depends_on",
-            fix="remove one of these dependencies",
-        ) from error
-    levels = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        levels.append(ready)
-        sorter.done(*ready)
-    return levels
-
-
-def needs_of(model: Compose, service: str, order: list[list[str]]) -> list[list[str]]:
-    """The levels of ``order``, reduced to what ``service`` needs directly or through others."""
-    wanted: set[str] = set()
-    pending = [service]
-    while pending:
-        for other in _needs(model, pending.pop()) - wanted:
-            wanted.add(other)
-            pending.append(other)
-    levels = [[name for name in level if name in wanted] for level in order]
-    return [level for level in levels if level]
-
-
-def _needs(model: Compose, name: str) -> set[str]:
-    service = model["services"].get(name, {})
-    return {*(service.get("depends_on") or {}), *borrowing.owners(service)}
-
-
-def _hash(service: Service) -> str:
-    """A name for everything that shapes the service's containers."""
-    shape = {key: value for key, value in service.items() if key not in _NOT_THE_CONTAINER}
-    if isinstance(shape.get("deploy"), dict):
-        shape["deploy"] = {k: v for k, v in shape["deploy"].items() if k != "replicas"}
-    text = json.dumps(shape, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
-
-
-def hash_of(service: Service, compose: Compose) -> str:
-    """The hash a service of a rendered Compose file must have, worked out anew."""
-    labels = {
-        key: value for key, value in (service.get("labels") or {}).items() if key != HASH_LABEL
-    }
-    bare = {key: value for key, value in service.items() if key != "labels"}
-    if labels:
-        bare["labels"] = labels
-    return _hash({**bare, "definitions": definitions(service, compose)})
-
-
-def definitions(service: Service, compose: Compose) -> dict[str, dict[str, Definition]]:
-    """The networks and volumes of one service, as the whole file defines them."""
-    return {key: _used(compose, [service], key) for key in ("networks", "volumes")}
-
-
-def _used(compose: Compose, services: Iterable[Service], kind: str) -> dict[str, Definition]:
-    used: set[str] = set()
-    for service in services:
-        if kind == "networks":
-            used.update(service.get("networks") or {})
-        else:
-            mounts = service.get("volumes") or []
-            used.update(mount.get("source") for mount in mounts if mount["type"] == "volume")
-    return {name: value for name, value in (compose.get(kind) or {}).items() if name in used}

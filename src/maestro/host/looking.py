@@ -1,0 +1,90 @@
+"""The steps of a play that look at a host and change nothing of a stack, see `steps`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from . import lease
+from .layout import Layout
+
+# As in `steps`: a step loads what it needs when it is taken.
+
+Answer = dict[str, Any]
+
+
+def read_state(layout: Layout, params: dict[str, Any]) -> Answer:
+    """What a deploy is decided on."""
+    from . import state
+    from .registry import Login
+
+    request, given = params["request"], json.loads(params["payload"])
+    asked = state.Request(
+        stack=request["stack"],
+        root=params["root"],
+        files=request["files"],
+        compose_files=request["compose_files"],
+        version=request["version"],
+        variables=request["variables"],
+        resolve=params["resolve"],
+        login=Login(**given["login"]) if given["login"] else None,
+        secrets=given["secrets"],
+    )
+    lease.wait(layout, params["wait"])
+    return {"changed": False, **state.read(asked)}
+
+
+def read_history(layout: Layout, params: dict[str, Any]) -> Answer:
+    """What a rollback and a rotation are decided on."""
+    from . import history
+
+    values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
+    lease.wait(layout, params["wait"])
+    return {"changed": False, **history.read(layout, params["to"], values=values)}
+
+
+def read_overview(layout: Layout, params: dict[str, Any]) -> Answer:
+    """What a status is made of."""
+    from . import engine, overview, runtime
+
+    here = engine.Engine()
+    looker = runtime.Looker(here) if params["security"] else None
+    if not params["stack"]:
+        return {"changed": False, **overview.everything(layout.root, here, looker)}
+    return {"changed": False, **overview.read(layout, here, looker)}
+
+
+def read_journal(layout: Layout, params: dict[str, Any]) -> Answer:
+    """What happened to stacks, the newest last."""
+    from . import journal
+
+    names = [params["stack"]] if params["stack"] else journal.stacks(layout.root)
+    found = [
+        event for name in names for event in journal.read(Layout(layout.root, name), params["last"])
+    ]
+    found.sort(key=lambda event: str(event["at"]))
+    return {"changed": False, "events": found[-params["last"] :]}
+
+
+def note_refusal(layout: Layout, params: dict[str, Any]) -> Answer:
+    """Keep in the history that a run was refused."""
+    from . import journal, mask
+
+    message = mask.redactor(layout).text(params["message"])
+    journal.note(layout, params["claim"], journal.REFUSED, message)
+    return {"changed": False}
+
+
+def read_logs(layout: Layout, params: dict[str, Any]) -> Answer:
+    """What services wrote."""
+    from . import logs
+
+    text = logs.read(layout, params["services"], params["since"], params["tail"])
+    return {"changed": False, "text": text}
+
+
+def read_removal(layout: Layout, _params: dict[str, Any]) -> Answer:
+    """What a removal is decided on."""
+    from . import removal
+
+    return {"changed": False, **removal.read(layout)}
