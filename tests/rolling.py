@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import recorded_host
@@ -20,6 +20,7 @@ from recorded_host import (
     Host,
 )
 
+from maestro import records
 from maestro.errors import MaestroError
 from maestro.host import put_back, release, roll
 from maestro.host.aim import Aim
@@ -120,7 +121,7 @@ class Rolling:
         if before:
             order = [[name for name in level if name in before] for level in cls.levels(case)]
             manifest = {"services": before, "order": order, "routes": case.routes}
-            release.commit(layout, "r1", manifest)
+            release.commit(layout, "r1", cast("records.Manifest", manifest))
         replicas = {
             name: {service: int(found["replicas"]) for service, found in services.items()}
             for name, services in releases.items()
@@ -140,10 +141,14 @@ class Rolling:
             self.way().traffic.to({"web": everything(running)})
             self.host.said.clear()
 
+    def aim(self) -> Aim:
+        """The release to come."""
+        services = cast("dict[str, records.ServiceFacts]", self.case.wanted)
+        return Aim("r2", services, cast("list[records.Route]", self.case.routes))
+
     def way(self) -> roll.Roll:
         """A roll to the release to come."""
-        aim = Aim("r2", self.case.wanted, self.case.routes)
-        return roll.Roll(self.layout, aim, 5, **self.case.roll)
+        return roll.Roll(self.layout, self.aim(), 5, **self.case.roll)
 
     def up(self) -> list[str]:
         """The commands of the roll."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .jobs import Job
 from .rules import UPDATE, Rules
+
+if TYPE_CHECKING:
+    from ..records import Route, ServiceFacts
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Aim:
     """
 
     release: str
-    services: Mapping[str, Mapping[str, Any]]
-    routes: Sequence[Mapping[str, Any]] = ()
+    services: Mapping[str, ServiceFacts]
+    routes: Sequence[Route] = ()
     kind: str = UPDATE
 
     def rules(self, name: str) -> Rules:
@@ -54,8 +57,10 @@ class Aim:
             if not self.rules(name := owner[container]).tolerates(failed[name], self.replicas(name))
         }
 
-    def asked(self) -> list[Mapping[str, Any]]:
+    def asked(self) -> list[Route]:
         """The routes of services that nothing else checks."""
         return [
-            route for route in self.routes if self.services.get(route["service"], {}).get("ask")
+            route
+            for route in self.routes
+            if (facts := self.services.get(route["service"])) and facts.get("ask")
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import adoption
 from .containers import of_stack
@@ -13,6 +13,9 @@ from .labels import SERVICE
 from .standing import Standing
 from .strangers import among
 from .traffic import Traffic
+
+if TYPE_CHECKING:
+    from ..records import ServiceFacts
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Leaving:
         self.retire(there)
         return sorted(set(there.values()))
 
-    def leave(self, services: Mapping[str, Mapping[str, Any]], aside: Iterable[str]) -> None:
+    def leave(self, services: Mapping[str, ServiceFacts], aside: Iterable[str]) -> None:
         """Remove what releases brought that is none of ``services``; nothing made by hand.
 
         Of the services ``aside`` only what is as it shall be stays.

@@ -120,7 +120,7 @@ class Standing:
 
     def keeps(self, item: Mapping[str, Any]) -> bool:
         """Whether a container keeps data in a volume without a name."""
-        facts = self.aim.services.get(item["Labels"].get(SERVICE, "")) or {}
+        facts = self.aim.services.get(item["Labels"].get(SERVICE, ""))
         return handover.keeps_nameless(item, facts)
 
     def expect(self, owner: Mapping[str, str]) -> dict[str, Expect]:
