@@ -39,7 +39,7 @@ class ActionModule(StepAction):
             args["claim"] = {**args["claim"], **numbers, "token": secrets.token_hex(8)}
         result = super().step(args, task_vars)
         if args["state"] == "acquired" and not result.get("failed"):
-            words = ["python3", str(AGENT), "--root", str(args["root"]), "beat"]
+            words = ["python3", "-I", "-S", str(AGENT), "--root", str(args["root"]), "beat"]
             command = shlex.join([*words, str(args["stack"]), str(result["token"])])
             pause = float(args["claim"]["limit"]) / BEATS
             playbook = multiprocessing.parent_process()

@@ -70,7 +70,8 @@ class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         return said
 
     def _by_the_hosts_program(self, name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        words = ["python3", str(AGENT), "step", name, agent_archive.identity()]
+        # Its archive and the standard library are all it needs: no site-packages, no PYTHON*.
+        words = ["python3", "-I", "-S", str(AGENT), "step", name, agent_archive.identity()]
         said = self._low_level_execute_command(
             f"{self._compute_environment_string()} {shlex.join(words)}".strip(),
             in_data=json.dumps(_plain(params)).encode(),
