@@ -16,10 +16,9 @@ from typing import Any
 from ansible.utils.display import Display
 
 from maestro.host.layout import AGENT
+from maestro.host.lease import BEATS
 from maestro.play import values
 from maestro.play.action import StepAction
-
-BEATS = 4  # beats within the limit of a lease
 
 
 class ActionModule(StepAction):

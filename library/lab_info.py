@@ -1,7 +1,9 @@
-#!/usr/bin/python
-"""Ansible module: reads the lab's settings, the machine and the lab's hosts in one call."""
+"""Ansible module: the lab, this machine and the lab's hosts, see `maestro.machine.lab_info`."""
 
 from __future__ import annotations
+
+from ansible.module_utils import maestro_work
+from ansible.module_utils.maestro.machine import lab_info
 
 DOCUMENTATION = r"""
 module: lab_info
@@ -22,8 +24,8 @@ options:
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
+author: The Maestro authors
 """
-
 EXAMPLES = r"""
 - name: Read the state of the lab
   lab_info:
@@ -32,7 +34,6 @@ EXAMPLES = r"""
     image_context: /srv/maestro/docker/lab/host
     hosts: [{name: staging-1, ports: {ssh: 2201}}]
 """
-
 RETURN = r"""
 name: {type: str, returned: always, description: Name of the lab.}
 port_offset: {type: int, returned: always, description: What was added to every default port.}
@@ -56,59 +57,5 @@ keys:
   description: By running host, its public key as C(host) and the key it lets in as C(user).
 """
 
-import os  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
-from ansible.module_utils.maestro.machine import lab  # noqa: E402
-
-
-def main() -> None:
-    """Read, judge, and return."""
-    module = AnsibleModule(
-        argument_spec={
-            "checkout": {"type": "path", "required": True},
-            "remembered": {"type": "dict"},
-            "hosts": {"type": "list", "elements": "dict", "required": True},
-            "image_context": {"type": "path", "required": True},
-            "everything": {"type": "bool", "default": False},
-            "programs": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
-    given = module.params
-    wanted, problems = lab.settings(given["hosts"], os.environ, given["remembered"])
-    names = {host["name"]: lab.container_name(wanted.name, host) for host in given["hosts"]}
-    machine = lab.read_machine(given["programs"])
-    everything = given["everything"] and machine["engine"]
-    found = lab.read_names(given["checkout"]) if everything else list(names.values())
-    containers = lab.read_containers(found) if machine["engine"] else {}
-    problems += lab.machine_problems(machine, need_disk=not containers)
-    problems += lab.lab_problems(wanted, names, given["checkout"], containers, lab.port_busy)
-    image_id = lab.content_id(Path(given["image_context"]))
-    definitions = {
-        host["name"]: lab.definition(host, wanted.ports.get(host["name"], {}), image_id)
-        for host in given["hosts"]
-    }
-    running = {host: n for host, n in names.items() if containers.get(n, {}).get("running")}
-    dead = lab.dead(names, wanted.ports, containers, lab.port_busy)
-    module.exit_json(
-        changed=False,
-        name=wanted.name,
-        port_offset=wanted.port_offset,
-        ports=wanted.ports,
-        engine=machine["engine"],
-        problems=problems,
-        image_id=image_id,
-        names=names,
-        definitions=definitions,
-        pending=sorted({*lab.pending(names, definitions, containers), *dead}),
-        dead=dead,
-        containers=containers,
-        volumes=lab.read_volumes(given["checkout"], None if everything else found),
-        keys={host: lab.read_keys(name) for host, name in running.items()},
-    )
-
-
 if __name__ == "__main__":
-    main()
+    maestro_work.run(lab_info.read, lab_info.ARGUMENTS)

@@ -11,18 +11,6 @@ description:
   - Writes release.json, lets `current` point at the release, disarms the switch that would put
     the old one back, and removes the services the release no longer has.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   release:
     description: Id of the staged release.
     type: str
@@ -45,9 +33,9 @@ options:
     description: Seconds an operation on the services may take.
     type: float
     required: true
+extends_documentation_fragment: [maestro, maestro.lease]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Commit the staged release

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import edge, edge_proxy
+from ansible.module_utils import maestro_work
+from ansible.module_utils.maestro.host import provisioning
 
 DOCUMENTATION = r"""
 module: maestro_edge
@@ -48,14 +45,10 @@ options:
     description: Password of the account C(metrics), which may read the metrics; none without one.
     type: str
     default: ""
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
+extends_documentation_fragment: [maestro]
 attributes:
   check_mode: {support: full, description: Says whether there would be a new edge.}
   diff_mode: {support: full}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Run the edge
@@ -72,36 +65,5 @@ RETURN = r"""
 {}
 """
 
-
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "image": {"type": "str", "required": True},
-            "uid": {"type": "int", "required": True},
-            "grace": {"type": "int", "required": True},
-            "static": {"type": "str", "required": True},
-            "dynamic": {"type": "str", "required": True},
-            "settings": {"type": "dict", "required": True},
-            "memory": {"type": "int", "default": 1024},
-            "metrics_password": {"type": "str", "default": "", "no_log": True},
-            "root": {"type": "path", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    given = dict(module.params)
-    root = Path(given.pop("root"))
-    wish = edge_proxy.Wish(**given)
-    try:
-        diff = edge_proxy.configure(wish, check=module.check_mode)
-        if not module.check_mode:
-            # Other settings make other routes out of the same assignment.
-            edge.sync(root)
-        changed = edge_proxy.ensure(wish, check=module.check_mode)
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=changed or bool(diff), diff=diff)
-
-
 if __name__ == "__main__":
-    main()
+    maestro_work.run(provisioning.run_edge, provisioning.EDGE)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import edge_image
+from ansible.module_utils import maestro_work
+from ansible.module_utils.maestro.host import provisioning
 
 DOCUMENTATION = r"""
 module: maestro_edge_image
@@ -39,24 +38,5 @@ image:
   sample: "traefik:v3.7.15@sha256:..."
 """
 
-
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "image": {"type": "str", "required": True},
-            "again": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        found = edge_image.resolve(
-            module.params["image"], again=module.params["again"], check=module.check_mode
-        )
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, image=found)
-
-
 if __name__ == "__main__":
-    main()
+    maestro_work.run(provisioning.find_edge_image, provisioning.EDGE_IMAGE)

@@ -11,25 +11,13 @@ description:
   - Keeps the newest releases and removes the others with their secrets, configs and images,
     then gives the stack's lease back.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   keep:
     description: How many releases stay.
     type: int
     required: true
+extends_documentation_fragment: [maestro, maestro.lease]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Keep the five newest releases

@@ -11,14 +11,6 @@ description:
   - Reads the releases, containers and images of a host. Neither a registry nor the stack's
     own files are needed for it.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
   to:
     description: Id of a release to go back to; by default the one before.
     type: str
@@ -31,9 +23,9 @@ options:
     description: Secrets to look up, as one JSON text.
     type: str
     default: ""
+extends_documentation_fragment: [maestro, maestro.stack]
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Read what the host can go back to

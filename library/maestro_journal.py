@@ -11,10 +11,6 @@ description:
   - Reads the events a host recorded - deploys, rollbacks, rotations, removals, failed and refused
     runs, and what the host put back by itself.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
   stack:
     description: Name of the stack; all stacks when empty.
     type: str
@@ -23,9 +19,9 @@ options:
     description: How many of the last events are read.
     type: int
     default: 50
+extends_documentation_fragment: [maestro]
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Read the last ten events of a stack

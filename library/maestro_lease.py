@@ -11,14 +11,6 @@ description:
   - Takes the right to change a stack on this host, and sets the switch that puts the old
     release back when nobody is heard of any more.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
   state:
     description: Whether to take it or to give it back.
     type: str
@@ -36,9 +28,9 @@ options:
     description: Token of the lease to give back; nothing is done without one.
     type: str
     default: ""
+extends_documentation_fragment: [maestro, maestro.stack]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Take the stack's lease

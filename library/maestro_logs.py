@@ -11,14 +11,6 @@ description:
   - Reads what the stack's containers wrote. Secrets are masked on the host - those of the stack
     in every form, and what looks like one.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
   services:
     description: The services to read; all when empty.
     type: list
@@ -32,9 +24,9 @@ options:
     description: How many last lines of each container, or V(all).
     type: str
     required: true
+extends_documentation_fragment: [maestro, maestro.stack]
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Read the last lines of all services

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.maestro.errors import MaestroError
-from ansible.module_utils.maestro.host import edge
-from ansible.module_utils.maestro.host.layout import Layout
+from ansible.module_utils import maestro_work
+from ansible.module_utils.maestro.host import provisioning
 
 DOCUMENTATION = r"""
 module: maestro_maintenance
@@ -16,15 +12,7 @@ description:
   - Status 503 with Retry-After on every route but the paths of health checks. It outlives deploys
     and restarts.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  on:
+  "on":
     description: Whether the page is shown.
     type: bool
     required: true
@@ -32,9 +20,9 @@ options:
     description: Who wants it, for the stack's history; known to the action plugin.
     type: str
     default: ""
+extends_documentation_fragment: [maestro, maestro.stack]
 attributes:
   check_mode: {support: full, description: Says whether it would be switched.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Show the maintenance page
@@ -47,26 +35,5 @@ RETURN = r"""
 {}
 """
 
-
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "stack": {"type": "str", "required": True},
-            "on": {"type": "bool", "required": True},
-            "by": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
-    layout = Layout(Path(module.params["root"]), module.params["stack"])
-    given = {"on": bool(module.params["on"]), "by": module.params["by"]}
-    try:
-        changed = edge.maintain(layout, **given, check=module.check_mode)
-    except MaestroError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=changed)
-
-
 if __name__ == "__main__":
-    main()
+    maestro_work.run(provisioning.maintain, provisioning.MAINTENANCE)

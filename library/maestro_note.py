@@ -10,14 +10,6 @@ short_description: Keep in a host's history that a run was refused
 description:
   - Adds an event with the reason to the history of the stack. Secrets of the stack are masked.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
   claim:
     description: What the run was for - its purpose, who ran it and who approved it.
     type: dict
@@ -26,9 +18,9 @@ options:
     description: Why the run was refused.
     type: str
     required: true
+extends_documentation_fragment: [maestro, maestro.stack]
 attributes:
   check_mode: {support: none, description: Nothing is noted in check mode.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Keep that the run was refused

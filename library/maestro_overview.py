@@ -11,10 +11,6 @@ description:
   - Reads releases, containers, images and files of a host; no value of a secret or of an
     environment variable is in the answer.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
   stack:
     description: Name of the stack; all stacks of the host when empty.
     type: str
@@ -23,9 +19,9 @@ options:
     description: Whether it is read how each container is closed off.
     type: bool
     default: false
+extends_documentation_fragment: [maestro]
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Read what runs

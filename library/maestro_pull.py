@@ -11,10 +11,6 @@ description:
   - Pulls what is missing, several images at once. The registry login is handed to the
     Engine with each request and stored nowhere.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
   request:
     description: The answer of the step that checked the request.
     type: dict
@@ -28,9 +24,9 @@ options:
     description: The registry login as one JSON text.
     type: str
     required: true
+extends_documentation_fragment: [maestro]
 attributes:
   check_mode: {support: none, description: The plan says what would be pulled.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Pull the images by digest

@@ -10,18 +10,6 @@ short_description: Restore the previous release
 description:
   - Restores the services of the release that served and removes everything the failed one brought.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   release:
     description: Id of the staged release, which is removed; empty when none was staged.
     type: str
@@ -38,9 +26,9 @@ options:
     description: Seconds a container without a health check must run without a restart.
     type: float
     default: 5
+extends_documentation_fragment: [maestro, maestro.lease]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Restore the previous release

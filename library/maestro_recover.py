@@ -9,18 +9,9 @@ module: maestro_recover
 short_description: Roll back what a lost deploy did not finish
 description:
   - Takes over a lease that has expired and lets the release that served before serve again.
-options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
+extends_documentation_fragment: [maestro, maestro.stack]
 attributes:
   check_mode: {support: none, description: A dry run shows the state as it was left.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Roll back what a lost deploy did not finish

@@ -9,18 +9,9 @@ module: maestro_removal
 short_description: Read what a host has of a stack
 description:
   - Reads everything a removal would take away or leave. The stack's own files are not needed.
-options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
+extends_documentation_fragment: [maestro, maestro.stack]
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Read what there is of a stack

@@ -11,18 +11,6 @@ description:
   - Removes routes, containers, networks, releases, secrets and images of a stack. A volume is
     removed only when it is named.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   volumes:
     description: Volumes that are removed with all their data.
     type: list
@@ -32,9 +20,9 @@ options:
     description: Seconds that count as for a deploy.
     type: float
     required: true
+extends_documentation_fragment: [maestro, maestro.lease]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Remove a stack and keep its data

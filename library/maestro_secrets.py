@@ -10,18 +10,6 @@ short_description: Write versioned secret files
 description:
   - Writes one read-only file per secret, version and reader; a file that exists is never rewritten.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   request:
     description: The answer of the step that checked the request.
     type: dict
@@ -35,9 +23,9 @@ options:
     description: The values as one JSON text.
     type: str
     required: true
+extends_documentation_fragment: [maestro, maestro.lease]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Write versioned secret files

@@ -10,18 +10,6 @@ short_description: Run the smoke checks
 description:
   - Makes HTTP, TCP and command checks from the host itself.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   release:
     description: Id of the staged release.
     type: str
@@ -31,9 +19,9 @@ options:
     type: list
     elements: dict
     required: true
+extends_documentation_fragment: [maestro, maestro.lease]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Run the smoke checks

@@ -10,18 +10,6 @@ short_description: Stage a release
 description:
   - Writes the resolved Compose file and its configuration files; nothing uses them yet.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   release:
     description: Id of the staged release.
     type: str
@@ -43,9 +31,9 @@ options:
     description: What Compose made of the files the release was made from, and what it follows from.
     type: dict
     default: {}
+extends_documentation_fragment: [maestro, maestro.lease]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Stage a release

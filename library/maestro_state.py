@@ -15,10 +15,6 @@ options:
     description: The answer of the step that checked the request.
     type: dict
     required: true
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
   resolve:
     description: Whether this host asks the registry; one host of a play does.
     type: bool
@@ -31,9 +27,9 @@ options:
     description: Secrets and registry login as one JSON text.
     type: str
     required: true
+extends_documentation_fragment: [maestro]
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Read the state of the host

@@ -10,18 +10,6 @@ short_description: Bring services to a release
 description:
   - Exchanges services level by level by their own rules, and waits until each is healthy.
 options:
-  root:
-    description: Directory that holds the stacks on the host.
-    type: path
-    required: true
-  stack:
-    description: Name of the stack.
-    type: str
-    required: true
-  lease:
-    description: Token of the lease under which the stack is changed.
-    type: str
-    required: true
   release:
     description: Id of the release, staged or committed.
     type: str
@@ -76,9 +64,9 @@ options:
     description: Seconds a container without a health check must run without a restart.
     type: float
     default: 10
+extends_documentation_fragment: [maestro, maestro.lease]
 attributes:
   check_mode: {support: none, description: The plan says what would be done.}
-author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Bring services to the staged release

@@ -12,6 +12,7 @@ import stack_models as models
 from maestro.errors import MaestroError
 from maestro.host import adoption as kept
 from maestro.host import lease, release, strangers
+from maestro.host.labels import CONFIG_FILES
 from maestro.host.layout import Layout
 from maestro.plan import adoption, compare, reasons, records, rollback, rotation
 from maestro.secrets import renewal
@@ -19,7 +20,7 @@ from maestro.secrets import renewal
 LAYOUT = Layout(Path("/opt/maestro"), "shop")
 OURS = {
     "maestro.service-hash": "h1",
-    strangers.CONFIG_FILES: "/opt/maestro/shop/releases/1/compose.yaml",
+    CONFIG_FILES: "/opt/maestro/shop/releases/1/compose.yaml",
 }
 
 
@@ -28,17 +29,17 @@ OURS = {
     [
         (OURS, True),
         # `docker compose up` by hand, in the directory of the running release.
-        ({**OURS, strangers.CONFIG_FILES: "/opt/maestro/shop/current/compose.yaml"}, True),
-        ({**OURS, strangers.CONFIG_FILES: "/srv/shop/compose.yaml"}, False),
-        ({**OURS, strangers.CONFIG_FILES: "/opt/maestro/shop2/releases/1/compose.yaml"}, False),
+        ({**OURS, CONFIG_FILES: "/opt/maestro/shop/current/compose.yaml"}, True),
+        ({**OURS, CONFIG_FILES: "/srv/shop/compose.yaml"}, False),
+        ({**OURS, CONFIG_FILES: "/opt/maestro/shop2/releases/1/compose.yaml"}, False),
         (
             {
                 **OURS,
-                strangers.CONFIG_FILES: f"{OURS[strangers.CONFIG_FILES]},/srv/override.yaml",
+                CONFIG_FILES: f"{OURS[CONFIG_FILES]},/srv/override.yaml",
             },
             False,
         ),
-        ({strangers.CONFIG_FILES: OURS[strangers.CONFIG_FILES]}, False),
+        ({CONFIG_FILES: OURS[CONFIG_FILES]}, False),
         ({}, False),
     ],
 )
@@ -52,7 +53,7 @@ def test_which_containers_are_ours(
 def test_without_a_release_only_what_comes_is_ours(tmp_path: Path) -> None:
     """The record of the rest is lost: nobody could bring it back once it is gone."""
     layout = Layout(tmp_path, "shop")
-    labels = {**OURS, strangers.CONFIG_FILES: str(layout.compose_file("1"))}
+    labels = {**OURS, CONFIG_FILES: str(layout.compose_file("1"))}
     assert not strangers.made_here(layout, labels)
     assert strangers.labelled(layout, labels), "a removal takes it all the same"
     layout.release("1").mkdir(parents=True)
@@ -76,7 +77,7 @@ def test_without_a_release_only_what_comes_is_ours(tmp_path: Path) -> None:
 def test_a_first_release_that_is_being_committed_is_ours(tmp_path: Path) -> None:
     """Its manifest is written and nothing leads to it yet: the lease knows it."""
     layout = Layout(tmp_path, "shop")
-    labels = {**OURS, strangers.CONFIG_FILES: str(layout.compose_file("1"))}
+    labels = {**OURS, CONFIG_FILES: str(layout.compose_file("1"))}
     layout.release("1").mkdir(parents=True)
     (layout.release("1") / "release.json").write_text("{}")
     assert not strangers.made_here(layout, labels)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from maestro.errors import MaestroError
-from maestro.host import agent, lease, steps, switch, userns
+from maestro.host import agent, lease, provisioning, steps, switch, userns
 from maestro.host.layout import Layout
+from maestro.machine import lab_info
 from maestro.play import agent_archive
 
 ROOT = Path(__file__).parents[2]
@@ -44,24 +47,64 @@ def said(layout: Layout, **more: object) -> dict[str, object]:
     return {"root": str(layout.root), "stack": "shop", "lease": "t1", **more}
 
 
-@pytest.mark.parametrize("name", sorted(steps.STEPS))
-def test_the_page_of_a_module_names_what_its_step_takes(name: str) -> None:
-    text = (ROOT / "library" / f"{name}.py").read_text(encoding="utf-8")
-    page = yaml.safe_load(text.split('DOCUMENTATION = r"""')[1].split('"""')[0])
+# What modules take that are no step of a play on a host.
+OTHERS = {
+    "maestro_daemon": provisioning.DAEMON,
+    "maestro_edge": provisioning.EDGE,
+    "maestro_edge_image": provisioning.EDGE_IMAGE,
+    "maestro_maintenance": provisioning.MAINTENANCE,
+    "lab_info": lab_info.ARGUMENTS,
+}
+
+
+def page(name: str) -> dict[str, Any]:
+    """The documentation of a module, with what it has in common with others."""
+    found: dict[str, Any] = yaml.safe_load(constants(ROOT / f"library/{name}.py")["DOCUMENTATION"])
+    shared = constants(ROOT / "doc_fragments/maestro.py")
+    for fragment in found.get("extends_documentation_fragment", []):
+        part = yaml.safe_load(shared[fragment.partition(".")[2].upper() or "DOCUMENTATION"])
+        found["options"] = {**found.get("options", {}), **part["options"]}
+    return found
+
+
+def constants(path: Path) -> dict[str, str]:
+    """The texts that a file gives names."""
+    return {
+        node.targets[0].id: node.value.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+
+
+def test_a_module_is_its_page_and_one_call() -> None:
+    assert {path.stem for path in (ROOT / "library").glob("*.py")} == {*steps.STEPS, *OTHERS}
+    for path in (ROOT / "library").glob("*.py"):
+        kinds = [type(node).__name__ for node in ast.parse(path.read_text()).body]
+        assert kinds[:1] == ["Expr"], path
+        assert kinds[-4:] == ["Assign", "Assign", "Assign", "If"], path
+        assert set(kinds[1:-4]) == {"ImportFrom"}, path
+        assert len(path.read_text().partition("__main__")[2].splitlines()) == 2, path
+
+
+@pytest.mark.parametrize("name", sorted({*steps.STEPS, *OTHERS}))
+def test_the_page_of_a_module_names_what_it_takes(name: str) -> None:
     documented = {
         option: (facts["type"], facts.get("required", False), facts.get("default"))
-        for option, facts in page["options"].items()
+        for option, facts in page(name)["options"].items()
         if option != "guard"  # for the controller alone
     }
+    arguments = OTHERS[name] if name in OTHERS else steps.STEPS[name].specification()
     taken = {
         option: (facts["type"], facts.get("required", False), facts.get("default"))
-        for option, facts in steps.STEPS[name].specification().items()
+        for option, facts in arguments.items()
     }
     for facts in (documented, taken):
         facts.pop("payload", None)
         facts.pop("request", None)
     assert documented == taken
-    assert (ROOT / "action_plugins" / f"{name}.py").exists()
+    assert name in OTHERS or (ROOT / "action_plugins" / f"{name}.py").exists()
 
 
 def test_a_step_works_under_the_lease_and_the_last_gives_it_back(layout: Layout) -> None:

@@ -10,8 +10,8 @@ import stack_models as models
 from maestro.host import resources
 from maestro.host.drift import digest
 from maestro.host.engine import Engine
-from maestro.host.labels import ONE_OFF, PROJECT, SERVICE
-from maestro.host.resources import CONFIG_HASH, NETWORK, Network, Resources, Use, Volume
+from maestro.host.labels import CONFIG_HASH, NETWORK, ONE_OFF, PROJECT, SERVICE
+from maestro.host.resources import Network, Resources, Use, Volume
 from maestro.plan import compare, networks, reasons, records
 from maestro.plan.reasons import Reason
 

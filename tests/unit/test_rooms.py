@@ -76,9 +76,7 @@ FROM_HOST = {
     "host.neighbours": {"Neighbour", "of"},
     "host.ports": {"ANY4", "ANY6", "EDGE", "PROGRAM", "Taken"},
     "host.removal": {"Found"},
-    "host.resources": {
-        *("COMPOSE_LABELS", "CONFIG_HASH", "NETWORK", "Network", "Resources", "Volume")
-    },
+    "host.resources": {"Network", "Resources", "Volume"},
     "host.secret_files": {"SecretFile"},
     "host.settle": {"WATCH"},
     "host.userns": {"Remap", "of_host"},

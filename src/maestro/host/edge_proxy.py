@@ -25,11 +25,11 @@ from typing import Any
 from ..errors import MaestroError
 from . import edge, edge_api, userns
 from .engine import Engine
+from .labels import NUMBER
 from .layout import write_atomically
 
 NAME = "maestro-edge"
 # On each container that Compose makes; on images that it builds are others of its labels.
-_BY_COMPOSE = "com.docker.compose.container-number"
 _NAMED = re.compile(rf"{NAME}(-[0-9a-f]+)?\Z")  # a new one has a name of its own until it serves
 LABEL = "maestro.edge"  # its value tells what a container was made of
 START = 30.0  # seconds a new one may take until it follows all routes
@@ -140,7 +140,7 @@ def _made_here(item: Mapping[str, Any]) -> bool:
     names = [str(name).lstrip("/") for name in item.get("Names") or []]
     mounts = {(str(m.get("Source")), str(m.get("Destination"))) for m in item.get("Mounts") or []}
     return (
-        _BY_COMPOSE not in item["Labels"]
+        NUMBER not in item["Labels"]
         and any(_NAMED.match(name) for name in names)
         and (item.get("HostConfig") or {}).get("NetworkMode") == "host"
         and (str(edge.DIRECTORY), str(edge.DIRECTORY)) in mounts

@@ -15,11 +15,6 @@ from .engine import Engine
 from .holds import ALIVE
 from .labels import ONE_OFF, PROJECT, SERVICE
 
-# What Compose writes on the networks and volumes it makes.
-COMPOSE_LABELS = "com.docker.compose."
-CONFIG_HASH = "com.docker.compose.config-hash"
-NETWORK = "com.docker.compose.network"  # the key a network has in the file
-
 
 @dataclass(frozen=True)
 class Network:

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 from . import lease
 from .containers import made_by_compose
 from .engine import Engine
-from .labels import HASH_LABEL, ONE_OFF, PROJECT, SERVICE
+from .labels import CONFIG_FILES, HASH_LABEL, ONE_OFF, PROJECT, SERVICE, WORKING_DIRECTORY
 from .layout import Layout
 
 if TYPE_CHECKING:
     from ..records import Foreign
 
-# Where Compose writes which files a container was made from, and from where it was called.
-CONFIG_FILES = "com.docker.compose.project.config_files"
-WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
 Ours = Callable[[Layout, Mapping[str, str]], bool]
 _NAMESPACES = ("NetworkMode", "PidMode", "IpcMode")
 

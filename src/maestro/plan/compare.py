@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+from ..host.labels import HASH_LABEL
 from ..host.reference import Reference
 from ..host.resources import Resources
 from ..host.rules import STOP_FIRST
@@ -327,7 +328,7 @@ def _reason(key: str, old: Service, new: Service, tags: Mapping[str, str]) -> Re
 
 
 def _without_hash(value: Any) -> Entry:
-    return {k: v for k, v in (value or {}).items() if k not in ("maestro.service-hash", "replicas")}
+    return {k: v for k, v in (value or {}).items() if k not in (HASH_LABEL, "replicas")}
 
 
 def _changed_keys(old: Any, new: Any) -> list[str]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host.drift import digest
-from ..host.resources import COMPOSE_LABELS, CONFIG_HASH, NETWORK, Network, Resources, Volume
+from ..host.labels import COMPOSE, CONFIG_HASH, NETWORK
+from ..host.resources import Network, Resources, Volume
 from ..stack.model import unescaped
 from .reasons import ADDRESSES, CALLED, Reason, all_shown, shown
 
@@ -179,7 +180,7 @@ def _options(wanted: Definition, old: Definition, live: Mapping[str, str]) -> li
 
 
 def _labels(wanted: Definition, old: Definition, live: Mapping[str, str]) -> list[Reason]:
-    own_labels = {key: value for key, value in live.items() if not key.startswith(COMPOSE_LABELS)}
+    own_labels = {key: value for key, value in live.items() if not key.startswith(COMPOSE)}
     return _pairs("labels", wanted, old, own_labels)
 
 

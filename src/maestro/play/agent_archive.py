@@ -11,7 +11,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 _PARTS = ("__init__.py", "errors.py", "host/*.py", "redaction/*.py")
 # What only modules of `library/` use, which bring it along themselves.
-_OF_MODULES = ("daemon.py", "daemon_containers.py", "daemon_unit.py", "edge_image.py")
+_OF_MODULES = (
+    *("daemon.py", "daemon_containers.py", "daemon_unit.py"),
+    *("edge_image.py", "provisioning.py"),
+)
 _MAIN = """\
 import hashlib
 import sys

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..host.drift import digest
+from ..host.labels import HASH_LABEL
 from ..stack import jobs
 from ..stack.model import unescaped
 
@@ -36,7 +37,7 @@ def of_container(
         found.append(f"restarted {restarts} time{'s' if restarts > 1 else ''}")
     if container["status"] in STOPPED and not done:
         found.append("stopped" if container["status"] != "paused" else "paused")
-    wanted = definition.get("labels", {}).get("maestro.service-hash")
+    wanted = definition.get("labels", {}).get(HASH_LABEL)
     if container["hash"] != wanted:
         found.append("definition")
     facts = container.get("facts")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..host.labels import COMPOSE, OURS
 from . import host_paths
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CAPABILITIES = frozenset(
     "SYS_NICE SYS_RESOURCE SYS_TTY_CONFIG WAKE_ALARM".split()
 )
 RUNTIMES = re.compile(r"(runc|io\.containerd\.runc\.v2|crun|nvidia|runsc|kata.*)?\Z")
-RESERVED_LABELS = ("maestro.", "com.docker.compose.")
+RESERVED_LABELS = (OURS, COMPOSE)
 # File systems whose files are on a disk, in memory or on a server. Others are the kernel's own, and
 # show the host whoever mounts them: proc, binfmt_misc, mqueue, debugfs.
 _REMOTE = frozenset("nfs nfs3 nfs4 cifs smb3 smbfs ceph glusterfs lustre tmpfs ramfs".split())
