@@ -7,14 +7,11 @@ and their ratio; the promise is a ratio of at most 2.5. Arguments it does not kn
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+from runner import PLAYBOOK, median, run, say
+
 ONE_TASK = """\
 - hosts: all
   gather_facts: false
@@ -26,17 +23,8 @@ ONE_TASK = """\
 def seconds(playbook: str, limit: str, *extra: str) -> float:
     """Wall time of one run, which must change nothing."""
     started = time.monotonic()
-    done = subprocess.run(  # noqa: S603 -- an argument list, no shell
-        [PROJECT / ".venv/bin/ansible-playbook", playbook, "-l", limit, *extra],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    took = time.monotonic() - started
-    if done.returncode != 0 or "changed=1" in done.stdout:
-        sys.exit(f"{playbook} did not end as a no-op:\n{done.stdout[-3000:]}{done.stderr}")
-    return took
+    run(PLAYBOOK, playbook, "-l", limit, *extra, failed="changed=1")
+    return time.monotonic() - started
 
 
 def main() -> None:
@@ -55,11 +43,8 @@ def main() -> None:
         for _ in range(options.rounds):
             for name, (playbook, extra) in runs.items():
                 times[name].append(seconds(playbook, options.limit, *extra))
-    medians = {name: statistics.median(found) for name, found in times.items()}
-    for name, median in medians.items():
-        spread = f"{min(times[name]):.2f} to {max(times[name]):.2f}"
-        print(f"{name:<13} {median:.2f} s (of {options.rounds}: {spread} s)")  # noqa: T201 -- its output
-    print(f"ratio {medians['no-op deploy'] / medians['one task']:.2f}")  # noqa: T201
+    one, deploy = (median(name, found) for name, found in times.items())
+    say(f"ratio {deploy / one:.2f}")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,7 @@ the promise is at most 3 s. Needs the lab with its edge (`make demo`).
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from runner import PLAYBOOK, PROJECT, median, run, say, ssh
 
 ROUNDS = 5
 LIMIT = 3.0  # seconds
 HOST = "staging-1"
-PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = PROJECT / "tests" / "stacks" / "relay"
 OURS, BARE = "roll-maestro", "roll-bare"
 # What the bare commands are, each in a connection of its own that is kept open.
@@ -47,29 +43,6 @@ REMOVE = (
     "docker network rm {stack}_default 2>/dev/null || true; "
     "rm -rf /opt/{stack} /opt/maestro/{stack} /etc/maestro/edge/dynamic/*{stack}.yml"
 )
-
-
-def run(*argv: str, text: str | None = None) -> str:
-    """Run a command in the project; its failure ends the measurement."""
-    done = subprocess.run(  # noqa: S603 -- an argument list, no shell
-        argv,
-        cwd=PROJECT,
-        env={**os.environ, "PATH": f"{PROJECT / '.venv/bin'}:{os.environ['PATH']}"},
-        input=text,
-        stdin=None if text is not None else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        sys.exit(f"{shlex.join(argv)} failed:\n{done.stdout[-3000:]}")
-    return done.stdout
-
-
-def ssh(command: str, text: str | None = None) -> str:
-    """Run a shell command on the host."""
-    return run("ssh", "-F", ".lab/ssh_config", HOST, command, text=text)
 
 
 def model(stack: str) -> dict[str, Any]:
@@ -105,36 +78,37 @@ def maestro(version: str, home: Path) -> None:
         "maestro_secrets": {"source": "directory", "path": str(home / "secrets")},
     }
     words = ("-e", f"stack={OURS}", "-e", f"version={version}", "-e", json.dumps(said))
-    run(".venv/bin/ansible-playbook", "deploy.yml", "-l", HOST, *words)
+    run(PLAYBOOK, "deploy.yml", "-l", HOST, *words)
 
 
 def bare(version: str) -> None:
     """Replace the container by the bare commands."""
     image = f"registry.test:5000/relay:{version}"
     old = containers()
-    ssh(f"docker pull --quiet {image}")
+    ssh(HOST, f"docker pull --quiet {image}")
     document = model(BARE)
     document["services"]["web"]["image"] = image
     del document["x-maestro"]
     del document["services"]["web"]["build"]
-    ssh(f"cat > /opt/{BARE}/compose.yaml", yaml.safe_dump(document))
-    ssh(UP if old else UP.replace("web=2", "web=1"))
+    ssh(HOST, f"cat > /opt/{BARE}/compose.yaml", yaml.safe_dump(document))
+    ssh(HOST, UP if old else UP.replace("web=2", "web=1"))
     new = next(iter(containers() - old))
-    ssh(HEALTHY.format(id=new))
+    ssh(HOST, HEALTHY.format(id=new))
     address = ssh(
+        HOST,
         f"docker inspect --format '{{{{range .NetworkSettings.Networks}}}}"
-        f"{{{{.IPAddress}}}}{{{{end}}}}' {new}"
+        f"{{{{.IPAddress}}}}{{{{end}}}}' {new}",
     ).strip()
     route = f"/etc/maestro/edge/dynamic/{BARE}.yml"
-    ssh(f"cat > {route}.new && mv {route}.new {route}", route_file(address))
-    ssh(ANSWERS.format(version=version))
+    ssh(HOST, f"cat > {route}.new && mv {route}.new {route}", route_file(address))
+    ssh(HOST, ANSWERS.format(version=version))
     if old:
-        ssh(f"docker stop {' '.join(old)} && docker rm {' '.join(old)}")
+        ssh(HOST, f"docker stop {' '.join(old)} && docker rm {' '.join(old)}")
 
 
 def containers() -> set[str]:
     """The bare stack's containers."""
-    listed = ssh(f"docker ps -aq --no-trunc --filter label=com.docker.compose.project={BARE}")
+    listed = ssh(HOST, f"docker ps -aq --no-trunc --filter label=com.docker.compose.project={BARE}")
     return set(listed.split())
 
 
@@ -156,8 +130,8 @@ def prepare(home: Path, versions: list[str]) -> None:
     secret.write_text((PROJECT / ".lab" / "registry_password").read_text(encoding="utf-8"))
     build(versions, home)
     for stack in (OURS, BARE):
-        ssh(REMOVE.format(stack=stack))
-    ssh(f"mkdir -p /opt/{BARE}")
+        ssh(HOST, REMOVE.format(stack=stack))
+    ssh(HOST, f"mkdir -p /opt/{BARE}")
 
 
 def main() -> int:
@@ -178,12 +152,10 @@ def main() -> int:
                         times[name].append(time.monotonic() - started)
         finally:
             for stack in (OURS, BARE):
-                ssh(REMOVE.format(stack=stack))
-    for name, found in times.items():
-        spread = f"{min(found):.2f} to {max(found):.2f}"
-        print(f"{name:<14} {statistics.median(found):.2f} s (of {rounds}: {spread} s)")  # noqa: T201
-    more = statistics.median(times["maestro"]) - statistics.median(times["bare commands"])
-    print(f"difference     {more:.2f} s, at most {LIMIT:.0f} s are promised")  # noqa: T201
+                ssh(HOST, REMOVE.format(stack=stack))
+    ours, bare_ones = (median(name, found) for name, found in times.items())
+    more = ours - bare_ones
+    say(f"difference: {more:.2f} s, at most {LIMIT:.0f} s are promised")
     return int(more > LIMIT)
 
 

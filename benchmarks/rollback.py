@@ -10,48 +10,22 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import statistics
-import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import yaml
+from runner import PLAYBOOK, PROJECT, median, run, ssh
 
 ROUNDS = 3
 LIMIT = 5.0  # seconds
 STAGING = ("staging-1", "staging-2")
 OTHER = "bench-rollback"
-PROJECT = Path(__file__).resolve().parent.parent
-
-
-def run(*argv: str) -> str:
-    """Run a command in the project; its failure ends the measurement."""
-    done = subprocess.run(  # noqa: S603 -- an argument list, no shell
-        argv,
-        cwd=PROJECT,
-        env={**os.environ, "PATH": f"{PROJECT / '.venv/bin'}:{os.environ['PATH']}"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(argv)} failed:\n{done.stdout[-3000:]}")
-    return done.stdout
-
-
-def ssh(host: str, command: str) -> str:
-    """Run a shell command on a lab host."""
-    return run("ssh", "-F", ".lab/ssh_config", host, command)
 
 
 def play(name: str, *extra: str) -> None:
     """Run a playbook for Jessy on staging."""
-    run(".venv/bin/ansible-playbook", name, "-l", "staging", *extra)
+    run(PLAYBOOK, name, "-l", "staging", *extra)
 
 
 class Watch:
@@ -123,12 +97,10 @@ def main() -> int:
             found.append(once(ports, old))
         finally:
             ssh("registry", "systemctl start docker-registry")
-    traffic, whole = (sorted(times) for times in zip(*found, strict=True))
-    spread = f"{traffic[0]:.2f} to {traffic[-1]:.2f}"
-    median = statistics.median(traffic)
-    print(f"traffic on the old release after {median:.2f} s (of {ROUNDS}: {spread} s)")  # noqa: T201
-    print(f"the command ended after {statistics.median(whole):.2f} s")  # noqa: T201
-    return int(median > LIMIT)
+    traffic, whole = zip(*found, strict=True)
+    took = median("traffic on the old release", traffic)
+    median("the whole command", whole)
+    return int(took > LIMIT)
 
 
 if __name__ == "__main__":
