@@ -21,10 +21,9 @@ from maestro.host import health, release, roll, secrets
 from maestro.host import labels as labels_of
 from maestro.host.aim import Aim
 from maestro.host.engine import Engine
-from maestro.host.exchange import Exchange
 from maestro.host.layout import Layout, write_atomically
 from maestro.host.put_back import put_back
-from maestro.host.rules import START_FIRST, Rules
+from maestro.host.rules import START_FIRST
 
 LATE = (
     "not healthy after 0 s (deploy_timeout, or its healthcheck.start_period where that is longer)"
@@ -217,37 +216,6 @@ def test_what_was_recreated_is_not_recreated_once_more(
     assert [again.standing.wanted(summary(Id=name)) for name in ("web-1", "web-2")] == [False, True]
 
 
-# The rules of an exchange
-
-
-def test_rules_of_an_older_manifest_stop_first() -> None:
-    assert Rules.of({"hash": "h1"}, "update").order == "stop-first"
-
-
-@pytest.mark.parametrize(("parallelism", "left", "batch"), [(0, 3, 3), (1, 3, 1), (2, 1, 1)])
-def test_a_batch(parallelism: int, left: int, batch: int) -> None:
-    assert Rules(parallelism=parallelism).batch(left) == batch
-
-
-@pytest.mark.parametrize(
-    ("action", "ratio", "failed", "tolerated"),
-    [
-        ("rollback", 1.0, 1, False),
-        ("rollback", 0.0, 0, True),
-        ("continue", 0.0, 1, False),
-        ("continue", 0.25, 1, True),
-        ("continue", 0.25, 2, False),
-    ],
-)
-def test_how_many_may_fail(action: str, ratio: float, failed: int, tolerated: bool) -> None:
-    rules = Rules(on_failure=action, max_failure_ratio=ratio)
-    assert rules.tolerates(failed, 4) == tolerated
-
-
-def exchange(replicas: int, live: str, old: str) -> Exchange:
-    return Exchange(Rules(order=START_FIRST), replicas, list(live), list(old))
-
-
 @pytest.mark.parametrize(
     ("states", "labels", "beside"),
     [
@@ -274,30 +242,3 @@ def test_what_starts_beside_what_runs(
     name = found[0]["Labels"]["com.docker.compose.service"]
     aim = Aim("r1", {name: wanted})
     assert roll.Roll(layout, aim, 1, engine=client).standing.starts_beside(name) is beside
-
-
-def test_an_old_container_goes_when_its_place_is_taken() -> None:
-    way = exchange(2, "", "ab")
-    assert (way.left, way.retired()) == (2, [])
-    way.live.append("x")
-    assert way.retired() == ["a"]
-    way.live.append("y")
-    assert (way.retired(), way.left, way.old) == (["b"], 0, [])
-
-
-def test_more_replicas_keep_the_old_until_the_last_places() -> None:
-    way = exchange(4, "x", "ab")
-    assert way.retired() == []
-    way.live += "yz"
-    assert way.retired() == ["a"]
-
-
-def test_fewer_replicas_let_the_newest_go() -> None:
-    way = exchange(1, "xyz", "")
-    assert (way.retired(), way.live) == (["y", "z"], ["x"])
-
-
-def test_a_tolerated_failure_frees_its_place() -> None:
-    way = exchange(2, "x", "ab")
-    way.failed = 1
-    assert (way.left, way.retired()) == (0, ["a", "b"])
