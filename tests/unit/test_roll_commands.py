@@ -127,6 +127,17 @@ CASES: list[Case] = [
         left="web+1 running",
     ),
     Case(
+        "beside: without a check the new one runs for a while before the old one goes",
+        [replace(A, checked=False)],
+        web(rules=BESIDE),
+        made={"web": {"checked": False}},
+        up=(
+            "compose r2: --no-recreate --scale web=2 web > 10 s > edge web: web+1 > "
+            "drain a 10 s > stop a > remove a > edge web: web+1"
+        ),
+        left="web+1 running",
+    ),
+    Case(
         "beside: what does not run goes first, or Compose would start it",
         [A, replace(B, state="exited")],
         web(rules=BESIDE),
