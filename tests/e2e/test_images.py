@@ -12,7 +12,6 @@ VERSION = f"t{secrets.token_hex(3)}"
 COMPOSE = """
 services:
   app:
-    image: ${REGISTRY:-registry.test:5000}/twice:${VERSION:-dev}
     build: {context: app}
   store:
     image: ${REGISTRY:-registry.test:5000}/twice-store:TAG
@@ -29,7 +28,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory, lab_made: None) -> Path:
         folder.mkdir(parents=True)
         (folder / "Dockerfile").write_text(DOCKERFILE)
         (folder / "text").write_text(f"{name} first")
-    (home / "twice/compose.yaml").write_text(COMPOSE)
+    (home / "twice/docker-compose.yml").write_text(COMPOSE)
     return home
 
 
@@ -48,19 +47,19 @@ def test_a_tag_keeps_its_content(stacks: Path) -> None:
     assert images(stacks).ok().changed("registry") == [0]
     (stacks / "twice/app/text").write_text("app second")
     refused = " ".join(images(stacks).failed().out.split())
-    assert f"The registry has registry.test:5000/twice:{VERSION} with other contents" in refused
+    assert f"The registry has registry.test:5000/twice-app:{VERSION} with other contents" in refused
     assert "Nothing was pushed" in refused
     (stacks / "twice/app/text").write_text("app first")
     again = images(stacks).ok()
-    assert digest(again, "twice") == digest(first, "twice"), "nothing was pushed"
+    assert digest(again, "twice-app") == digest(first, "twice-app"), "nothing was pushed"
     (stacks / "twice/app/text").write_text("app second")
-    assert digest(images(stacks, "OVERWRITE=yes").ok(), "twice") != digest(first, "twice")
+    assert digest(images(stacks, "OVERWRITE=yes").ok(), "twice-app") != digest(first, "twice-app")
 
 
 def test_an_image_without_a_version_is_not_left_behind_its_sources(stacks: Path) -> None:
     (stacks / "twice/store/text").write_text("store second")
     refused = " ".join(images(stacks).failed().out.split())
     assert f"The sources of registry.test:5000/twice-store:{VERSION} changed" in refused
-    assert "Give it a new tag in twice/compose.yaml" in refused
+    assert "Give it a new tag in twice/docker-compose.yml" in refused
     (stacks / "twice/store/text").write_text("store first")
     images(stacks).ok()

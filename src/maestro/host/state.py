@@ -16,6 +16,7 @@ from ..errors import MaestroError
 from . import (
     accounts,
     borrowed,
+    built,
     compose,
     edge,
     files,
@@ -164,7 +165,9 @@ def _model(request: Request, variables: Mapping[str, str]) -> tuple[dict[str, An
         return {}, str(error)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    for service in (found.get("services") or {}).values():
+    services = found.get("services") or {}
+    built.named(services, request.stack, variables)
+    for service in services.values():
         # No release builds anything, and a token may be among them.
         if isinstance(service.get("build"), dict):
             service["build"].pop("args", None)
