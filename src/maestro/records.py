@@ -51,6 +51,12 @@ class FileFacts(TypedDict):
     host: NotRequired[bool]
 
 
+class FolderFacts(TypedDict):
+    """A directory by the paths below it, as `host.folder.Folder` writes it down."""
+
+    folder: dict[str, FileFacts]
+
+
 class SecretFileFacts(TypedDict):
     """A secret's file of one version for one reader, as `host.secret_files.SecretFile` has it."""
 
@@ -564,7 +570,7 @@ class Work(Steps):
 
     compose: str
     reading: ReadingFacts
-    configs: dict[str, dict[str, FileFacts]]
+    configs: dict[str, dict[str, FileFacts | FolderFacts]]
     secret_files: list[SecretFileFacts]
     services: dict[str, ServiceFacts]
     routes: list[Route]

@@ -47,6 +47,8 @@ def test_configs_keep_bytes_mode_and_owner(direct: Direct) -> None:
                         {"source": "inline", "target": "/inline"},
                         {"source": "private", "target": "/private"},
                     ],
+                    # The files that a service mounts to read are the release's as well.
+                    volumes=["./hook.sh:/mounted.sh:ro", "./conf.d:/media:ro,z"],
                 )
             },
             "configs": {
@@ -65,30 +67,41 @@ def test_configs_keep_bytes_mode_and_owner(direct: Direct) -> None:
     home = direct.directory / "files"
     (home / "hook.sh").chmod(0o775)
     (home / "private").chmod(0o600)
+    (home / "conf.d/deep").mkdir(parents=True)
+    (home / "conf.d/deep/one.conf").write_text("first\n")
+    (home / "conf.d/private").write_text("mine\n")
+    (home / "conf.d/private").chmod(0o600)
     assert direct.deploy("files")
     said = inside(
         direct,
         "files",
         "web",
         "/hook; stat -c %a:%u:%g:%n /hook /dos.txt /raw.bin /own /inline /private; "
-        "cat /private /inline; cat /raw.bin /dos.txt | sha256sum",
+        "cat /private /inline; cat /raw.bin /dos.txt | sha256sum; /mounted.sh; cd /media; "
+        "find . | sort; stat -c %a:%u:%g private deep; cat deep/one.conf; "
+        "touch new 2>/dev/null || echo no",
     )
     digest = hashlib.sha256(binary + b"a\r\nb\r\n").hexdigest()
     assert said.split() == [
         "ran",
         *("755:0:0:/hook", "644:0:0:/dos.txt", "644:0:0:/raw.bin", "440:7:8:/own"),
         *("444:0:0:/inline", "600:1234:1234:/private"),
-        *("mine", "costs", "5$", digest, "-"),
+        *("mine", "costs", "5$", digest, "-", "ran"),
+        *(".", "./deep", "./deep/one.conf", "./private"),
+        *("600:1234:1234", "755:0:0", "first", "no"),
     ]
     assert not direct.deploy("files")
     # A mode alone is another config, and an older release has the older one.
     before = direct.container("files", "web")["Id"]
     (home / "hook.sh").chmod(0o644)
+    (home / "conf.d/deep/one.conf").write_text("second\n")
     assert direct.deploy("files")
     assert direct.container("files", "web")["Id"] != before
-    assert inside(direct, "files", "web", "stat -c %a /hook").strip() == "644"
+    said = inside(direct, "files", "web", "stat -c %a /hook /mounted.sh; cat /media/deep/one.conf")
+    assert said.split() == ["644", "644", "second"]
     assert direct.rollback("files")
-    assert inside(direct, "files", "web", "/hook").strip() == "ran"
+    said = inside(direct, "files", "web", "/hook; /mounted.sh; cat /media/deep/one.conf")
+    assert said.split() == ["ran", "ran", "first"]
 
 
 def test_nothing_of_the_host_s_environment_is_in_a_container(direct: Direct) -> None:

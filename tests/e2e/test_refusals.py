@@ -160,7 +160,7 @@ def test_what_is_not_allowed_outside_development(untouched: Counter, copy) -> No
         "latest",
         "services.web.privileged",
         "/var/run/docker.sock",
-        "a mount of the stack's source",
+        "./config:/src:ro",
         "is published more than once on a host",
     )
 

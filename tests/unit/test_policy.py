@@ -19,8 +19,8 @@ def web(**keys: Any) -> dict[str, Any]:
     return models.service("web:v1", **keys)
 
 
-def bind(source: str, kind: str = "bind") -> dict[str, Any]:
-    return web(volumes=[{"type": kind, "source": source, "target": "/x"}])
+def bind(source: str, kind: str = "bind", **keys: bool) -> dict[str, Any]:
+    return web(volumes=[{"type": kind, "source": source, "target": "/x", **keys}])
 
 
 def port(published: str | int, protocol: str = "tcp", host_ip: str = "") -> dict[str, Any]:
@@ -99,15 +99,29 @@ OUTSIDE_DEVELOPMENT: list[tuple[str, dict[str, Any], str, str, str]] = [
         "source",
         bind("./src"),
         ".volumes[0]",
-        "found ./src: a mount of the stack's source",
-        "compose.development.yaml",
+        "found ./src: a mount of the stack's directory that can be written",
+        "`./src:/x:ro`",
     ),
     (
         "directory",
         bind("."),
         ".volumes[0]",
-        "found .: a mount of the stack's source",
+        "found .: a mount of the stack's directory that can be written",
         "compose.development.yaml",
+    ),
+    (
+        "directory, to read",
+        bind("./", read_only=True),
+        ".volumes[0]",
+        "the stack's whole directory",
+        "the file or the directory in it",
+    ),
+    (
+        "nothing there",
+        bind("./conf", read_only=True),
+        ".volumes[0]",
+        "the stack's directory has no such file",
+        "create it",
     ),
 ]
 

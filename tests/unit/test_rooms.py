@@ -65,6 +65,7 @@ FROM_HOST = {
     "host.compose": {"SURROUNDINGS"},
     "host.drift": {"digest"},
     "host.files": {"File", "digests"},
+    "host.folder": {"Folder", "each"},
     "host.holds": {
         *("ADDRESS", "Clash", "Hold", "Holder", "Need", "PATH", "VOLUME", "clash", "dump"),
         *("in_the_way", "load", "mounted", "of_service", "writes_data"),

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def named(
-    services: Mapping[str, dict[str, Any]], stack: str, variables: Mapping[str, str]
-) -> None:
+def named(services: Mapping[str, dict[str, Any]], stack: str, variables: Mapping[str, str]) -> None:
     """Name the image of each service of Compose's reading that has only a ``build``.
 
     ``REGISTRY/STACK-SERVICE:VERSION``, in lower case as names of images are; ``variables`` have

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import edge, history, reach, userns
+from . import edge, folder, history, reach, userns
 from .drift import facts
 from .edge_proxy import NAME as EDGE
 from .edge_proxy import of_host
 from .engine import Engine
-from .files import File, digests
+from .files import digests
 from .labels import ONE_OFF, PROJECT, SERVICE
 from .layout import Layout
 from .runtime import Looker
@@ -96,7 +96,7 @@ def _edited_configs(layout: Layout, manifest: Manifest, remap: userns.Remap) -> 
     edited = set()
     for name, digest in digests(manifest.get("configs", {})):
         try:
-            found = File.on_disk(layout.configs / name / digest, remap).named(digest)
+            found = folder.on_disk(layout.configs / name / digest, remap).named(digest)
         except OSError:
             found = None
         if not found:

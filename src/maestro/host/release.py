@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
-from . import compose, files, naming, reading, secrets
+from . import compose, files, folder, naming, reading, secrets
 from .engine import Engine
 from .labels import PROJECT
 from .layout import Layout, point, write_atomically
@@ -41,7 +41,7 @@ def stage(
         for digest, found in versions.items():
             path = layout.configs / files.checked_name(name) / files.checked_name(digest)
             if not path.exists():
-                files.File.from_json(found).write(path, remap)
+                folder.from_json(found).write(path, remap)
     # A variable may hold what only root shall read: an earlier version wrote it for everybody.
     for path in layout.releases.glob("*/compose.yaml"):
         path.chmod(COMPOSE_MODE)
@@ -161,7 +161,7 @@ def _prune_configs(
     }
     for path in sorted(layout.configs.glob("*/*")):
         if (path.parent.name, path.name) not in used and str(path) not in mounted:
-            path.unlink()
+            folder.remove(path)
 
 
 def _mounted(layout: Layout) -> frozenset[str]:

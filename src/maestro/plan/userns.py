@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import MaestroError
+from ..host import folder
 from ..host.userns import Remap, of_host
 from ..release.render import Rendered
 from ..stack import borrowing, isolation
@@ -63,7 +64,8 @@ def problems(host: str, rendered: Rendered, state: Serving) -> Iterator[MaestroE
         *(
             (item, f"the config {name}")
             for name, versions in sorted(rendered.config_files.items())
-            for item in versions.values()
+            for version in versions.values()
+            for item in folder.each(version)
         ),
     ]
     for item, what in files:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError, MaestroErrors, raise_all
-from ..stack import isolation, policy, routes
+from ..stack import isolation, mounts, policy, routes
 from ..stack.extension import EXTENSION, extension_problems
 from ..stack.model import narrow, plain_keys, unescaped
 from . import reachability
@@ -139,8 +139,11 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
     place = f"{stack}/compose.yaml: {EXTENSION}"
     raise_all(extension_problems(extension, place, list(state["model"]["services"]), filled=True))
     model = narrow(state["model"], extension, profiles)
-    of_place = _place(model, root, state)
+    files = inputs.request["files"]
+    of_place = _place(model, root, state, files)
     raise_all(policy.problems(model, environment, stack, of_place))
+    warnings = policy.warnings(model, environment, of_place)
+    model = mounts.as_configs(model, files)
     return Wanted(
         version,
         root,
@@ -148,11 +151,11 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
         model,
         extension,
         reachability.named(routes.rendered(extension), model, extension),
-        policy.warnings(model, environment, of_place),
+        warnings,
     )
 
 
-def _place(model: Compose, root: str, state: State) -> isolation.Place:
+def _place(model: Compose, root: str, state: State, files: Collection[str]) -> isolation.Place:
     """What the policy needs to know of a host: links there, and where others' files lie."""
     engine = state.get("engine")
     data = str(engine.get("data") or "") if engine else ""
@@ -161,7 +164,7 @@ def _place(model: Compose, root: str, state: State) -> isolation.Place:
         (data, "the volumes of all stacks are there"),
     ]
     known = tuple(item for item in never if item[0].startswith("/"))
-    return isolation.Place(model, state.get("paths") or {}, known)
+    return isolation.Place(model, state.get("paths") or {}, known, files)
 
 
 def _once(refused: Mapping[str, list[MaestroError]], hosts: list[str]) -> list[MaestroError]:

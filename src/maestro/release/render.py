@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,12 +13,13 @@ from ..errors import MaestroError, raise_all
 from ..host import secret_files
 from ..host.compose import SURROUNDINGS
 from ..host.files import File
+from ..host.folder import Folder
 from ..host.jobs import Job
 from ..host.labels import HASH_LABEL
 from ..host.layout import Layout
 from ..host.reference import Reference
 from ..host.userns import of_host
-from ..stack import borrowing, checks, file_access, jobs, updates
+from ..stack import borrowing, checks, file_access, jobs, mounts, updates
 from ..stack.data import Reading, kept
 from ..stack.model import active_services, migration_services, plain_keys, replicas, unescaped
 from . import compose_quirks, hardening, hashes, order
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Entry,
         Extension,
         FileFacts,
+        FolderFacts,
         Image,
         MigrationFacts,
         SecretFileFacts,
@@ -83,7 +84,7 @@ class Rendered:
     secret_files: list[SecretFileFacts] = field(default_factory=list)
     # Name of a config to the digests of its files, see `host.files.digests`.
     configs: dict[str, list[str]] = field(default_factory=dict)
-    config_files: dict[str, dict[str, FileFacts]] = field(default_factory=dict)
+    config_files: dict[str, dict[str, FileFacts | FolderFacts]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -292,6 +293,21 @@ def _config(wish: Wish, name: str, item: Entry, result: Rendered, top: _Top) -> 
     place = f"{wish.stack}/compose.yaml: services.{name}.configs.{source}"
     base = _config_file(wish, source, (wish.model.get("configs") or {}).get(source) or {})
     said = file_access.said(item, place)
+    file: File | Folder
+    if isinstance(base, Folder):
+        file = Folder({path: _for(wish, name, one, said) for path, one in base.content.items()})
+    else:
+        file = _for(wish, name, base, said)
+    if file.digest not in result.configs.setdefault(source, []):
+        result.configs[source] = sorted([*result.configs[source], file.digest])
+        result.config_files.setdefault(source, {})[file.digest] = file.as_json()
+    versioned = f"{source}-{file.digest}"
+    top["configs"][versioned] = {"file": str(wish.layout.configs / source / file.digest)}
+    return {"source": versioned, "target": str(item.get("target") or f"/{source}")}
+
+
+def _for(wish: Wish, name: str, base: File, said: file_access.Said) -> File:
+    """A file with the mode and owner under which a service reads it."""
     mode = base.mode if said.mode is None else said.mode
     uid = said.uid
     if uid is None:
@@ -300,13 +316,7 @@ def _config(wish: Wish, name: str, item: Entry, result: Rendered, top: _Top) -> 
     gid = uid if said.gid is None and not file_access.for_all(mode) else said.gid or 0
     # What everybody may read needs no owner.
     host = of_host(wish.model["services"][name]) and bool(uid or not file_access.for_all(mode))
-    file = File(base.content, mode, uid, gid, host=host)
-    if file.digest not in result.configs.setdefault(source, []):
-        result.configs[source] = sorted([*result.configs[source], file.digest])
-        result.config_files.setdefault(source, {})[file.digest] = file.as_json()
-    versioned = f"{source}-{file.digest}"
-    top["configs"][versioned] = {"file": str(wish.layout.configs / source / file.digest)}
-    return {"source": versioned, "target": str(item.get("target") or f"/{source}")}
+    return File(base.content, mode, uid, gid, host=host)
 
 
 def _reader(wish: Wish, name: str) -> int:
@@ -317,10 +327,10 @@ def _reader(wish: Wish, name: str) -> int:
         return 0
 
 
-def _config_file(wish: Wish, name: str, config: Definition) -> File:
-    path = posixpath.normpath(str(config.get("file", "")))
-    if path in wish.files:
-        return File.from_json(wish.files[path])
+def _config_file(wish: Wish, name: str, config: Definition) -> File | Folder:
+    found_there = mounts.content(str(config.get("file", "")), wish.files)
+    if found_there:
+        return found_there
     if "content" in config:
         # Compose writes it into the container so: readable for everybody, root's.
         return File(str(unescaped(config["content"])).encode(), INLINE_MODE)

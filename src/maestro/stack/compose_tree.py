@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MaestroError
-from . import compose_yaml
+from . import compose_yaml, mounts
 from .directory import Sources, climbs
 from .interpolation import Missing, dotenv, fill
 
@@ -158,6 +158,13 @@ class Tree:
                 path = entry.get("path") if isinstance(entry, dict) else entry
                 if path is not None:
                     self._take(part, path, f"{where}.{key}", optional=optional)
+        for source in mounts.read_only(part, service):
+            try:
+                path = self._path(part, source, f"{where}.volumes")
+                if path is not None:
+                    mounts.take(self.sources, path, f"{where}.volumes")
+            except MaestroError as problem:
+                self.problems.append(problem)
         extends = service.get("extends")
         file = extends.get("file") if isinstance(extends, dict) else None
         if file is None or not isinstance(extends, dict):

@@ -17,6 +17,7 @@ MEBIBYTE = 1 << 20
 COMPOSE_LIMIT = 1 * MEBIBYTE
 FILE_LIMIT = 8 * MEBIBYTE
 TOTAL_LIMIT = 32 * MEBIBYTE
+FOLDER_FILES = 500  # of a directory that is mounted
 # What umask 002 and umask 022 disagree about is nobody's wish: git keeps neither.
 _NOT_KEPT = 0o022
 _KINDS = {
@@ -69,6 +70,19 @@ class Sources:
                     fix="put large files into an image or a volume",
                 )
         return self.files[key]
+
+    def folder(self, path: str, where: str) -> None:
+        """All files below a directory of the stack; they go along from now on."""
+        home = self._inside(path, where)
+        found = sorted(item for item in home.rglob("*") if not item.is_dir() or item.is_symlink())
+        if len(found) > FOLDER_FILES:
+            raise MaestroError(
+                f"the directory {path} has {len(found)} files, more than {FOLDER_FILES}",
+                where=where,
+                fix="put them into an image or a volume",
+            )
+        for item in found:
+            self.read(posixpath.join(path, str(item.relative_to(home))), where)
 
     def _read(self, path: str, where: str, limit: int) -> File:
         target = self._inside(path, where)

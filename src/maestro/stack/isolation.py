@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..host.labels import COMPOSE, OURS
-from . import host_paths
+from . import host_paths, mounts
 
 if TYPE_CHECKING:
     from ..records import Compose, Definition, Entry, Service
@@ -63,12 +63,14 @@ class Place:
     """What a rule may need besides the service.
 
     ``model`` is the whole one. ``real`` maps paths of the host to what they are without links,
-    ``never`` is as in `host_paths.judge`.
+    ``never`` is as in `host_paths.judge`; ``files`` are the paths
+    of the stack's files that go along.
     """
 
     model: Compose
     real: Mapping[str, str] = field(default_factory=dict)
     never: tuple[tuple[str, str], ...] = ()
+    files: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -230,14 +232,9 @@ def _paths(service: Service, place: Place) -> Iterator[Finding]:
             if posixpath.isabs(source):
                 yield from _path(source, where, place, read_only=read_only)
             else:
-                # A path of the stack's directory, on the machine that holds its files.
-                what = f"found {source}: a mount of the stack's source"
-                fix = (
-                    "put a configuration file under `configs:` (source and target); "
-                    "allowed here: named volumes and absolute paths; source mounts belong in "
-                    "compose.development.yaml"
+                yield from _own_file(
+                    source, str(mount.get("target", "")), where, place, read_only=read_only
                 )
-                yield Finding(where, what, fix, exception=False)
         elif mount.get("type") == "volume" and mount.get("source"):
             defined = (place.model.get("volumes") or {}).get(mount["source"]) or {}
             yield from _volume(str(mount["source"]), defined, where, place, read_only=read_only)
@@ -248,6 +245,34 @@ def _paths(service: Service, place: Place) -> Iterator[Finding]:
         if inside and (posixpath.isabs(inside) or ".." in inside.split("/")):
             what = f"found the subpath {inside}: it leads out of the volume"
             yield Finding(where, what, "name a path inside of the volume", exception=False)
+
+
+def _own_file(
+    source: str, target: str, where: str, place: Place, *, read_only: bool
+) -> Iterator[Finding]:
+    """A path of the stack's directory: to read, it goes along with the release."""
+    if not read_only:
+        yield Finding(
+            where,
+            f"found {source}: a mount of the stack's directory that can be written",
+            f"for configuration: `{source}:{target}:ro`, it goes along with the release; for data: "
+            f"a named volume; for source code: compose.development.yaml",
+            exception=False,
+        )
+    elif posixpath.normpath(source) == ".":
+        yield Finding(
+            where,
+            "found a mount of the stack's whole directory",
+            "mount the file or the directory in it that the service reads",
+            exception=False,
+        )
+    elif not mounts.goes_along(source, place.files):
+        yield Finding(
+            where,
+            f"found {source}: the stack's directory has no such file, and no directory with files",
+            "create it, or correct the path",
+            exception=False,
+        )
 
 
 def _path(source: str, where: str, place: Place, *, read_only: bool) -> Iterator[Finding]:

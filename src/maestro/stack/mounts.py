@@ -1,0 +1,109 @@
+"""Files of the stack's directory that services mount to read: they go along with the release.
+
+Each becomes a config, so that a changed file replaces its readers and going back brings it back.
+What a service could write to stays refused: a release's files are nobody's data.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from ..host.files import File
+from ..host.folder import Folder
+
+if TYPE_CHECKING:
+    from ..records import Compose, Definition, Entry, FileFacts, Service
+    from .compose_tree import Part
+    from .directory import Sources
+
+_PARTS = 3  # of `SOURCE:TARGET:OPTIONS`
+
+
+def read_only(part: Part, service: Service) -> Iterator[str]:
+    """The paths, as they are written, that a service of a Compose file mounts to read.
+
+    Of paths in the stack's directory; short and long form. Source:
+    https://docs.docker.com/reference/compose-file/services/#volumes
+    """
+    entries = service.get("volumes")
+    for entry in entries if isinstance(entries, list) else []:
+        source = _short(part, entry) if isinstance(entry, str) else _long(part, entry)
+        if source:
+            yield source
+
+
+def _short(part: Part, entry: str) -> str | None:
+    source, *rest = (part.filled(entry) or "").split(":")
+    options = rest[1].split(",") if len(rest) == _PARTS - 1 else []
+    return source if source.startswith(".") and "ro" in options else None
+
+
+def _long(part: Part, entry: Entry) -> str | None:
+    if not isinstance(entry, dict) or entry.get("type") != "bind":
+        return None
+    source = part.filled(entry.get("source", "")) or ""
+    if str(part.filled(entry.get("read_only", ""))).lower() != "true":
+        return None
+    return None if posixpath.isabs(source) or source.startswith("~") else source
+
+
+def take(sources: Sources, path: str, where: str) -> None:
+    """Let a mounted file or directory go along; one that is not there is refused by its readers."""
+    if (sources.directory / path).is_dir():
+        sources.folder(path, where)
+    elif sources.there(path):
+        sources.read(path, where)
+
+
+def goes_along(source: str, files: Collection[str]) -> bool:
+    """Whether a path of Compose's reading (``./conf.d``) is among the files of a release."""
+    return bool(_below(source, files))
+
+
+def _below(source: str, files: Collection[str]) -> dict[str, str]:
+    """The files at or below a path, by their path below it; empty text for the path itself."""
+    path = posixpath.normpath(source)
+    if path in files:
+        return {path: ""}
+    if path == ".":
+        return {}
+    return {name: name[len(path) + 1 :] for name in files if name.startswith(path + "/")}
+
+
+def as_configs(model: Compose, files: Collection[str]) -> Compose:
+    """The model with a config for each of these mounts; ``files`` are those of the release."""
+    configs = dict(model.get("configs") or {})
+    services = {}
+    for name, service in model["services"].items():
+        kept, moved = [], []
+        for mount in service.get("volumes") or []:
+            source = str(mount.get("source") or "")
+            inside = mount.get("type") == "bind" and not posixpath.isabs(source)
+            if not (inside and mount.get("read_only") and _below(source, files)):
+                kept.append(mount)
+                continue
+            config = _name(source, configs)
+            configs[config] = {"file": source}
+            moved.append({"source": config, "target": str(mount["target"])})
+        read = [*(service.get("configs") or []), *moved]
+        services[name] = {**service, "volumes": kept, "configs": read} if moved else service
+    return {**model, "services": services, **({"configs": configs} if configs else {})}
+
+
+def _name(source: str, configs: Mapping[str, Definition]) -> str:
+    """A config's name for a path, which no other one has."""
+    name = posixpath.normpath(source).replace("/", "--")
+    while name in configs and configs[name].get("file") != source:
+        name += "-mount"
+    return name
+
+
+def content(path: str, files: Mapping[str, FileFacts]) -> File | Folder | None:
+    """What is at a path of the stack's directory, of the files that travel."""
+    below = _below(path, files)
+    if "" in below.values():
+        return File.from_json(files[posixpath.normpath(path)])
+    found = {inside: File.from_json(files[name]) for name, inside in below.items()}
+    return Folder(found) if found else None
