@@ -89,4 +89,4 @@ def each(found: FileFacts | FolderFacts) -> Iterator[FileFacts]:
     if "folder" in found:
         yield from cast("FolderFacts", found)["folder"].values()
     else:
-        yield cast("FileFacts", found)
+        yield found

@@ -232,9 +232,9 @@ def _paths(service: Service, place: Place) -> Iterator[Finding]:
             if posixpath.isabs(source):
                 yield from _path(source, where, place, read_only=read_only)
             else:
-                yield from _own_file(
-                    source, str(mount.get("target", "")), where, place, read_only=read_only
-                )
+                target = str(mount.get("target", ""))
+                for refused in mounts.refusal(source, target, place.files, read_only=read_only):
+                    yield Finding(where, *refused, exception=False)
         elif mount.get("type") == "volume" and mount.get("source"):
             defined = (place.model.get("volumes") or {}).get(mount["source"]) or {}
             yield from _volume(str(mount["source"]), defined, where, place, read_only=read_only)
@@ -245,34 +245,6 @@ def _paths(service: Service, place: Place) -> Iterator[Finding]:
         if inside and (posixpath.isabs(inside) or ".." in inside.split("/")):
             what = f"found the subpath {inside}: it leads out of the volume"
             yield Finding(where, what, "name a path inside of the volume", exception=False)
-
-
-def _own_file(
-    source: str, target: str, where: str, place: Place, *, read_only: bool
-) -> Iterator[Finding]:
-    """A path of the stack's directory: to read, it goes along with the release."""
-    if not read_only:
-        yield Finding(
-            where,
-            f"found {source}: a mount of the stack's directory that can be written",
-            f"for configuration: `{source}:{target}:ro`, it goes along with the release; for data: "
-            f"a named volume; for source code: compose.development.yaml",
-            exception=False,
-        )
-    elif posixpath.normpath(source) == ".":
-        yield Finding(
-            where,
-            "found a mount of the stack's whole directory",
-            "mount the file or the directory in it that the service reads",
-            exception=False,
-        )
-    elif not mounts.goes_along(source, place.files):
-        yield Finding(
-            where,
-            f"found {source}: the stack's directory has no such file, and no directory with files",
-            "create it, or correct the path",
-            exception=False,
-        )
 
 
 def _path(source: str, where: str, place: Place, *, read_only: bool) -> Iterator[Finding]:

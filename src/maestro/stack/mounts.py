@@ -57,9 +57,27 @@ def take(sources: Sources, path: str, where: str) -> None:
         sources.read(path, where)
 
 
-def goes_along(source: str, files: Collection[str]) -> bool:
-    """Whether a path of Compose's reading (``./conf.d``) is among the files of a release."""
-    return bool(_below(source, files))
+def refusal(
+    source: str, target: str, files: Collection[str], *, read_only: bool
+) -> Iterator[tuple[str, str]]:
+    """Why a path of Compose's reading (``./conf.d``) cannot be mounted, and what to do.
+
+    ``files`` are the paths that go along with the release.
+    """
+    if not read_only:
+        fix = f"for configuration: `{source}:{target}:ro`, it goes along with the release; "
+        fix += "for data: a named volume; for source code: compose.development.yaml"
+        yield f"found {source}: a mount of the stack's directory that can be written", fix
+    elif posixpath.normpath(source) == ".":
+        yield (
+            "found a mount of the stack's whole directory",
+            "mount the file or the directory in it that the service reads",
+        )
+    elif not _below(source, files):
+        yield (
+            f"found {source}: the stack's directory has no such file, and no directory with files",
+            "create it, or correct the path",
+        )
 
 
 def _below(source: str, files: Collection[str]) -> dict[str, str]:
