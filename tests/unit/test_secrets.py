@@ -212,8 +212,8 @@ def test_values_that_are_no_text_are_refused_by_name(vault: Vault) -> None:
         ("a: *s3ntinel_anchor\n", "not a valid YAML mapping"),
         (f"? {{{SENTINEL!r}: 1}}\n: 2\n", "not a valid YAML mapping"),
         ("twice: a\ntwice: b\n", "not a valid YAML mapping"),
-        ("s3ntinel-key: x\n", "a key that cannot name a secret"),
-        ("DB_PASSWORD: x\n", "a key that cannot name a secret"),
+        ("s3ntinel key: x\n", "a key that cannot name a secret"),
+        ("-s3ntinel: x\n", "a key that cannot name a secret"),
         ("1: x\n", "a key that cannot name a secret"),
     ],
 )
@@ -427,7 +427,19 @@ def test_directory_ignores_what_is_no_secret(directory: Directory) -> None:
     assert directory.source().names() == ["token"]
 
 
-@pytest.mark.parametrize("name", ["DB", "1a", "a-b", "", "a b", "../x", "a\n"])
+@pytest.mark.parametrize("name", ["db-password", "DB_PASSWORD", "1password.key", "_token"])
+def test_a_name_is_what_compose_takes(vault: Vault, directory: Directory, name: str) -> None:
+    vault.write(f"{name}: x\n")
+    directory.write({name: "x"})
+    variable = "MAESTRO_SECRET_" + name.upper().replace("-", "_").replace(".", "_")
+    environment = source_of({variable: "x"})
+    for source in (vault.source(), directory.source(), environment):
+        assert source.read([name]) == {name: "x"}
+    with pytest.raises(MaestroError, match=f"set the environment variable {variable}"):
+        source_of({}).read([name])
+
+
+@pytest.mark.parametrize("name", ["-a", ".a", "a/b", "", "a b", "../x", "a\n"])
 def test_a_name_that_cannot_be_one_is_refused(name: str) -> None:
     with pytest.raises(MaestroError, match="cannot name a secret"):
         source_of({}).read([name])

@@ -21,8 +21,9 @@ import yaml
 
 from ..errors import MaestroError, raise_all
 
-NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-NAME_RULE = "a secret's name is lower-case letters, digits and _, and begins with a letter"
+# What Compose takes, but for a dot or a dash first: a name is a file's name too.
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+NAME_RULE = "a secret's name has letters, digits, _, - and ., and begins with no - or ."
 COMMON = "common"
 """The name under which an environment's own secrets stand, beside those of its stacks."""
 
@@ -82,6 +83,10 @@ class SecretSource(ABC):
     def _load(self) -> dict[str, Found]:
         """Return everything the source holds, read once per call."""
 
+    def _load_those(self, names: list[str]) -> dict[str, Found]:
+        """Return what the source holds, with at least those of these names."""
+        return self._load() if names else {}
+
     @abstractmethod
     def how_to_add(self, name: str) -> str:
         """Return the command or the place that adds the secret ``name``."""
@@ -103,7 +108,7 @@ class SecretSource(ABC):
             for name in wanted
             if not NAME.match(name)
         ]
-        found = self._load() if wanted else {}
+        found = self._load_those(wanted)
         missing = [name for name in wanted if NAME.match(name) and name not in found]
         if missing:
             problems.append(self._missing(missing))

@@ -16,7 +16,11 @@ ENVIRONMENT_PREFIX = "MAESTRO_SECRET_"
 
 
 class EnvironmentSource(SecretSource):
-    """``MAESTRO_SECRET_DB_PASSWORD`` and so on in the environment of the controller."""
+    """``MAESTRO_SECRET_DB_PASSWORD`` and so on in the environment of the controller.
+
+    It is there for ``db_password``, ``db-password`` and ``DB.PASSWORD`` alike: a variable's name
+    has no dash and no dot.
+    """
 
     title = "the environment"
 
@@ -25,7 +29,15 @@ class EnvironmentSource(SecretSource):
 
     def how_to_add(self, name: str) -> str:
         """Return the variable to set."""
-        return f"set the environment variable {ENVIRONMENT_PREFIX}{name.upper()}"
+        return f"set the environment variable {_variable(name)}"
+
+    def _load_those(self, names: list[str]) -> dict[str, Found]:
+        found = {name: _variable(name) for name in names}
+        return {
+            name: Found(self.environ[key], key)
+            for name, key in found.items()
+            if key in self.environ
+        }
 
     def _load(self) -> dict[str, Found]:
         return {
@@ -35,6 +47,10 @@ class EnvironmentSource(SecretSource):
             and key == key.upper()
             and NAME.match(key.removeprefix(ENVIRONMENT_PREFIX).lower())
         }
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + re.sub(r"[.-]", "_", name).upper()
 
 
 class DirectorySource(SecretSource):
