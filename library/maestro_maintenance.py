@@ -20,6 +20,10 @@ options:
     description: Who wants it, for the stack's history; known to the action plugin.
     type: str
     default: ""
+  approval:
+    description: The plan of this change and its approval, for a host that asks for one.
+    type: dict
+    default: {}
 extends_documentation_fragment: [maestro, maestro.stack]
 attributes:
   check_mode: {support: full, description: Says whether it would be switched.}

@@ -382,6 +382,9 @@ class Standing(TypedDict):
     containers: list[Container]
     lease: LeaseFacts
     agent: str  # SHA-256 of the host's own program
+    # Not of a host that an older version answers for.
+    identity: NotRequired[dict[str, Any]]  # see `host.identity.facts`
+    fingerprints: NotRequired[dict[str, str]]  # of secrets' values, by name
 
 
 class Serving(Standing):
@@ -512,6 +515,7 @@ class Claim(TypedDict):
     # For the record of what happened; `plan.rollout.Decision` adds them.
     approved_by: NotRequired[str]
     plan: NotRequired[str]
+    approval: NotRequired[dict[str, Any]]  # see `host.approval.Claim`
 
 
 class Expected(TypedDict):

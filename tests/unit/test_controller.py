@@ -17,7 +17,7 @@ from maestro.errors import MaestroError, MaestroErrors, raise_all
 from maestro.play import controller
 from maestro.secrets.source import Secrets
 
-NO_APPROVAL = {"required": False, "by": "", "plan": "", "dry": False}
+NO_APPROVAL = {"required": False, "by": "", "plan": "", "file": "", "dry": False}
 HASH = "0123456789ab"
 REQUEST: dict[str, Any] = {
     "stack": "shop",
@@ -56,9 +56,9 @@ def guard(**changes: Any) -> None:
     [
         {},
         {"limit": "", "limit_required": False},
-        {"approval": {"required": True, "by": "jo", "plan": HASH, "dry": False}},
-        {"approval": {"required": True, "by": "jo", "plan": HASH * 5 + "0123", "dry": False}},
-        {"approval": {"required": True, "by": "", "plan": "", "dry": True}},
+        {"approval": {"required": True, "by": "jo", "plan": HASH, "file": "", "dry": False}},
+        {"approval": {"required": True, "by": "jo", "plan": HASH * 5, "file": "", "dry": False}},
+        {"approval": {"required": True, "by": "", "plan": "", "file": "", "dry": True}},
     ],
 )
 def test_the_guard_lets_through(changes: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ def test_the_guard_lets_through(changes: dict[str, Any]) -> None:
                 "limit": "",
                 "limit_required": False,
                 "environments": {"a": "production"},
-                "approval": {"required": True, "by": "", "plan": "", "dry": False},
+                "approval": {"required": True, "by": "", "plan": "", "file": "", "dry": False},
             },
             "production needs an approval",
             "",

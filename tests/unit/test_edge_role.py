@@ -138,7 +138,7 @@ def test_a_certificate_that_is_there(kind: str) -> None:
 def test_the_maintenance_page_is_switched_by_any_word_for_it(
     said: Any, clear: bool, meant: bool | None
 ) -> None:
-    refusal, switch = yaml.safe_load((ROLE / "tasks/maintenance.yml").read_text())
+    refusal, *_, switch = yaml.safe_load((ROLE / "tasks/maintenance.yml").read_text())
     variables = known(maintenance=said, ansible_limit="staging")
     templar = Templar(loader=DataLoader(), variables=variables)
     conditions = refusal["ansible.builtin.assert"]["that"]

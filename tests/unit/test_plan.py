@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stack_models as models
 
-from maestro.plan import compare, describe, host_limits, preflight, reasons, records
+from maestro.plan import compare, describe, host_limits, preflight, reasons
 from maestro.plan.reasons import Reason
 from maestro.plan.records import Plan, Step
 from maestro.release.recorded import document
@@ -363,37 +363,7 @@ def test_a_shared_database_is_migrated_from_the_first_host_that_needs_it() -> No
     assert all(plan.changes for plan in plans[1:])
 
 
-# The hash of the plan, and how it reads
-
-
-def test_the_hash_is_of_the_plan_and_its_content() -> None:
-    model = models.shop()
-    state = models.running(model)
-    digests = {"a": "sha256:1"}
-
-    def found(
-        version: str = "v1", digests: dict[str, str] = digests, content: Any = 1, **changes: Any
-    ) -> str:
-        plans = [planned(model, {**state, **changes}, version, host) for host in ("b", "a")]
-        return records.plans_hash(plans, digests, content)
-
-    assert found() == found()
-    assert len(found()) == 12
-    others = {
-        found(version="v2"),
-        found(digests={"a": "sha256:2"}),
-        found(content=2),
-        found(containers=[]),
-        found(),
-    }
-    assert len(others) == 5
-
-
-def test_the_hash_does_not_depend_on_the_order_of_hosts() -> None:
-    model = models.shop()
-    plans = [planned(model, models.bare(), host=host) for host in ("a", "b")]
-    assert records.plans_hash(plans, {}) == records.plans_hash(reversed(plans), {})
-    assert records.plans_hash(plans, {}) != records.plans_hash(plans[:1], {})
+# How the plan reads
 
 
 def test_a_plan_reads_as_what_will_happen() -> None:

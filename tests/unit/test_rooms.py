@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"host", "stack", "release", "plan"},
     "play": {"redaction", "host", "stack", "release", "secrets", "plan"},
     "machine": set(),
-    "cli": {"redaction", "stack", "secrets"},
+    "cli": {"redaction", "host", "stack", "secrets", "plan", "play"},
 }
 # Rooms in which nothing touches the world: data in, data out.
 PURE = ("plan", "release", "report")

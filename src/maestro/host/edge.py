@@ -128,11 +128,19 @@ def sync(root: Path) -> None:
                 file.unlink()
 
 
-def maintain(layout: Layout, *, on: bool, by: str = "", check: bool = False) -> bool:
+def maintain(
+    layout: Layout,
+    *,
+    on: bool,
+    by: str = "",
+    approved: Mapping[str, str] | None = None,
+    check: bool = False,
+) -> bool:
     """Answer the stack's routes with the maintenance page, or no longer; whether that is new.
 
     The mark stands beside the stack's releases: it outlives deploys and restarts. ``by`` is who
-    wants it, for the stack's history. With ``check`` nothing is done.
+    wants it, and ``approved`` by whose word, for the stack's history. With ``check`` nothing is
+    done.
     """
     host = settings()
     if not layout.home.is_dir():
@@ -162,6 +170,7 @@ def maintain(layout: Layout, *, on: bool, by: str = "", check: bool = False) -> 
     if current(layout):
         _wait(layout, host)
     claim = {"purpose": f"maintenance page {'on' if on else 'off'}", "by": by}
+    claim |= approved or {}
     journal.note(layout, claim, journal.DONE)
     return True
 

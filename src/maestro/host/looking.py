@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from . import lease
+from . import identity, lease
 from .layout import Layout
 
 # As in `steps`: a step loads what it needs when it is taken.
@@ -31,7 +32,7 @@ def read_state(layout: Layout, params: dict[str, Any]) -> Answer:
         secrets=given["secrets"],
     )
     lease.wait(layout, params["wait"])
-    return {"changed": False, **state.read(asked)}
+    return {"changed": False, **state.read(asked), **itself(layout, given["secrets"])}
 
 
 def read_history(layout: Layout, params: dict[str, Any]) -> Answer:
@@ -40,7 +41,16 @@ def read_history(layout: Layout, params: dict[str, Any]) -> Answer:
 
     values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
     lease.wait(layout, params["wait"])
-    return {"changed": False, **history.read(layout, params["to"], values=values)}
+    found = history.read(layout, params["to"], values=values)
+    return {"changed": False, **found, **itself(layout, values)}
+
+
+def itself(layout: Layout, values: Mapping[str, str]) -> Answer:
+    """What a plan needs to know of the host itself: who approves here, and its fingerprints."""
+    return {
+        "identity": identity.facts(layout.root),
+        "fingerprints": identity.fingerprints(values),
+    }
 
 
 def read_overview(layout: Layout, params: dict[str, Any]) -> Answer:
@@ -87,4 +97,4 @@ def read_removal(layout: Layout, _params: dict[str, Any]) -> Answer:
     """What a removal is decided on."""
     from . import removal
 
-    return {"changed": False, **removal.read(layout)}
+    return {"changed": False, **removal.read(layout), **itself(layout, {})}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import raise_all
-from . import daemon, edge, edge_image, edge_proxy
+from . import approval, daemon, edge, edge_image, edge_proxy
 from . import daemon_containers as containers
 from .engine import Engine
 from .layout import Layout
@@ -46,6 +46,7 @@ MAINTENANCE: dict[str, dict[str, Any]] = {
     "stack": _TEXT,
     "on": {"type": "bool", "required": True},
     "by": {"type": "str", "default": ""},
+    "approval": {"type": "dict", "default": {}},
 }
 
 
@@ -89,7 +90,12 @@ def find_edge_image(given: Mapping[str, Any], check: bool) -> Answer:  # noqa: F
 def maintain(given: Mapping[str, Any], check: bool) -> Answer:  # noqa: FBT001 -- of all modules
     """Switch the maintenance page of a stack on or off, see `edge.maintain`."""
     layout = Layout(Path(given["root"]), given["stack"])
-    changed = edge.maintain(layout, on=bool(given["on"]), by=given["by"], check=check)
+    on, by = bool(given["on"]), str(given["by"])
+    changed = edge.maintain(layout, on=on, check=True)
+    if changed and not check:
+        asked = {"operation": "maintenance", "stack": layout.stack, "settings": {"on": on}}
+        found = approval.once(given["approval"], by, asked)
+        edge.maintain(layout, on=on, by=by, approved=found.record if found else {})
     return {"changed": changed}
 
 

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import lease, looking, naming
+from . import beginning, lease, looking, naming
 from .layout import Layout
 from .looking import Answer
 
 # A step loads what it needs when it is taken: what the others need would cost more time than
 # most of them take.
-
-NEXT_RUN = "the next run"
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,10 @@ def take(name: str, params: dict[str, Any]) -> Answer:
     layout = Layout(Path(params["root"]), stack)
     try:
         if step.leased:
+            from . import approval
+
             with lease.kept(layout, params["lease"]) as check:
+                approval.step(layout, name, params, params["lease"])
                 answer = step.work(layout, {**params, "check": check})
         else:
             answer = step.work(layout, params)
@@ -89,59 +90,14 @@ def _remember(layout: Layout, step: Step, params: Mapping[str, Any], message: st
         journal.note(layout, asdict(found), journal.FAILED, message)
 
 
-# The lease
-
-
-def _lease(layout: Layout, params: dict[str, Any]) -> Answer:
-    token = params["token"]
-    if params["state"] == "acquired":
-        token = _acquire(layout, params["claim"], params["expect"])
-    elif token:
-        lease.release(layout, token)
-    return {"changed": False, "token": token}
-
-
-def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]) -> str:
-    """Take the lease if the host still is as the plan was made on."""
-    from . import switch
-
-    taken = lease.acquire(layout, claim)
-    try:
-        _compare(layout, expect)
-        switch.set_up(layout)
-    except MaestroError:
-        lease.release(layout, taken.token)
-        raise
-    return taken.token
-
-
-def _compare(layout: Layout, expect: Mapping[str, Any]) -> None:
-    """Refuse a plan that was made on another release or on other containers."""
-    from .containers import of_stack
-    from .engine import Engine
-
-    found = sorted(str(item["Id"]) for item in of_stack(Engine(), layout.stack))
-    if layout.current_id() != expect["release"] or found != sorted(expect["containers"]):
-        raise MaestroError(
-            f"{layout.stack} changed on this host since the plan was made",
-            fix="deploy again: the new plan is made on what is there now",
-        )
-
-
-def _recover(layout: Layout, _params: dict[str, Any]) -> Answer:
-    from . import switch
-
-    serves = switch.recover(layout, NEXT_RUN)
-    return {"changed": bool(serves), "serves": serves}
-
-
 # Bringing a release in
 
 
 def _pull(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import images
+    from . import approval, images
     from .registry import Login
 
+    approval.pulled(layout, params)
     login = json.loads(params["payload"])["login"]
     pulled = images.pull(params["images"], Login(**login) if login else None)
     images.note(layout, pulled)
@@ -320,7 +276,7 @@ STEPS: dict[str, Step] = {
         looking.read_logs, {"services": _TEXTS, "since": _TEXT, "tail": _TEXT}, reads=True
     ),
     "maestro_lease": Step(
-        _lease,
+        beginning.use_lease,
         {
             "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
             "claim": {"type": "dict", "default": {}},
@@ -328,7 +284,19 @@ STEPS: dict[str, Step] = {
             "token": {"type": "str", "default": "", "no_log": False},
         },
     ),
-    "maestro_recover": Step(_recover, {}),
+    # About the host itself, and no stack of it.
+    "maestro_identity": Step(
+        beginning.be_told,
+        {
+            "stack": _ANY_TEXT,
+            "state": {"type": "str", "default": "present", "choices": ["asked", "present"]},
+            "settings": {"type": "dict", "default": {}},
+            "approval": {"type": "dict", "default": {}},
+            "by": _ANY_TEXT,
+        },
+        reads=True,  # the action plugin writes nothing in check mode
+    ),
+    "maestro_recover": Step(beginning.recover, {}),
     "maestro_pull": Step(_pull, {"request": _FACTS, "images": _TEXTS, "payload": _PAYLOAD}),
     "maestro_stage": Step(
         _stage,

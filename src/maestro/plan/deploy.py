@@ -18,7 +18,9 @@ from . import (
     adoption,
     checks,
     compare,
+    document,
     edge_names,
+    facts,
     ignored_keys,
     lifecycle_hooks,
     names,
@@ -67,18 +69,17 @@ def decide(inputs: Inputs) -> Decision:
         releases[host] = rendered
     raise_all(problems)
     compare.share_migrations(decision.plans)
-    digests = {reference: str(image["digest"]) for reference, image in known.items()}
-    content = {
-        host: [wanted[host].root, wanted[host].model, rendered.configs]
-        for host, rendered in releases.items()
-    }
-    decision.digest = records.plans_hash(decision.plans, digests, content)
     for plan in decision.plans:
         used = images_of(known, wanted[plan.host])
         decision.hosts[plan.host] = _work(
-            inputs, plan, releases[plan.host], wanted[plan.host], used, decision.digest
+            inputs, plan, releases[plan.host], wanted[plan.host], used
         )
     decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
+    made_of = {
+        host: facts.of_release(wanted[host], rendered, images_of(known, wanted[host]))
+        for host, rendered in releases.items()
+    }
+    document.seal(decision, "deploy", inputs.states, made_of)
     return decision
 
 
@@ -174,7 +175,6 @@ def _work(
     rendered: Rendered,
     wanted: Wanted,
     images: Mapping[str, Image],
-    digest: str,
 ) -> Work:
     """What the steps after the plan need on one host."""
     timeouts = {
@@ -186,7 +186,7 @@ def _work(
             plan,
             rendered,
             state=inputs.states[plan.host],
-            manifest=_manifest(inputs, plan, rendered, wanted, images, digest),
+            manifest=_manifest(inputs, plan, rendered, wanted, images),
             staged=inputs.run.release,
             purpose=f"deploy of {wanted.version}",
             by=inputs.run.by,
@@ -217,7 +217,6 @@ def _manifest(
     rendered: Rendered,
     wanted: Wanted,
     images: Mapping[str, Image],
-    digest: str,
 ) -> Manifest:
     request = inputs.request
     origin = manifest.Origin(
@@ -226,7 +225,7 @@ def _manifest(
         created=inputs.run.at,
         by=inputs.run.by,
         approved_by=request["approved_by"],
-        plan=digest,
+        plan="",  # `document.seal` knows it
     )
     content = manifest.Content(
         stack=request["stack"],

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import networks
 from .reasons import Reason
@@ -96,18 +93,3 @@ class Plan:
     def as_dict(self) -> dict[str, object]:
         """The plan as plain data, for variables and for its hash."""
         return {**asdict(self), "changes": self.changes}
-
-
-def plans_hash(plans: Iterable[Plan], digests: Mapping[str, str], content: Any = None) -> str:
-    """A name for exactly these plans, on exactly these releases: what an approval is bound to.
-
-    ``content`` is what the releases are rendered from: a plan names what changes and shows
-    no values, so two different values make one plan, and still are two releases.
-    """
-    document = {
-        "plans": [plan.as_dict() for plan in sorted(plans, key=lambda plan: plan.host)],
-        "digests": dict(digests),
-        "content": content,
-    }
-    text = json.dumps(document, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host.removal import Found
-from . import records, rollout
+from . import document, rollout
 from .records import KEEP, REMOVE, Besides, Plan, Step
 from .run import Run
 
@@ -43,12 +43,19 @@ def decide(asked: Asked, states: Mapping[str, Removal]) -> rollout.Decision:
         problems += [] if asked.dry else rollout.held(plan, state)
         plans.append(plan)
     raise_all(problems)
-    content = {host: [there.releases, there.strangers] for host, there in found.items()}
-    digest = records.plans_hash(plans, {}, content)
-    decision = rollout.Decision("", plans, digest, {}, approved_by=asked.approved_by)
+    decision = rollout.Decision("", plans, "", {}, approved_by=asked.approved_by)
     decision.hosts = {plan.host: _work(asked, plan, states[plan.host]) for plan in plans}
     decision.waves = rollout.waves([plan.host for plan in plans if plan.changes], ["100%"])
+    content = {
+        host: {"volumes": list(there.volumes), **_kept(there)} for host, there in found.items()
+    }
+    document.seal(decision, "removal", states, content)
     return decision
+
+
+def _kept(found: Found) -> dict[str, list[str]]:
+    """What of the stack the plan names in numbers."""
+    return {"releases": list(found.releases), "containers of others": list(found.strangers)}
 
 
 def _unknown(asked: Asked, found: Mapping[str, Found]) -> list[MaestroError]:

@@ -14,7 +14,7 @@ from ..host.rules import ROLLBACK
 from ..release import manifest, recorded
 from ..release.render import Rendered
 from ..stack import updates
-from . import adoption, compare, ownership, preflight, records, rollout, volumes, work
+from . import adoption, compare, document, ownership, preflight, records, rollout, volumes, work
 from .kept_data import View
 from .run import Run
 
@@ -86,14 +86,7 @@ def _decision(
     fresh: str,
 ) -> rollout.Decision:
     """What the plans come to, with what the steps on each host get."""
-    digests = {
-        reference: str(image["digest"])
-        for way in ways
-        for reference, image in way.target["images"].items()
-    }
-    # The id of a new release is a random one: it is in no hash.
-    targets = {way.host: way.target["id"] for way in ways}
-    decision = rollout.Decision(fresh, plans, records.plans_hash(plans, digests, targets), {})
+    decision = rollout.Decision(fresh, plans, "", {})
     for way, plan in zip(ways, plans, strict=True):
         decision.hosts[way.host] = work.work(
             plan,
@@ -101,13 +94,19 @@ def _decision(
             state=way.state,
             purpose=f"going back to {way.target['id']}",
             by=asked.run.by,
-            manifest=_manifest(asked, way, releases[way.host], fresh, decision.digest),
+            manifest=_manifest(asked, way, releases[way.host], fresh),
             staged=fresh,
         )
     decision.waves = rollout.waves([plan.host for plan in plans if plan.changes], ["100%"])
     decision.notes = _notes(ways)
     decision.kind, decision.together = ROLLBACK, True
     decision.approved_by = asked.approved_by
+    document.seal(
+        decision,
+        "rollback",
+        {way.host: way.state for way in ways},
+        {way.host: {"release to go back to": str(way.target["id"])} for way in ways},
+    )
     return decision
 
 
@@ -246,7 +245,7 @@ def _plan(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> records.Pl
     return plan
 
 
-def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str, digest: str) -> Manifest:
+def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str) -> Manifest:
     """That of the release itself, or of the new one that is made from it."""
     if not fresh:
         return {**way.target}
@@ -256,7 +255,7 @@ def _manifest(asked: Asked, way: _Way, rendered: Rendered, fresh: str, digest: s
         created=asked.run.at,
         by=asked.run.by,
         approved_by=asked.approved_by,
-        plan=digest,
+        plan="",  # `document.seal` knows it
     )
     return manifest.renewed(
         way.target, origin, rendered, rotated=[], rolled_back_to=way.target["id"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import MaestroError
 from ..host.rules import UPDATE
 from . import records
+from .document import Document
 
 if TYPE_CHECKING:
     from ..records import Decided, Standing, Steps
@@ -34,12 +35,17 @@ class Decision:
     # What an operator must know besides the plan.
     notes: list[str] = field(default_factory=list)
     approved_by: str = ""
+    # What the hash is of, and what proves an approval: see `document.seal`.
+    document: Document | None = None
+    approval: dict[str, str] = field(default_factory=dict)
 
     def answer(self) -> Decided:
         """The decision as the following steps read it."""
         changing = [plan.host for plan in self.plans if plan.changes]
-        for work in self.hosts.values():
+        for host, work in self.hosts.items():
             work["claim"] |= {"approved_by": self.approved_by, "plan": self.digest}
+            if self.document:
+                work["claim"]["approval"] = {**self.document.claim(host), **self.approval}
         return {
             "release": self.release,
             "kind": self.kind,

@@ -12,7 +12,7 @@ from ..release import manifest, recorded
 from ..release.render import Rendered
 from ..secrets.renewal import Choice
 from ..stack import updates
-from . import adoption, compare, preflight, records, rollout, userns, volumes, work
+from . import adoption, compare, document, preflight, records, rollout, userns, volumes, work
 from .kept_data import View
 from .run import Run
 
@@ -89,15 +89,13 @@ def decide(asked: Asked, states: Mapping[str, History]) -> rollout.Decision:
     decision.plans = [plan for plan, _, _ in found.values()]
     if not asked.dry:
         raise_all([p for plan in decision.plans for p in rollout.held(plan, states[plan.host])])
-    digests = {
-        reference: str(image["digest"])
-        for host in found
-        for reference, image in states[host]["release"]["images"].items()
-    }
-    decision.digest = records.plans_hash(decision.plans, digests)
     for host, (plan, rendered, names) in found.items():
-        decision.hosts[host] = _work(asked, states[host], decision.digest, plan, rendered, names)
+        decision.hosts[host] = _work(asked, states[host], plan, rendered, names)
     decision.waves = rollout.waves([plan.host for plan in decision.plans if plan.changes], ["100%"])
+    rotated = {
+        host: {f"new {name}": True for name in names} for host, (_, _, names) in found.items()
+    }
+    document.seal(decision, "rotation", states, rotated, made=asked.choice.fresh)
     return decision
 
 
@@ -171,7 +169,6 @@ def _nothing_new(named: Sequence[str], new: Sequence[str]) -> None:
 def _work(
     asked: Asked,
     state: History,
-    digest: str,
     plan: records.Plan,
     rendered: Rendered,
     changed: Sequence[str],
@@ -182,14 +179,12 @@ def _work(
         state=state,
         purpose=f"rotation of {', '.join(sorted(changed)) or 'nothing'}",
         by=asked.run.by,
-        manifest=_manifest(asked, state, digest, rendered, changed),
+        manifest=_manifest(asked, state, rendered, changed),
         staged=asked.run.release if changed else "",
     )
 
 
-def _manifest(
-    asked: Asked, state: History, digest: str, rendered: Rendered, changed: Sequence[str]
-) -> Manifest:
+def _manifest(asked: Asked, state: History, rendered: Rendered, changed: Sequence[str]) -> Manifest:
     """That of the release that serves, or of the new one that is made from it."""
     serves = state["release"]
     if not changed:
@@ -200,6 +195,6 @@ def _manifest(
         created=asked.run.at,
         by=asked.run.by,
         approved_by=asked.approved_by,
-        plan=digest,
+        plan="",  # `document.seal` knows it
     )
     return manifest.renewed(serves, origin, rendered, rotated=sorted(changed))

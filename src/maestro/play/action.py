@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
@@ -17,8 +18,9 @@ from ..host import naming, steps
 from ..host.agent import OTHER_PROGRAM
 from ..host.layout import AGENT
 from ..plan import describe
+from ..plan import document as document_of
 from ..plan.rollout import Decision
-from . import agent_archive, controller, host_variables, look_only
+from . import agent_archive, approval, controller, host_variables, look_only, plan_files, values
 
 if TYPE_CHECKING:
     from ..records import DeployRequest
@@ -196,6 +198,35 @@ class StatesAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         return result
 
 
+def approve(
+    decision: Decision,
+    guard: Mapping[str, Any],
+    states: Mapping[str, Any],
+    lost: Sequence[str],
+    *,
+    dry: bool,
+) -> None:
+    """Put the approval into a decision, or refuse it; a ``dry`` run is kept for who compares."""
+    document = decision.document
+    if document is None:
+        return
+    changing = [plan.host for plan in decision.plans if plan.changes]
+    if dry or values.boolean(guard["plan_only"], "__deploy_plan_only"):
+        approval.check_plan(str(guard["approved_plan"] or ""), document)
+        plan_files.remember(document)
+        if guard.get("plan_file"):
+            text = plan_files.text(document, changes=bool(changing), lost=list(lost))
+            Path(str(guard["plan_file"])).expanduser().write_text(text, encoding="utf-8")
+        return
+    if not changing:
+        return
+    need = approval.Need.of(guard, document.environment, states, changing)
+    decision.approval = approval.settled(document, guard, need)
+    decision.approved_by = decision.approval["approved_by"]
+    for manifest in document_of.manifests(decision):
+        manifest["approved_by"] = decision.approved_by
+
+
 class DecisionAction(StatesAction):
     """Decide what happens on every host, from their ``states``, and show it.
 
@@ -218,7 +249,7 @@ class DecisionAction(StatesAction):
         """The decision as the following steps read it; `MaestroError` where it is not approved."""
         args = self._task.args
         decision = self.decide(args, controller.whole(states, self.record))
-        controller.check_approval(str(args["approved_plan"]), decision.digest)
+        approve(decision, args["guard"], states, lost, dry=self._task.check_mode)
         Display().display(describe.describe(decision.plans, decision.digest, lost, decision.notes))
         answer = decision.answer()
         return {**answer, "agent": agent_archive.identity() if answer["changing"] else ""}

@@ -7,10 +7,15 @@ stands on the host, see `maestro.host.approval`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from ..host.signature import Statement
+from ..plan.document import Document, difference
+from . import plan_files
 from .values import boolean
 
 # Guards that `-e` may switch on, and never off.
@@ -72,3 +77,98 @@ def check_claim(environment: str, hosts: str, by: Any, plan: Any) -> None:
             where="-e approved_plan",
             fix=f"{read}-e approved_by={name_of(by)} -e approved_plan=HASH",
         )
+
+
+@dataclass(frozen=True)
+class Need:
+    """Who asks for an approval of what ``hosts`` are about to do.
+
+    ``inventory`` is whether the inventory asks for one; ``asking`` are the hosts that do, and
+    ``unaware`` those that were never told what they are. ``limit`` is the run's.
+    """
+
+    environment: str
+    limit: str
+    inventory: bool
+    asking: Sequence[str] = ()
+    unaware: Sequence[str] = ()
+
+    @classmethod
+    def of(
+        cls,
+        guard: Mapping[str, Any],
+        environment: str,
+        states: Mapping[str, Mapping[str, Any]],
+        changing: Sequence[str],
+    ) -> Need:
+        """From the states of the hosts; ``guard`` is as for `controller.guard_play`."""
+        identities = {host: states[host].get("identity") or {} for host in changing}
+        return cls(
+            environment,
+            str(guard.get("limit") or environment),
+            boolean(guard["approval_required"], "deploy_approval_required"),
+            [host for host, found in identities.items() if found.get("approval")],
+            [host for host, found in identities.items() if "host" not in found],
+        )
+
+
+def settled(document: Document, guard: Mapping[str, Any], need: Need) -> dict[str, str]:
+    """What the hosts get as the approval of a plan; `MaestroError` where it is not approved.
+
+    ``guard`` has ``approved_by``, ``approved_plan`` and ``approval`` (a file's path).
+    """
+    if need.inventory and need.unaware:
+        raise MaestroError(
+            f"{need.environment} asks for approvals, and these hosts were provisioned by a "
+            "version of Maestro that could not tell them",
+            where=", ".join(need.unaware),
+            fix=f"ansible-playbook playbooks/provision.yml -l {','.join(need.unaware)} "
+            "--tags host_identity",
+        )
+    path = str(guard.get("approval") or "")
+    if path:
+        return _of_file(Path(path).expanduser(), document)
+    by, plan = guard.get("approved_by"), str(guard.get("approved_plan") or "")
+    if need.asking:
+        check_claim(need.environment, need.limit, by, plan)
+    check_plan(plan, document)
+    return {"approved_by": name_of(by), "approved_plan": plan}
+
+
+def check_plan(approved: str, document: Document) -> None:
+    """Refuse a hash that was approved for another plan; what differs is named where it is known."""
+    if not approved or document.hash.startswith(approved):
+        return
+    before = plan_files.recalled(approved)
+    raise MaestroError(
+        f"the approval is for plan {approved}, but the plan is now {document.hash[:SHORTEST]}"
+        f"{_difference(before, document)}",
+        where="-e approved_plan",
+        fix="something changed since it was read: read the new plan and approve that",
+    )
+
+
+def _of_file(path: Path, document: Document) -> dict[str, str]:
+    """A signed approval. Whether it is valid here is the hosts' to say."""
+    found = plan_files.read_approval(path)
+    said = Statement.read(found.statement)
+    if said.plan != document.hash:
+        before = found.plan if found.plan.hash == said.plan else None
+        raise MaestroError(
+            f"the approval is for plan {said.plan[:SHORTEST]}, but the plan is now "
+            f"{document.hash[:SHORTEST]}{_difference(before, document)}",
+            where=str(path),
+            fix="something changed since it was approved: have the new plan approved",
+        )
+    return {
+        "approved_by": said.approver,
+        "statement": found.statement,
+        "signature": found.signature,
+    }
+
+
+def _difference(before: Document | None, document: Document) -> str:
+    if before is None:
+        return ""
+    lines = difference(before, document)
+    return "".join(["\nthese differ:", *(f"\n  {line}" for line in lines)])

@@ -1,0 +1,346 @@
+"""The host's own guard: no changing step without a valid approval of exactly this plan.
+
+It holds on a host whose `identity` asks for one, whatever a controller says. The lease is taken
+with the approval (`check`); what was approved is kept beside it, and every later step is compared
+with that (`step`). So nothing is done that was not in the plan that was approved.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import MaestroError
+from . import identity, lease, plan_hash, signature
+from .identity import Files, Identity
+from .layout import Layout, write_atomically
+
+PLAN = "read the plan (playbooks/plan.yml) and have it approved: docs/approval.md"
+SHORTEST = 12  # digits of a plan's hash, as a plan shows it
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a run carries: the plan's ``head``, this host's ``part``, and who approved it.
+
+    ``statement`` and ``signature`` are texts, see `signature`; where the host knows no signers,
+    ``approved_by`` and ``approved_plan`` are what was said on the command line. ``by`` runs it.
+    """
+
+    head: Mapping[str, Any]
+    part: Mapping[str, Any]
+    by: str = ""
+    approved_by: str = ""
+    approved_plan: str = ""
+    statement: str = ""
+    signature: str = ""
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any], by: str) -> Claim:
+        """From the ``approval`` of a lease's claim."""
+        texts = ("approved_by", "approved_plan", "statement", "signature")
+        head, part = said.get("head"), said.get("part")
+        if not isinstance(head, Mapping) or not isinstance(part, Mapping):
+            raise MaestroError("the plan of this run is not there", fix=PLAN)
+        return cls(head, part, by, **{key: str(said.get(key) or "") for key in texts})
+
+
+@dataclass(frozen=True)
+class Approved:
+    """What was approved: by whom, and the hash of what each step gets."""
+
+    by: str
+    plan: str
+    steps: Mapping[str, str]
+    secrets: Mapping[str, str]
+    id: str = ""
+    expires: str = ""
+    token: str = ""
+    release: str = ""
+    serves: str = ""
+    own: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Who approved, as the history shows it."""
+        return f"{self.by} (own plan)" if self.own else self.by
+
+    @property
+    def record(self) -> dict[str, str]:
+        """For the history: who approved which plan."""
+        return {"approved_by": self.shown, "plan": self.plan[:SHORTEST]}
+
+
+def required(files: Files | None = None) -> Identity | None:
+    """What this host is, where it asks for an approval; else None."""
+    found = identity.read(files)
+    return found if found and found.approval else None
+
+
+def check(said: Mapping[str, Any], by: str, asked: Mapping[str, Any]) -> Approved | None:
+    """Refuse a run that this host's approvers did not approve; None where it asks for none.
+
+    ``said`` is the ``approval`` of a claim. ``asked`` is what is about to be done: each of its
+    keys must be in the plan, of the head or of this host's part, with the same value.
+    """
+    files = Files()
+    here = required(files)
+    if here is None:
+        return None
+    if not said:
+        raise MaestroError(
+            f"this host is of {here.environment} and asks for an approval: this run has none",
+            where=here.host,
+            fix=PLAN,
+        )
+    claim = Claim.of(said, by)
+    _for_this_host(here, claim, asked)
+    plan = plan_hash.digest(claim.head)
+    found = _signed(here, claim, plan, files) if here.signers else _claimed(here, claim, plan)
+    if found.id and found.id in _used(files):
+        raise MaestroError(
+            "this approval was used already: it is for one run",
+            where=here.host,
+            fix=PLAN,
+        )
+    return found
+
+
+def _for_this_host(here: Identity, claim: Claim, asked: Mapping[str, Any]) -> None:
+    head, part = claim.head, claim.part
+    if str(head.get("environment")) != here.environment:
+        raise MaestroError(
+            f"this host is of {here.environment}, and the plan is for {head.get('environment')}",
+            where=here.host,
+            fix=f"use the inventory of {here.environment}",
+        )
+    hosts = head.get("hosts")
+    if not isinstance(hosts, Mapping) or here.host not in hosts:
+        raise MaestroError(
+            "this host is not in the plan",
+            where=here.host,
+            fix="use the inventory it was provisioned with: its name there is what the plan says",
+        )
+    if head.get("schema") != plan_hash.SCHEMA or hosts[here.host] != plan_hash.digest(part):
+        raise MaestroError(
+            "what this run would do here is not what the plan says",
+            where=here.host,
+            fix=f"{PLAN}, with the version of Maestro that deploys",
+        )
+    both = {**part, **head}
+    other = [
+        "state" if key == "operations" else key
+        for key, value in sorted(asked.items())
+        if both.get(key) != value
+    ]
+    if other:
+        raise MaestroError(
+            f"the plan that was approved is for another {', '.join(other)}",
+            where=here.host,
+            fix="something changed since it was read, or this is another run: read the new plan "
+            "and have it approved",
+        )
+
+
+def _claimed(here: Identity, claim: Claim, plan: str) -> Approved:
+    """A name and the plan's hash, where nobody signs."""
+    by, said = claim.approved_by.strip(), claim.approved_plan
+    if not any(letter.isalnum() for letter in by) or len(said) < SHORTEST:
+        raise MaestroError(
+            f"{here.environment} needs an approval of this plan",
+            where=here.host,
+            fix="add -e approved_by=NAME -e approved_plan=HASH",
+        )
+    if not plan.startswith(said):
+        raise MaestroError(
+            f"the approval is for plan {said}, but the plan is {plan[:SHORTEST]}",
+            where=here.host,
+            fix=PLAN,
+        )
+    return _approved(claim, by, plan)
+
+
+def _signed(here: Identity, claim: Claim, plan: str, files: Files) -> Approved:
+    """A statement that one of this host's signers signed."""
+    if not claim.statement or not claim.signature:
+        raise MaestroError(
+            f"{here.environment} needs a signed approval",
+            where=here.host,
+            fix="have it approved by one of "
+            f"{', '.join(one.name for one in here.signers)} (maestro approve), then add "
+            "-e approval=FILE",
+        )
+    said = signature.Statement.read(claim.statement)
+    signer = here.signer(said.approver)
+    if signer is None:
+        raise MaestroError(
+            f"{said.approver} may not approve changes here",
+            where=here.host,
+            fix=f"these may: {', '.join(one.name for one in here.signers)}",
+        )
+    signature.verify(claim.statement, claim.signature, signer.name, files.signers)
+    _about_this(here, claim, said, plan)
+    _in_time(here, said)
+    own = signer.runs(claim.by)
+    if own and signer.name not in here.own:
+        raise MaestroError(
+            f"{signer.name} approved a plan and runs it as {claim.by}: this takes two",
+            where=here.host,
+            fix="have another signer approve it, or let another one run it; a small team may "
+            f"allow it by name: maestro_approval_self: [{signer.name}]",
+        )
+    return _approved(claim, signer.name, plan, id=said.id, expires=said.expires, own=own)
+
+
+def _about_this(here: Identity, claim: Claim, said: signature.Statement, plan: str) -> None:
+    if said.environment != here.environment:
+        raise MaestroError(
+            f"the approval is for {said.environment}, and this host is of {here.environment}",
+            where=here.host,
+            fix=PLAN,
+        )
+    same = said.operation == claim.head.get("operation") and said.stack == claim.head.get("stack")
+    if said.plan != plan or not same:
+        raise MaestroError(
+            f"the approval is for plan {said.plan[:SHORTEST]} ({said.operation} of "
+            f"{said.stack or 'the host'}), but the plan is {plan[:SHORTEST]}",
+            where=here.host,
+            fix=PLAN,
+        )
+
+
+def _in_time(here: Identity, said: signature.Statement) -> None:
+    now, at, end = time.time(), signature.seconds(said.at), signature.seconds(said.expires)
+    if at > now + signature.AHEAD:
+        raise MaestroError(
+            f"the approval is of {said.at}, which is still to come",
+            where=here.host,
+            fix="set the clocks of the host and of who approved",
+        )
+    if now > min(end, at + here.hours * 3600):
+        raise MaestroError(
+            f"the approval of {said.at} has expired: it holds until {said.expires}, and at most "
+            f"{here.hours:g} hours here",
+            where=here.host,
+            fix="approve the plan again: maestro approve",
+        )
+
+
+def _approved(claim: Claim, by: str, plan: str, **more: Any) -> Approved:
+    part = claim.part
+    serves = str((part.get("state") or {}).get("release", ""))
+    steps, values = dict(part.get("work") or {}), dict(part.get("secrets") or {})
+    return Approved(by, plan, steps, values, serves=serves, **more)
+
+
+def once(said: Mapping[str, Any], by: str, asked: Mapping[str, Any]) -> Approved | None:
+    """`check` for what is done at once, without a lease: the approval is used."""
+    done = identity.operations()
+    found = check(said, by, {**asked, "operations": done})
+    if found:
+        burn(found)
+        write_atomically(Files().operations, f"{done + 1}\n", 0o644)
+    return found
+
+
+# What was approved, while its lease is held
+
+
+def keep(layout: Layout, approved: Approved, token: str, release: str) -> None:
+    """Keep what was approved beside the lease with this token."""
+    document = {**asdict(approved), "token": token, "release": release}
+    write_atomically(_file(layout), json.dumps(document), 0o600)
+
+
+def step(layout: Layout, name: str, params: Mapping[str, Any], token: str) -> None:
+    """Refuse a step that is not what was approved with this lease."""
+    here = required()
+    if here is None:
+        return
+    found = _kept(layout)
+    if found is None or found.token != token:
+        raise MaestroError(
+            "nobody approved what this run does here", where=f"{here.host}: {name}", fix=PLAN
+        )
+    if name in plan_hash.APPROVED and found.steps.get(name) != plan_hash.of_step(
+        name, params, found.release
+    ):
+        raise MaestroError("this is not what was approved", where=f"{here.host}: {name}", fix=PLAN)
+    back = (params.get("release"), params.get("serves"))
+    if name == "maestro_put_back" and back != (found.release, found.serves):
+        raise MaestroError(
+            "this is not the release that this run began with",
+            where=f"{here.host}: {name}",
+            fix="deploy again: the previous release is restored first",
+        )
+    if name == "maestro_secrets":
+        _values(here, params, found)
+    burn(found)
+
+
+def pulled(layout: Layout, params: Mapping[str, Any]) -> None:
+    """Refuse images that are not of the plan whose lease is held."""
+    if required() is not None:
+        held = lease.read(layout)
+        step(layout, "maestro_pull", params, held.token if held and held.held else "")
+
+
+def _values(here: Identity, params: Mapping[str, Any], found: Approved) -> None:
+    """Refuse the value of a secret that is another than when the plan was made."""
+    given = json.loads(params["payload"])["secrets"]
+    names = {str(item["name"]) for item in params["files"]}
+    prints = identity.fingerprints({name: given[name] for name in names})
+    other = [
+        name
+        for name in sorted(names)
+        if found.secrets.get(name) not in (prints.get(name), plan_hash.MADE)
+    ]
+    if other:
+        raise MaestroError(
+            f"the value of {', '.join(other)} is another than in the plan that was approved",
+            where=here.host,
+            fix="read the new plan and have it approved",
+        )
+
+
+def burn(approved: Approved) -> None:
+    """Note that a signed approval was used, and forget those that ended."""
+    files = Files()
+    if not approved.id:
+        return
+    used = _used(files)
+    if approved.id in used:
+        return
+    now = time.strftime(signature.TIME, time.gmtime(time.time() - 86400))
+    still = {key: end for key, end in used.items() if end > now}
+    text = json.dumps({**still, approved.id: approved.expires})
+    write_atomically(files.used, text + "\n", 0o600)
+
+
+def _used(files: Files) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(files.used.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise MaestroError(
+            "the list of used approvals is damaged",
+            where=str(files.used),
+            fix="look at it as root, then write {} to it",
+        ) from None
+    return found
+
+
+def _kept(layout: Layout) -> Approved | None:
+    try:
+        return Approved(**json.loads(_file(layout).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _file(layout: Layout) -> Path:
+    return layout.home / "approved.json"

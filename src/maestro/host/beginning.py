@@ -1,0 +1,84 @@
+"""The steps that come before a change: who may make it, and on which host, see `steps`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import MaestroError
+from . import identity, lease, looking
+from .layout import Layout
+from .looking import Answer
+
+# As in `steps`: a step loads what it needs when it is taken.
+
+NEXT_RUN = "the next run"
+PROVISION = "provisioning"
+
+
+def use_lease(layout: Layout, params: dict[str, Any]) -> Answer:
+    """Take the lease, or give it back."""
+    token = params["token"]
+    if params["state"] == "acquired":
+        token = _acquire(layout, params["claim"], params["expect"])
+    elif token:
+        lease.release(layout, token)
+    return {"changed": False, "token": token}
+
+
+def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]) -> str:
+    """Take the lease if the host still is as the plan was made on, and the plan is approved."""
+    from . import approval, switch
+
+    asked = {"stack": layout.stack, "root": str(layout.root), "state": dict(expect)}
+    approved = approval.check(claim.get("approval") or {}, str(claim["by"]), asked)
+    if approved:
+        claim = {**claim, **approved.record, "serves": approved.serves}
+    taken = lease.acquire(layout, claim)
+    try:
+        if approved:
+            approval.keep(layout, approved, taken.token, taken.release)
+        _compare(layout, expect)
+        switch.set_up(layout)
+    except MaestroError:
+        lease.release(layout, taken.token)
+        raise
+    return taken.token
+
+
+def _compare(layout: Layout, expect: Mapping[str, Any]) -> None:
+    """Refuse a plan that was made on another release or on other containers."""
+    from .containers import of_stack
+    from .engine import Engine
+
+    found = sorted(str(item["Id"]) for item in of_stack(Engine(), layout.stack))
+    if layout.current_id() != expect["release"] or found != sorted(expect["containers"]):
+        raise MaestroError(
+            f"{layout.stack} changed on this host since the plan was made",
+            fix="deploy again: the new plan is made on what is there now",
+        )
+
+
+def be_told(layout: Layout, params: dict[str, Any]) -> Answer:
+    """What the host is; or it becomes what is said, which needs an approval as well."""
+    from . import approval
+
+    if params["state"] == "asked":
+        return {"changed": False, **looking.itself(layout, {})}
+    said, before = identity.Identity.of(params["settings"]), identity.read()
+    if before == said and not said.approval:
+        return {"changed": False}
+    asked = {"operation": PROVISION, "settings": said.as_dict()}
+    # Also where it stays as it is: the rest of provisioning is approved with it.
+    approval.once(params["approval"], params["by"], asked)
+    if before != said:
+        identity.write(said)
+    return {"changed": before != said}
+
+
+def recover(layout: Layout, _params: dict[str, Any]) -> Answer:
+    """Roll back what a lost deploy did not finish."""
+    from . import switch
+
+    serves = switch.recover(layout, NEXT_RUN)
+    return {"changed": bool(serves), "serves": serves}
