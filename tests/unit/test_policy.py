@@ -563,6 +563,7 @@ PUBLIC: list[tuple[str, dict[str, Any], list[str]]] = [
         ),
         ["capability", "device"],
     ),
+    ("whoami", {"image": "traefik/whoami"}, ["moving-tag"]),
     (
         "proxy",
         web(ports=[port(8080)], volumes=[{"type": "volume", "source": "acme", "target": "/a"}]),

@@ -27,7 +27,7 @@ def problems(
     place, allowed = place or isolation.Place(model), exceptions(model)
     for name, service in sorted(model["services"].items()):
         where = f"{stack}/compose.yaml: services.{name}"
-        found += _image(service, where, environment)
+        found += _image(service, where)
         found += [
             _refusal(breach, where)
             for breach in _breaches(name, service, place, environment)
@@ -97,7 +97,7 @@ def _breaches(
 ) -> list[_Breach]:
     return [
         _Breach(rule, name, finding)
-        for rule in isolation.RULES
+        for rule in RULES
         if rule.always or environment != DEVELOPMENT
         for finding in rule.look(service, place)
     ]
@@ -115,7 +115,7 @@ def _refusal(breach: _Breach, where: str) -> MaestroError:
 
 def _unknown_rules(model: Compose, stack: str) -> Iterable[MaestroError]:
     """Exceptions for rules there are not."""
-    names = sorted(rule.name for rule in isolation.RULES if not rule.always)
+    names = sorted(rule.name for rule in RULES if not rule.always)
     for number, item in enumerate(exceptions(model)):
         where = f"{stack}/compose.yaml: x-maestro.allow[{number}]"
         if item.rule not in names:
@@ -124,22 +124,22 @@ def _unknown_rules(model: Compose, stack: str) -> Iterable[MaestroError]:
             )
 
 
-def _image(service: Service, where: str, environment: str) -> Iterable[MaestroError]:
-    image = str(service.get("image", ""))
-    if not image:
+def _image(service: Service, where: str) -> Iterable[MaestroError]:
+    if not service.get("image"):
         yield MaestroError(
             "has no image",
             where=where,
             fix="name the image it is deployed from beside `build`: ${REGISTRY}/NAME:${VERSION}",
         )
-        return
-    reference = Reference.parse(image)
-    if environment == DEVELOPMENT or reference.digest:
-        return
-    if reference.tag in ("", "latest"):
-        yield MaestroError(
-            f"found {image}: a tag that can move",
-            where=f"{where}.image",
-            fix="allowed: a version tag such as ${VERSION}, or a digest; `latest` only in "
-            "development",
-        )
+
+
+def _moving_tag(service: Service, _: isolation.Place) -> Iterable[isolation.Finding]:
+    """A tag that names another image tomorrow; each release still has one digest."""
+    image = str(service.get("image") or "")
+    reference = Reference.parse(image) if image else None
+    if reference and not reference.digest and reference.tag in ("", "latest"):
+        fix = "allowed: a version tag such as ${VERSION}, or a digest; `latest` only in development"
+        yield isolation.Finding(".image", f"found {image}: a tag that can move", fix)
+
+
+RULES = (isolation.Rule("moving-tag", _moving_tag), *isolation.RULES)
