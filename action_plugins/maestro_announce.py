@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+from maestro.play.action import LocalAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+class ActionModule(LocalAction):
     """Changes nothing; reports `changed` in check mode when the plan has work."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def done(self, args: dict[str, Any], _task_vars: dict[str, Any]) -> dict[str, Any]:
         """Answer the task."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        args = self._task.args
         changes = bool(args["work"]["plan"]["changes"])
-        result["changed"] = changes and self._task.check_mode
+        result: dict[str, Any] = {"changed": changes and self._task.check_mode}
         if self._task.diff and changes:
             result["diff"] = {
                 "before_header": "the running release",

@@ -4,38 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-
 from maestro.errors import MaestroError
+from maestro.play.action import LocalAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+class ActionModule(LocalAction):
     """Fail unless the registered results ``steps`` are successes on all ``hosts``.
 
     A skipped step counts as one: the host had nothing to do in it.
     """
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Answer the task."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        hostvars = (task_vars or {})["hostvars"]
+        hostvars = task_vars["hostvars"]
         missing = [
             host
-            for host in self._task.args["hosts"]
-            if not all(_passed(hostvars[host].get(step)) for step in self._task.args["steps"])
+            for host in args["hosts"]
+            if not all(_passed(hostvars[host].get(step)) for step in args["steps"])
         ]
         if missing:
-            error = MaestroError(
+            raise MaestroError(
                 f"held back: {', '.join(missing)} failed",
                 fix="a release goes in on every host or on none; see the failed host's message",
             )
-            raise AnsibleActionFail(str(error))
-        return result
+        return {}
 
 
 def _passed(step: Any) -> bool:

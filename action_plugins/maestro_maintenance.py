@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-
-from maestro.errors import MaestroError
 from maestro.host import naming
+from maestro.play.action import Action
 from maestro.play.controller import who
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+class ActionModule(Action):
     """Runs the module of that name."""
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """What the module answers; `AnsibleActionFail` for a name that is none."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        args = {**self._task.args, "by": who()}
-        try:
-            naming.stack(str(args["stack"]))
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
-        name = str(self._task.action)
-        found = self._execute_module(name, args, task_vars=task_vars)
-        return {**result, **found}
+    def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """What the module answers; `MaestroError` for a name that is none."""
+        naming.stack(str(args["stack"]))
+        given = {**args, "by": who()}
+        found: dict[str, Any] = self._execute_module(
+            str(self._task.action), given, task_vars=task_vars
+        )
+        return found

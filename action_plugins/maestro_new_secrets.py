@@ -6,28 +6,22 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
+from ansible.errors import AnsibleError
 
 from maestro import records
 from maestro.errors import MaestroError
 from maestro.plan import rotation
 from maestro.play import controller
+from maestro.play.action import LocalAction
 from maestro.secrets import renewal, vault_file
 from maestro.secrets.encrypted import VaultSource
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+class ActionModule(LocalAction):
     """``state`` by turns: ``chosen``, ``made`` for a round, ``settled`` by how the hosts fared."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Answer the task; no value is in it."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        args = self._task.args
         try:
             source = controller.open_secrets(args["request"], self._loader)
             vault = None
@@ -35,20 +29,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
                 path = source.files[-1]
                 # Ansible's loader has no public way to the passwords it was given.
                 vault = vault_file.Vault(path, source.title, self._loader._vault.secrets)  # noqa: SLF001
-            hostvars = (task_vars or {})["hostvars"]
             if args["state"] == "chosen":
-                result.update(_choose(args, vault, hostvars))
-            elif args["state"] == "made":
-                result.update(self._make(args, vault))
-            else:
-                kept = rotation.serves(args["plan"], args["hosts"], hostvars)
-                result["kept"] = kept
-                result["changed"] = vault is not None and vault.settle(keep=kept)
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
+                return _choose(args, vault, task_vars["hostvars"])
+            if args["state"] == "made":
+                return self._make(args, vault)
+            kept = rotation.serves(args["plan"], args["hosts"], task_vars["hostvars"])
+            return {"kept": kept, "changed": vault is not None and vault.settle(keep=kept)}
         except AnsibleError as error:
-            raise AnsibleActionFail(f"the vault cannot be used: {type(error).__name__}") from None
-        return result
+            raise MaestroError(f"the vault cannot be used: {type(error).__name__}") from None
 
     def _make(self, args: dict[str, Any], vault: vault_file.Vault | None) -> dict[str, Any]:
         choice = renewal.of_round(args["chosen"], args["names"])

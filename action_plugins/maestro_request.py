@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-
-from maestro.errors import MaestroError
 from maestro.host import naming
 from maestro.plan import accounts
 from maestro.play import controller, host_variables
+from maestro.play.action import LocalAction
 from maestro.play.values import boolean
 from maestro.stack import files
 
@@ -19,23 +16,12 @@ if TYPE_CHECKING:
     from maestro import records
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+class ActionModule(LocalAction):
     """Guard, stack files and secrets; the answer holds no secret's value."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Answer the task."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        args = self._task.args
-        try:
-            result["request"] = self._request(args, task_vars)
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
-        return result
+        return {"request": self._request(args, task_vars)}
 
     def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> records.DeployRequest:
         extra = controller.said(self._loader)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-
-from maestro.errors import MaestroError
 from maestro.play import controller, host_variables
 from maestro.play.action import SecretAction
 
@@ -20,12 +17,7 @@ class ActionModule(SecretAction):
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers, and ``own``: what of this host's the decision needs."""
         values = args.pop("own")
-        try:
-            request, differs = host_variables.request_of(
-                args["request"], values, controller.project()
-            )
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
+        request, differs = host_variables.request_of(args["request"], values, controller.project())
         # Images that only this host deploys are known to no other.
         args.update(request=request, resolve=args["resolve"] or differs)
         answer = super().step(args, task_vars)

@@ -7,18 +7,16 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from maestro.errors import MaestroError
 from maestro.machine import docker_daemon
+from maestro.play.failing import as_ansible
 
 
+@as_ansible(AnsibleFilterError)
 def daemon_config(
     present: str, defaults: Mapping[str, Any], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Merge the file's text, the role's defaults and the operator's options."""
-    try:
-        return docker_daemon.merge(present, defaults, options)
-    except MaestroError as error:
-        raise AnsibleFilterError(str(error)) from None
+    return docker_daemon.merge(present, defaults, options)
 
 
 def daemon_problems(present: str, options: Any) -> list[str]:

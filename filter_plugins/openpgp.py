@@ -6,16 +6,14 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
-from maestro.errors import MaestroError
 from maestro.machine import openpgp
+from maestro.play.failing import as_ansible
 
 
+@as_ansible(AnsibleFilterError)
 def openpgp_checked(armored: str, fingerprint: str) -> str:
     """Return the key when it is exactly the one of the fingerprint."""
-    try:
-        return openpgp.check(armored, fingerprint)
-    except MaestroError as error:
-        raise AnsibleFilterError(str(error)) from None
+    return openpgp.check(armored, fingerprint)
 
 
 class FilterModule:

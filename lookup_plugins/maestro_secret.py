@@ -15,8 +15,8 @@ options:
 from ansible.errors import AnsibleError  # noqa: E402
 from ansible.plugins.lookup import LookupBase  # noqa: E402
 
-from maestro.errors import MaestroError  # noqa: E402
 from maestro.play.controller import project  # noqa: E402
+from maestro.play.failing import as_ansible  # noqa: E402
 from maestro.secrets.source import COMMON  # noqa: E402
 from maestro.secrets.sources import open_source  # noqa: E402
 
@@ -31,11 +31,9 @@ class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible is not typed
             self._templar.template(known.get(name, default))
             for name, default in (("maestro_secrets", {}), ("maestro_environment", "development"))
         )
-        try:
+        with as_ansible(AnsibleError):
             source = open_source(
                 settings, environment=environment, stack=COMMON, root=project(), loader=self._loader
             )
             values = source.read(terms)
-        except MaestroError as error:
-            raise AnsibleError(str(error)) from None
         return [values[name] for name in terms]

@@ -21,6 +21,7 @@ from ..plan import describe
 from ..plan import document as document_of
 from ..plan.rollout import Decision
 from . import agent_archive, approval, controller, host_variables, look_only, plan_files, values
+from .failing import as_ansible
 
 if TYPE_CHECKING:
     from ..records import DeployRequest
@@ -28,23 +29,39 @@ if TYPE_CHECKING:
 NO_PROGRAM = (2, 127)  # exit codes: Python finds no such file; the shell finds no Python
 
 
-class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+class Action(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+    """An action plugin of ours: a `MaestroError` is the task's failure."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Do the task; `AnsibleActionFail` with all reasons why not."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        with as_ansible():
+            result.update(self.done(dict(self._task.args), task_vars or {}))
+        return result
+
+    def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The task's result. Raises `MaestroError`."""
+        raise NotImplementedError
+
+
+class LocalAction(Action):
+    """An action that no host is spoken to for."""
+
+    _requires_connection = False
+
+
+class StepAction(Action):
     """Take the step of the task's name on the host, see `maestro.host.steps`.
 
     The host's own program takes it where it is the one of this checkout: then only the
     parameters travel. Where it is not, the module of that name goes to the host with them.
     """
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Take the step; `AnsibleActionFail` when its parameters are wrong."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        try:
-            result.update(self.step(dict(self._task.args), task_vars))
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
-        return result
+        return self.step(args, task_vars)
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers."""
@@ -85,15 +102,11 @@ class StepAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
             return answer
         if said["rc"] in (OTHER_PROGRAM, *NO_PROGRAM):
             return None
-        raise AnsibleActionFail(
-            str(
-                MaestroError(
-                    f"the host's program ended with exit code {said['rc']} and no answer:\n"
-                    f"{said['stderr']}",
-                    where=str(AGENT),
-                    fix="playbooks/provision.yml installs it anew",
-                )
-            )
+        raise MaestroError(
+            f"the host's program ended with exit code {said['rc']} and no answer:\n"
+            f"{said['stderr']}",
+            where=str(AGENT),
+            fix="playbooks/provision.yml installs it anew",
         )
 
 
@@ -127,19 +140,16 @@ class SecretAction(StepAction):
     with_login: ClassVar[bool] = False
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """What the step answers; `AnsibleActionFail` when a secret cannot be read."""
+        """What the step answers; `MaestroError` when a secret cannot be read."""
         request: DeployRequest = args["request"]
         if "own" in args:
             request = args["request"] = host_variables.settled(request, args.pop("own"))
         names = list(request["secret_names"]) if self.with_secrets else []
         if "files" in args:
             names = sorted({str(item["name"]) for item in args["files"]})
-        try:
-            values = controller.read_secrets(
-                {**request, "secret_names": names}, self._loader, registry=self.with_login
-            )
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
+        values = controller.read_secrets(
+            {**request, "secret_names": names}, self._loader, registry=self.with_login
+        )
         args["payload"] = controller.payload(values, names, request)
         return super().step(args, task_vars)
 
@@ -152,28 +162,23 @@ class GuardedAction(StepAction):
     """
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """What the step answers; `AnsibleActionFail` when the run is refused."""
+        """What the step answers; `MaestroError` when the run is refused."""
         guard, request = args.pop("guard"), args.pop("request", {})
         values_of = args.pop("own", {})
-        try:
-            extra = controller.said(self._loader)
-            controller.guard_play(guard, task_vars or {}, extra, check_mode=self._task.check_mode)
-            if request:
-                request = host_variables.settled(request, values_of) if values_of else request
-                values = controller.read_secrets(request, self._loader)
-                args["payload"] = controller.payload(values, request["secret_names"], request)
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
+        extra = controller.said(self._loader)
+        controller.guard_play(guard, task_vars or {}, extra, check_mode=self._task.check_mode)
+        if request:
+            request = host_variables.settled(request, values_of) if values_of else request
+            values = controller.read_secrets(request, self._loader)
+            args["payload"] = controller.payload(values, request["secret_names"], request)
         return super().step(args, task_vars)
 
 
-class StatesAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
+class StatesAction(LocalAction):
     """Answer from what a step registered as ``states`` on all ``hosts``.
 
-    Runs once, on the controller; what it shows is for all hosts together.
+    Runs once; what it shows is for all hosts together.
     """
-
-    _requires_connection = False
 
     def answer(
         self, states: Mapping[str, Any], lost: Sequence[str], hostvars: Mapping[str, Any]
@@ -181,21 +186,13 @@ class StatesAction(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         """The task's result, from the states of the hosts that were reached; ``lost`` were not."""
         raise NotImplementedError
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Answer the task; `AnsibleActionFail` with all reasons against it."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        args = self._task.args
-        hostvars = (task_vars or {})["hostvars"]
-        try:
-            found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
-            states = controller.reached(found)
-            lost = [host for host in found if host not in states]
-            result.update(self.answer(states, lost, hostvars))
-        except MaestroError as error:
-            raise AnsibleActionFail(str(error)) from None
-        return result
+    def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Answer the task."""
+        hostvars = task_vars["hostvars"]
+        found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
+        states = controller.reached(found)
+        lost = [host for host in found if host not in states]
+        return self.answer(states, lost, hostvars)
 
 
 def approve(
