@@ -33,7 +33,8 @@ class ActionModule(LocalAction):
                 return _choose(args, vault, task_vars["hostvars"])
             if args["state"] == "made":
                 return self._make(args, vault)
-            kept = rotation.serves(args["plan"], args["hosts"], task_vars["hostvars"])
+            hostvars = task_vars["hostvars"]
+            kept = controller.new_values_serve(args["plan"], args["hosts"], hostvars)
             return {"kept": kept, "changed": vault is not None and vault.settle(keep=kept)}
         except AnsibleError as error:
             raise MaestroError(f"the vault cannot be used: {type(error).__name__}") from None

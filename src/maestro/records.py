@@ -25,6 +25,9 @@ Mount = Mapping[str, Any]
 Subnet = Mapping[str, Any]
 # A service on its way into the release's own file: it is still changed.
 Draft = dict[str, Any]
+# A Compose file, a service or ``x-maestro`` as somebody wrote it and YAML has it, before Compose
+# read it: what stands under a key may be of any kind.
+Written = dict[str, Any]
 # What stands under ``x-maestro``, see the schema in src/maestro/schema.
 Extension = Mapping[str, Any]
 # One smoke check of ``x-maestro.smoke``, as the schema has it.

@@ -129,7 +129,7 @@ GOOD: dict[str, Any] = {"changed": True}
 def test_new_values_are_kept_only_where_they_serve(
     plan: Any, hostvars: dict[str, Any], kept: bool
 ) -> None:
-    assert rotation.serves(plan, ["a", "b"], hostvars) is kept
+    assert controller.new_values_serve(plan, ["a", "b"], hostvars) is kept
 
 
 # The plan

@@ -23,6 +23,7 @@ from .records import (
     RESTART,
     SCALE,
     START,
+    Fate,
     Plan,
     Step,
 )
@@ -106,7 +107,7 @@ def _migrations(
     ]
 
 
-def _secrets(rendered: Rendered, state: Serving) -> dict[str, str]:
+def _secrets(rendered: Rendered, state: Serving) -> dict[str, Fate]:
     """What happens to each secret of the release whose value is new to the host."""
     known, read = state["release"].get("secrets", {}), rendered.secret_files
     return {
@@ -159,7 +160,7 @@ def _pulls(rendered: Rendered, local: set[str], images: Mapping[str, Image]) -> 
     ]
 
 
-def _routes(old: Iterable[Route], new: Iterable[Route]) -> dict[str, str]:
+def _routes(old: Iterable[Route], new: Iterable[Route]) -> dict[str, Fate]:
     """What happens to each route, by its name."""
     before, after = ({str(route["name"]): route for route in routes} for routes in (old, new))
     return {

@@ -49,7 +49,7 @@ def _lines(plan: Plan) -> list[str]:
     lines += [f"    route     {name} ({state})" for name, state in plan.routes.items()]
     lines += [f"    share     {name} ({state})" for name, state in plan.shares.items()]
     lines += [f"    network   {item.shown}" for item in plan.networks]
-    lines += [f"    record    {setting}" for setting in plan.settings]
+    lines += [f"    record    {setting.shown}" for setting in plan.settings]
     for step in plan.steps:
         reason = f"  {all_shown(step.reasons)}" if step.reasons else ""
         order = f" ({step.order})" if step.order == START_FIRST else ""

@@ -17,6 +17,7 @@ from ..host.resources import Network, Resources, Volume
 
 if TYPE_CHECKING:
     from ..records import Compose, Extension, Names, Service
+    from .records import Fate
 
 # Names of containers that are Maestro's own, see `host.edge_proxy`.
 RESERVED = re.compile(r"^maestro-edge(-|\Z)")
@@ -246,7 +247,7 @@ def _defined(compose: Compose, plural: str) -> Iterable[tuple[str, bool]]:
         yield str((item or {}).get("name") or key), bool((item or {}).get("external"))
 
 
-def share_changes(before: Names, after: Names) -> dict[str, str]:
+def share_changes(before: Names, after: Names) -> dict[str, Fate]:
     """What is shared with other stacks from now on, or no longer, by its kind and name."""
     old, new = (_shared(item) for item in (before, after))
     return {name: "shared" if name in new else "no longer shared" for name in sorted(old ^ new)}

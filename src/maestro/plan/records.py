@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from . import networks
 from .reasons import Reason
@@ -11,6 +11,16 @@ from .reasons import Reason
 if TYPE_CHECKING:
     from ..records import Migration, Pull
 
+# What happens to a secret, a route, or a name on the host.
+Fate = Literal[
+    "new",
+    "changed",
+    "removed",
+    "rotated",
+    "newest, the old value was destroyed",
+    "shared",
+    "no longer shared",
+]
 CREATE, REPLACE, START, RESTART, SCALE, REMOVE, KEEP = (
     "create",
     "replace",
@@ -35,6 +45,24 @@ class Step:
     def because(self, *names: str) -> bool:
         """Whether one of these is a reason, see `reasons`."""
         return any(reason.name in names for reason in self.reasons)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something that a release records, that differs and that no container shows.
+
+    ``about`` is a service, with the ``keys`` of it that differ, or a check.
+    """
+
+    about: str
+    fate: Fate = "changed"
+    keys: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """A line of the plan."""
+        keys = f": {', '.join(self.keys)}" if self.keys else ""
+        return f"{self.about}{keys} ({self.fate})"
 
 
 @dataclass(frozen=True)
@@ -63,13 +91,13 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     pulls: list[Pull] = field(default_factory=list)
     migrations: list[Migration] = field(default_factory=list)
-    secrets: dict[str, str] = field(default_factory=dict)
-    routes: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, Fate] = field(default_factory=dict)
+    routes: dict[str, Fate] = field(default_factory=dict)
     # What is shared with other stacks from now on, or no longer, see `names.share_changes`.
-    shares: dict[str, str] = field(default_factory=dict)
+    shares: dict[str, Fate] = field(default_factory=dict)
     networks: list[networks.Anew] = field(default_factory=list)
     # What the release records and no container shows, where it differs, see `settings.changes`.
-    settings: list[str] = field(default_factory=list)
+    settings: list[Setting] = field(default_factory=list)
     # The kept release that is gone back to; empty in a deploy.
     back_to: str = ""
     # What a removal takes away besides services, and what it leaves.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host.rules import UPDATE
@@ -39,20 +39,6 @@ def rounds(choice: Choice, named: Sequence[str], states: Mapping[str, History]) 
     apart = [name for name in new if len(read_by.get(name, ())) > 1][1:]
     first = [name for name in new if name not in apart]
     return [first or choice.names, *([name] for name in apart)]
-
-
-def serves(plan: Any, hosts: Sequence[str], hostvars: Mapping[str, Any]) -> bool:
-    """Whether every host that was to change committed the new values and none went back.
-
-    ``plan`` is the registered plan, ``hosts`` all hosts of the play.
-    """
-    changing = plan.get("changing") if isinstance(plan, Mapping) else None
-    if not changing:
-        return False
-    committed = [hostvars[host].get("__deploy_committed") for host in changing]
-    if any(not step or step.get("failed") or step.get("unreachable") for step in committed):
-        return False
-    return not any(hostvars[host].get("__deploy_put_back") for host in hosts)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..release.render import Rendered
 from ..stack import smoke
+from .records import Setting
 
 if TYPE_CHECKING:
     from ..records import Check, Entry, Extension, Serving
@@ -22,14 +23,14 @@ _FACTS = {
 _KEYS = {"depends_on": "depends_on"}
 
 
-def changes(state: Serving, rendered: Rendered, extension: Extension) -> list[str]:
+def changes(state: Serving, rendered: Rendered, extension: Extension) -> list[Setting]:
     """What of it differs from the release that serves, as a plan shows it; nothing where none does.
 
     ``state`` is the answer of `host.state.read`. What an older manifest does not record has not
     changed.
     """
     manifest = state["release"]
-    found: list[str] = []
+    found: list[Setting] = []
     if "smoke" in manifest:
         found += _checks(manifest["smoke"] or [], extension.get("smoke") or [])
     recorded = manifest.get("services") or {}
@@ -43,7 +44,7 @@ def changes(state: Serving, rendered: Rendered, extension: Extension) -> list[st
             for key, shown in _KEYS.items()
             if name in services and _text(services[name].get(key)) != _text(after.get(key))
         ]
-        found += [f"{name}: {', '.join(what)} (changed)"] if what else []
+        found += [Setting(name, keys=tuple(what))] if what else []
     return found
 
 
@@ -58,7 +59,7 @@ def _differs(key: str, before: Entry, after: Entry) -> bool:
     return _text(old) != _text(new)
 
 
-def _checks(old: Iterable[Check], new: Iterable[Check]) -> Iterable[str]:
+def _checks(old: Iterable[Check], new: Iterable[Check]) -> Iterable[Setting]:
     """Smoke checks that came, left or changed; a change of their order counts as none."""
     before, after = ({_text(item): item for item in items} for items in (old, new))
     gone = [_name(item) for text, item in before.items() if text not in after]
@@ -68,10 +69,10 @@ def _checks(old: Iterable[Check], new: Iterable[Check]) -> Iterable[str]:
         name = _name(item)
         if name in gone:
             gone.remove(name)
-            yield f"check {name} (changed)"
+            yield Setting(f"check {name}")
         else:
-            yield f"check {name} (new)"
-    yield from (f"check {name} (removed)" for name in gone)
+            yield Setting(f"check {name}", "new")
+    yield from (Setting(f"check {name}", "removed") for name in gone)
 
 
 def _name(item: Check) -> str:

@@ -244,6 +244,20 @@ def whole(answers: Mapping[str, Mapping[str, Any]], record: type[Record]) -> Map
     return cast("Mapping[str, Record]", answers)
 
 
+def new_values_serve(plan: Any, hosts: Sequence[str], hostvars: Mapping[str, Any]) -> bool:
+    """Whether every host that was to change committed the new values and none went back.
+
+    ``plan`` is the registered plan, ``hosts`` all hosts of the play.
+    """
+    changing = plan.get("changing") if isinstance(plan, Mapping) else None
+    if not changing:
+        return False
+    committed = [hostvars[host].get("__deploy_committed") for host in changing]
+    if any(not step or step.get("failed") or step.get("unreachable") for step in committed):
+        return False
+    return not any(hostvars[host].get("__deploy_put_back") for host in hosts)
+
+
 def check_one_plan(approved: str, rounds: Sequence[str]) -> None:
     """Refuse an approval of one plan for a rotation in several rounds of these secrets."""
     if approved and len(rounds) > 1:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from . import compose_yaml, mounts
 from .directory import Sources, climbs
 from .interpolation import Missing, dotenv, fill
+
+if TYPE_CHECKING:
+    from ..records import Written
 
 MOST_FILES = 200
 FIRST = "VERSION"  # known at the host alone where no version is asked for
@@ -31,14 +34,14 @@ class Part:
 
     path: str
     home: str
-    document: dict[str, Any]
+    document: Written
     values: Mapping[str, str]
     base: bool
     # Services that are not added to an earlier file's, see `compose_yaml.replaced_services`.
     replaced: Mapping[str, bool] = field(default_factory=dict)
 
     @property
-    def services(self) -> dict[str, dict[str, Any]]:
+    def services(self) -> dict[str, Written]:
         """Its services, as far as they are mappings."""
         found = self.document.get("services")
         return {
@@ -69,14 +72,14 @@ class Tree:
     problems: list[MaestroError] = field(default_factory=list)
     # Files of configs that are not there, by the config's name.
     _absent: list[tuple[str, MaestroError]] = field(default_factory=list)
-    _read: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _read: dict[str, Written] = field(default_factory=dict)
     _replaced: dict[str, dict[str, bool]] = field(default_factory=dict)
 
-    def base(self, path: str) -> dict[str, Any]:
+    def base(self, path: str) -> Written:
         """Read one of the stack's own files; `MaestroError` where it is no Compose file."""
         return self._document(path, "")
 
-    def grow(self, documents: Mapping[str, dict[str, Any]], values: Mapping[str, str]) -> None:
+    def grow(self, documents: Mapping[str, Written], values: Mapping[str, str]) -> None:
         """Add the stack's own files and all that they name."""
         for path, document in documents.items():
             replaced = self._replaced.get(path, {})
@@ -214,7 +217,7 @@ class Tree:
             )
         return posixpath.normpath(posixpath.join(part.home, found))
 
-    def _document(self, path: str, where: str) -> dict[str, Any]:
+    def _document(self, path: str, where: str) -> Written:
         """A Compose file, read once; `MaestroError` where it is none."""
         if path in self._read:
             return self._read[path]
@@ -239,7 +242,7 @@ class Tree:
         self._replaced[path] = compose_yaml.replaced_services(text)
         return document
 
-    def all_parts(self) -> Iterator[tuple[Part, dict[str, Any]]]:
+    def all_parts(self) -> Iterator[tuple[Part, Written]]:
         """Each part with what of it counts: all of it, or the service that is extended."""
         for part in self.parts:
             yield part, part.document
@@ -275,7 +278,7 @@ class Tree:
             found |= set(source_names(entries))
         return found
 
-    def _extended_by(self, part: Part, said: Mapping[str, Any], other: str) -> list[Part]:
+    def _extended_by(self, part: Part, said: Written, other: str) -> list[Part]:
         if "file" not in said:
             same = [part] if other in part.services else self.parts
             return [found for found in same if other in found.services]

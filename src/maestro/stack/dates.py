@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
+
+if TYPE_CHECKING:
+    from ..records import Written
 
 # What https://pkg.go.dev/gopkg.in/yaml.v3 takes for one: a time after T has a zone, one after a
 # blank has none.
@@ -40,7 +43,7 @@ def read(text: str) -> str:
     return Date(text)
 
 
-def problems(document: dict[str, Any], sections: Iterable[str], where: str) -> list[MaestroError]:
+def problems(document: Written, sections: Iterable[str], where: str) -> list[MaestroError]:
     """Dates in the ``sections`` of a Compose file; keys that begin with ``x-`` may have them."""
     return [
         MaestroError(

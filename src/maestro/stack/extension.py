@@ -13,7 +13,7 @@ from ..errors import MaestroError
 from . import routes, smoke
 
 if TYPE_CHECKING:
-    from ..records import Entry, Extension
+    from ..records import Entry, Extension, Written
 
 EXTENSION = "x-maestro"
 _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number"}
@@ -78,9 +78,7 @@ def extension_problems(
     return problems
 
 
-def _of_right_kind(
-    extension: dict[str, Any], found: Iterable[jsonschema.ValidationError]
-) -> dict[str, Any]:
+def _of_right_kind(extension: Written, found: Iterable[jsonschema.ValidationError]) -> Written:
     """What can be looked at further: without entries that are of another kind than they must be."""
     wrong = {
         tuple(error.absolute_path)[:2]
@@ -161,7 +159,7 @@ def _unknown_services(
             )
 
 
-def mappings(value: Any) -> list[tuple[int, dict[str, Any]]]:
+def mappings(value: Any) -> list[tuple[int, Written]]:
     """The mappings of a list and where in it they stand; what else is there is another problem."""
     entries = value if isinstance(value, list) else []
     return [(number, entry) for number, entry in enumerate(entries) if isinstance(entry, dict)]

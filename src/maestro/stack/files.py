@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host import naming
@@ -20,7 +20,7 @@ from .interpolation import dotenv
 from .profiles import meant
 
 if TYPE_CHECKING:
-    from ..records import Extension, FileFacts, Service
+    from ..records import Extension, FileFacts, Service, Written
 
 NAME = naming.STACK
 _SAME_WORD = 0.87  # of `difflib`: one letter swapped, lost or doubled in `x-maestro`
@@ -58,7 +58,7 @@ class Stack:
     @property
     def extension(self) -> Extension:
         """The ``x-maestro`` key; a later file's entries replace an earlier file's."""
-        merged: dict[str, Any] = {}
+        merged: Written = {}
         for part in self.tree.parts:
             found = part.document.get(EXTENSION) if part.base else None
             merged.update(found if isinstance(found, dict) else {})
@@ -67,7 +67,7 @@ class Stack:
     @property
     def services(self) -> Mapping[str, Service]:
         """Service definitions of all files, a later file's keys over an earlier file's."""
-        merged: dict[str, dict[str, Any]] = {}
+        merged: dict[str, Written] = {}
         for part in self.tree.parts:
             for name in part.replaced:
                 merged.pop(name, None)
@@ -139,7 +139,7 @@ def read(
     """The files of a stack; `MaestroError` only for those that cannot be read as YAML."""
     sources = Sources(_home(directory, name), name)
     tree = Tree(sources)
-    documents: dict[str, dict[str, Any]] = {}
+    documents: dict[str, Written] = {}
     problems: list[MaestroError] = []
     for file in _own_files(sources.directory, environment):
         try:

@@ -80,7 +80,7 @@ def problems(extension: Extension, place: str, services: Sequence[str]) -> Itera
 
 def two_networks(extension: Extension, place: str) -> Iterable[MaestroError]:
     """Routes of one service that name different networks: a container is reached at one address."""
-    first: dict[str, Any] = {}
+    first: dict[str, object] = {}
     for number, route in _mappings(extension.get("routes")):
         service, network = route.get("service"), route.get("network")
         if not isinstance(service, str):
