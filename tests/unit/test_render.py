@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from maestro.errors import MaestroError, MaestroErrors
 from maestro.host.files import File
 from maestro.host.labels import HASH_LABEL
+from maestro.plan.wanted import narrow
 from maestro.release.order import needs_of
-from maestro.stack.model import active_services, memory, narrow, plain_keys, replicas, unescaped
+from maestro.stack.model import active_services, memory, plain_keys, replicas, unescaped
 
 HEALTHY = {"condition": "service_healthy", "required": True}
 

@@ -79,9 +79,8 @@ def decide(
         version=str(wish["version"]),
     )
     containers = _containers(rendered, state, remove_unnamed=bool(wish.get("remove_unnamed")))
-    plan.steps = _steps(rendered, state, containers, _tags(manifest, images))
     plan.networks = networks.anew(rendered.compose, state["file"], Resources.of(state), plan.stack)
-    plan.steps = _entangled(plan, rendered, containers)
+    plan.steps = _steps(plan, rendered, state, containers, _tags(manifest, images))
     gone = sorted(set(containers) - set(rendered.services))
     plan.steps += [
         Step(REMOVE, name, (Reason(reasons.LEAVES), *adoption.reasons(containers[name])))
@@ -129,21 +128,29 @@ def _containers(
 
 
 def _steps(
+    plan: Plan,
     rendered: Rendered,
     state: Serving,
     containers: Mapping[str, list[Container]],
     tags: Mapping[str, str],
 ) -> list[Step]:
-    """What happens to each service of the stack, in the order in which they start."""
-    old = state["file"]
+    """What happens to each service of the stack, in the order in which they start.
+
+    A step is what a service needs by itself, and then what those before it mean for it.
+    """
+    moves: dict[str, str] = {}
     steps = []
     for name in [name for level in rendered.order for name in level]:
         there = containers.get(name, [])
         # A job's container may go when it has ended; what it did stays done.
         if not there and was_done(name, rendered.services[name], state):
-            steps.append(Step(KEEP, name, (Reason(reasons.DONE),)))
+            alone = Step(KEEP, name, (Reason(reasons.DONE),))
         else:
-            steps.append(_step(name, rendered, there, old, tags))
+            alone = _step(name, rendered, there, state["file"], tags)
+        step = _with_others(alone, plan, rendered, containers, moves)
+        if step.action in MOVES:
+            moves[step.service] = step.action
+        steps.append(step)
     return steps
 
 
@@ -228,20 +235,6 @@ def _stopped(container: Container) -> Reason:
     code = container.get("exit_code") if container["status"] == "exited" else None
     how = str(container["status"]) + (f" (code {code})" if code else "")
     return Reason(reasons.STOPPED, (), how, "running")
-
-
-def _entangled(
-    plan: Plan, rendered: Rendered, there: Mapping[str, Sequence[Container]]
-) -> list[Step]:
-    """The steps with what one service's means for others: networks, and what is borrowed."""
-    moves: dict[str, str] = {}
-    found = []
-    for before in plan.steps:
-        step = _with_others(before, plan, rendered, there, moves)
-        if step.action in MOVES:
-            moves[step.service] = step.action
-        found.append(step)
-    return found
 
 
 def _with_others(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MaestroError, MaestroErrors, raise_all
 from ..stack import isolation, mounts, policy, routes
 from ..stack.extension import EXTENSION, extension_problems
-from ..stack.model import narrow, plain_keys, unescaped
+from ..stack.model import active_services, migration_services, plain_keys, unescaped
 from . import reachability
 from .run import Run
 
@@ -153,6 +153,12 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
         reachability.named(routes.rendered(extension), model, extension),
         warnings,
     )
+
+
+def narrow(model: Compose, extension: Extension, profiles: Iterable[str]) -> Compose:
+    """The model without the services that are not deployed."""
+    kept = [*active_services(model, extension, profiles), *migration_services(extension)]
+    return {**model, "services": {name: model["services"][name] for name in kept}}
 
 
 def _place(model: Compose, root: str, state: State, files: Collection[str]) -> isolation.Place:

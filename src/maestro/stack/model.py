@@ -27,12 +27,6 @@ def active_services(model: Compose, extension: Extension, profiles: Iterable[str
     )
 
 
-def narrow(model: Compose, extension: Extension, profiles: Iterable[str]) -> Compose:
-    """The model without the services that are not deployed."""
-    kept = [*active_services(model, extension, profiles), *migration_services(extension)]
-    return {**model, "services": {name: model["services"][name] for name in kept}}
-
-
 def plain_keys(value: Any) -> Any:
     """The same with ``$`` in keys: Compose doubles it there as well, and reads no key anew."""
     if isinstance(value, dict):
