@@ -14,8 +14,12 @@ TESTS = $(wildcard tests/lint) $(wildcard tests/unit) $(wildcard tests/molecule)
   $(wildcard tests/load) $(wildcard tests/faults)
 PYTEST_OPTIONS ?=
 WORKERS ?= $(shell echo $$(( $$(nproc) + 2 )))
+# The tests' assertions are prepared once and kept, whatever the surroundings say of compiled files:
+# each process would take seconds for that.
+test test-long unit: export PYTHONDONTWRITEBYTECODE :=
 test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, coverage
 	@rm -rf .cache/coverage; mkdir -p .cache/coverage
+	@$(BIN)/pytest --collect-only -qq $(TESTS) >/dev/null 2>&1 || true
 	@$(BIN)/pytest --full -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST_OPTIONS) $(TESTS)
 
 .PHONY: test-long

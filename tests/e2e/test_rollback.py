@@ -77,18 +77,6 @@ def test_the_release_before_comes_back(second: Counter) -> None:
     assert kept_version.changed(*second.hosts) == [0, 0], "a deploy keeps what was gone back to"
 
 
-def test_a_release_is_asked_for_by_its_id(second: Counter) -> None:
-    one = second.hosts[0]
-    newest = lab.manifest(one, "counter")["id"]
-    rollback(second).ok()
-    forward = rollback(second, "-e", f"to={newest}").ok()
-    assert "v1 -> v2" in forward.out
-    assert [second.answer(host)["version"] for host in second.hosts] == ["v2", "v2"]
-    refused = rollback(second, "-e", "to=nonsense").failed("release nonsense is not there")
-    assert "this host can roll back to:" in refused.out
-    assert second.answer(one)["version"] == "v2"
-
-
 def test_check_shows_the_way_back_and_changes_nothing(second: Counter) -> None:
     before = [lab.footprint(host, "counter") for host in second.hosts]
     run = rollback(second, "--check", "--diff").ok()
@@ -118,20 +106,6 @@ def test_a_rollback_that_fails_leaves_what_served(second: Counter) -> None:
             assert target in releases(host), "the release can still be gone back to"
     finally:
         lab.ssh(one, f"mv {path}.before {path}")
-
-
-def test_a_value_comes_back_with_its_release(deployed: Counter) -> None:
-    token = deployed.token_file
-    write_secret(token, "the-second-value-of-this-test")
-    try:
-        deployed.deploy().ok()
-        rollback(deployed).ok()
-        for host in deployed.hosts:
-            same = deployed.answer(host, "/token", "-H", f"X-Token: {deployed.token}")
-            assert same == {"same": True}
-    finally:
-        write_secret(token, deployed.token)
-        deployed.deploy("-e", "version=v1").ok()
 
 
 def test_an_image_that_is_gone_keeps_all_hosts_from_going_back(second: Counter) -> None:
@@ -167,6 +141,37 @@ def test_the_status_tells_what_was_changed_by_hand(deployed: Counter) -> None:
     finally:
         lab.ssh(one, f"docker update --memory 64m --memory-swap 128m {web}")
         lab.ssh(two, f"docker rm -f stray; docker start {redis}")
+
+
+# What follows needs one host.
+
+
+def test_a_release_is_asked_for_by_its_id(deployed: Counter) -> None:
+    second = deployed.on(deployed.hosts[0])
+    second.serve("v1", "v2")
+    one = second.only
+    newest = lab.manifest(one, "counter")["id"]
+    rollback(second).ok()
+    forward = rollback(second, "-e", f"to={newest}").ok()
+    assert "v1 -> v2" in forward.out
+    assert second.answer(one)["version"] == "v2"
+    refused = rollback(second, "-e", "to=nonsense").failed("release nonsense is not there")
+    assert "this host can roll back to:" in refused.out
+    assert second.answer(one)["version"] == "v2"
+
+
+def test_a_value_comes_back_with_its_release(deployed: Counter) -> None:
+    one = deployed.on(deployed.hosts[0])
+    token = deployed.token_file
+    write_secret(token, "the-second-value-of-this-test")
+    try:
+        one.deploy().ok()
+        rollback(one).ok()
+        same = one.answer(one.only, "/token", "-H", f"X-Token: {deployed.token}")
+        assert same == {"same": True}
+    finally:
+        write_secret(token, deployed.token)
+        one.deploy("-e", "version=v1").ok()
 
 
 @pytest.mark.usefixtures("measured")
