@@ -287,6 +287,15 @@ class DriftFacts(TypedDict):
     restart: str
 
 
+class Runtime(TypedDict):
+    """How a container is closed off, see `host.runtime.Looker.facts`."""
+
+    inspect: Mapping[str, Any]  # as the Engine has it
+    kernel: dict[str, int]
+    sshd: bool
+    host: Mapping[str, Any]
+
+
 class Container(TypedDict):
     """A container of the stack, see `host.state.container_facts`."""
 
@@ -307,7 +316,7 @@ class Container(TypedDict):
     nameless: dict[str, str]
     # What an overview adds: how it is now (`host.drift.facts`), and at run time (`host.runtime`).
     facts: NotRequired[DriftFacts]
-    runtime: NotRequired[dict[str, Any]]
+    runtime: NotRequired[Runtime]
 
 
 class Writer(TypedDict):
@@ -324,6 +333,70 @@ class Account(TypedDict):
 
     name: str
     login: bool
+
+
+class NetworkFacts(TypedDict, total=False):
+    """A network of a host's Engine, see `host.resources.Network`."""
+
+    name: str
+    id: str
+    driver: str
+    scope: str
+    internal: bool
+    attachable: bool
+    enable_ipv6: bool
+    ipam_driver: str
+    ipam_options: dict[str, str]
+    subnets: list[Subnet]
+    options: dict[str, str]
+    labels: dict[str, str]
+
+
+class VolumeFacts(TypedDict, total=False):
+    """A volume, see `host.resources.Volume`."""
+
+    name: str
+    driver: str
+    options: dict[str, str]
+    labels: dict[str, str]
+
+
+class UseFacts(TypedDict):
+    """A container on networks, see `host.resources.Use`."""
+
+    container: str
+    project: str
+    service: str
+    networks: list[str]
+    one_off: NotRequired[bool]
+
+
+class ResourceFacts(TypedDict, total=False):
+    """What a host's Engine has, by name; empty where a host says nothing of it."""
+
+    networks: dict[str, NetworkFacts]
+    volumes: dict[str, VolumeFacts]
+    uses: list[UseFacts]
+
+
+class NeighbourFacts(TypedDict):
+    """Another stack of the host, see `host.neighbours.Neighbour`."""
+
+    containers: dict[str, str]
+    volumes: list[str]
+    networks: list[str]
+    shared_volumes: list[str]
+    shared_networks: list[str]
+
+
+class TakenFacts(TypedDict):
+    """A port in use, see `host.ports.Taken`."""
+
+    address: str
+    port: int
+    protocol: str
+    kind: str
+    by: str
 
 
 class LeaseFacts(TypedDict, total=False):
@@ -398,9 +471,9 @@ class Serving(Standing):
     done: dict[str, str]  # jobs that are done, with the hash of their definition
     images: list[str]
     others: list[Writer]
-    resources: dict[str, Any]  # see `host.resources.Resources`
+    resources: ResourceFacts
     edge: Edge
-    neighbours: dict[str, dict[str, Any]]  # see `host.neighbours.Neighbour`
+    neighbours: dict[str, NeighbourFacts]
     userns: dict[str, list[list[int]]]
     paths: dict[str, str]
     recovery: RecoveryFacts
@@ -428,7 +501,7 @@ class State(Serving):
     model_problem: str
     reading: str
     refused: dict[str, str]
-    ports: list[dict[str, Any]]  # see `host.ports.Taken`
+    ports: list[TakenFacts]
     absent: list[str]
     accounts: dict[str, Account]
     own: NotRequired[Own]
@@ -455,10 +528,62 @@ class Overview(History, ConfigEdits):
     """The answer of `host.overview.read`: what a status is made of."""
 
 
+class EdgeContainer(TypedDict):
+    """The container of a host's edge, as an overview of its security has it."""
+
+    service: str
+    runtime: Runtime
+
+
+class EdgeOverview(TypedDict):
+    """The same of all of them."""
+
+    containers: list[EdgeContainer]
+
+
+class HostOverview(TypedDict):
+    """The answer of `host.overview.everything`."""
+
+    stacks: dict[str, Overview]
+    strangers: dict[str, int]  # projects of Compose that no release made, to their containers
+    unreachable: list[str]
+    edge: NotRequired[EdgeOverview]  # where security was asked for
+
+
+class EventFacts(TypedDict):
+    """Something that happened to a stack, see `host.journal.Event`."""
+
+    at: str
+    stack: str
+    what: str
+    result: str
+    by: str
+    approved_by: str
+    plan: str
+    release: str
+    before: str
+    message: str
+
+
+class FoundFacts(TypedDict):
+    """What a host has of a stack, by names, see `host.removal.Found`."""
+
+    services: list[str]
+    strangers: list[str]
+    networks: list[str]
+    volumes: list[str]
+    used: dict[str, list[str]]
+    images: list[str]
+    releases: list[str]
+    secrets: list[str]
+    routes: list[str]
+    known: bool
+
+
 class Removal(Standing):
     """The answer of `host.removal.read`: what a removal is decided on."""
 
-    found: dict[str, Any]  # see `host.removal.Found`
+    found: FoundFacts
 
 
 # Of runs.

@@ -11,9 +11,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .layout import Layout, write_atomically
+
+if TYPE_CHECKING:
+    from ..records import EventFacts
 
 DONE, FAILED, REFUSED, PUT_BACK = "done", "failed", "refused", "put back"
 LARGEST = 1 << 20  # bytes after which the older half is dropped
@@ -72,9 +75,9 @@ def note(layout: Layout, claim: Mapping[str, Any], result: str, message: str = "
     write(layout, event)
 
 
-def read(layout: Layout, last: int) -> list[dict[str, Any]]:
+def read(layout: Layout, last: int) -> list[EventFacts]:
     """The last events of a stack, oldest first; as plain data with every field of `Event`."""
-    return [asdict(event) for event in list(_events(file(layout)))[-last:]]
+    return [cast("EventFacts", asdict(event)) for event in list(_events(file(layout)))[-last:]]
 
 
 def stacks(root: Path) -> list[str]:

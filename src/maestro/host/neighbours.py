@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from ..errors import MaestroError
 from .layout import Layout
 
 if TYPE_CHECKING:
-    from ..records import Manifest
+    from ..records import Manifest, NeighbourFacts, Serving
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Neighbour:
     shared_networks: tuple[str, ...] = ()
 
 
-def read(layout: Layout) -> dict[str, dict[str, Any]]:
+def read(layout: Layout) -> dict[str, NeighbourFacts]:
     """Every other stack that serves below the same root, by its name."""
-    found = {}
+    found: dict[str, NeighbourFacts] = {}
     for link in layout.root.glob("*/current"):
         other = Layout(layout.root, link.parent.name)
         if other.stack == layout.stack:
@@ -41,11 +41,11 @@ def read(layout: Layout) -> dict[str, dict[str, Any]]:
         except MaestroError:
             # Damaged: what it has on the Engine still is there to be compared with.
             continue
-        found[other.stack] = asdict(_neighbour(manifest))
+        found[other.stack] = cast("NeighbourFacts", asdict(_neighbour(manifest)))
     return found
 
 
-def of(state: Mapping[str, Any]) -> dict[str, Neighbour]:
+def of(state: Serving) -> dict[str, Neighbour]:
     """What a host's answer says under ``neighbours``."""
     return {
         name: Neighbour(

@@ -18,7 +18,7 @@ from .runtime import Looker
 from .state import container_facts
 
 if TYPE_CHECKING:
-    from ..records import Container, Manifest, Overview
+    from ..records import Container, EdgeContainer, HostOverview, Manifest, Overview
 
 
 def read(layout: Layout, engine: Engine | None = None, looker: Looker | None = None) -> Overview:
@@ -43,7 +43,7 @@ def read(layout: Layout, engine: Engine | None = None, looker: Looker | None = N
 
 def everything(
     root: Path, engine: Engine | None = None, looker: Looker | None = None
-) -> dict[str, Any]:
+) -> HostOverview:
     """All stacks of the host, and whether what it offers can be reached.
 
     ``stacks`` maps names to what `read` answers, ``strangers`` projects of Compose that no release
@@ -58,15 +58,17 @@ def everything(
         # The image of the edge may have been built by Compose, and has its labels then.
         if project not in names and not item["Names"][0].startswith(f"/{EDGE}"):
             strangers[project] = strangers.get(project, 0) + 1
-    return {
+    found: HostOverview = {
         "stacks": {name: read(Layout(root, name), engine, looker) for name in names},
         "strangers": strangers,
         "unreachable": reach.problems(engine),
-        **({"edge": {"containers": list(_edges(engine, looker))}} if looker else {}),
     }
+    if looker:
+        found["edge"] = {"containers": list(_edges(engine, looker))}
+    return found
 
 
-def _edges(engine: Engine, looker: Looker) -> Iterable[dict[str, Any]]:
+def _edges(engine: Engine, looker: Looker) -> Iterable[EdgeContainer]:
     for item in of_host(engine):
         yield {"service": "edge", "runtime": looker.facts(str(item["Id"]))}
 

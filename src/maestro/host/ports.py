@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import edge
 from .labels import PROJECT
 
 if TYPE_CHECKING:
-    from ..records import Compose
+    from ..records import Compose, State, TakenFacts
 
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104 -- compared, not bound
 EDGE_PORTS = (80, 443)  # roles/edge/templates/etc/maestro/edge/traefik.yml.j2
@@ -36,14 +36,14 @@ class Taken:
     by: str = ""
 
     @classmethod
-    def all_of(cls, state: Mapping[str, Any]) -> list[Taken]:
+    def all_of(cls, state: State) -> list[Taken]:
         """What a host's answer says under ``ports``."""
         return [cls(**item) for item in state.get("ports") or ()]
 
 
 def of_others(
     containers: Iterable[Mapping[str, Any]], stack: str, proc: Path = Path("/proc/net")
-) -> list[dict[str, Any]]:
+) -> list[TakenFacts]:
     """Every port the stack cannot publish; ``containers`` is the listing of the whole host."""
     listed = list(containers)
     published: set[tuple[str, int, str]] = set()
@@ -67,7 +67,7 @@ def of_others(
         # A service of ours on the host's network may listen there, and publish from now on.
         elif not ours_on_the_host:
             found.append(Taken(*place, PROGRAM))
-    return [asdict(item) for item in found]
+    return [cast("TakenFacts", asdict(item)) for item in found]
 
 
 def listening(

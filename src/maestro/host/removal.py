@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MaestroError
 from . import adoption, edge, journal, lease, resources
@@ -27,7 +27,7 @@ from .state import checksum, container_facts
 from .strangers import Ours, among, labelled, made_here
 
 if TYPE_CHECKING:
-    from ..records import Removal
+    from ..records import FoundFacts, Removal
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def read(layout: Layout, engine: Engine | None = None) -> Removal:
         "containers": [container_facts(engine, item) for item in summaries],
         "lease": lease.describe(layout),
         "agent": checksum(AGENT),
-        "found": asdict(there),
+        "found": cast("FoundFacts", asdict(there)),
     }
 
 

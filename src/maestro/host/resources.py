@@ -6,14 +6,17 @@ and .../#tag/Volume/operation/VolumeList
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .drift import digest
 from .engine import Engine
 from .holds import ALIVE
 from .labels import ONE_OFF, PROJECT, SERVICE
+
+if TYPE_CHECKING:
+    from ..records import ResourceFacts, Serving, Subnet
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Network:
     enable_ipv6: bool = False
     ipam_driver: str = "default"
     ipam_options: Mapping[str, str] = field(default_factory=dict)
-    subnets: tuple[Mapping[str, Any], ...] = ()
+    subnets: Sequence[Subnet] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -76,19 +79,25 @@ class Resources:
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     uses: tuple[Use, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> ResourceFacts:
         """As an answer of a host carries it."""
-        return asdict(self)
+        return cast("ResourceFacts", asdict(self))
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Resources:
+    def of(cls, state: Serving) -> Resources:
         """What a host's answer says under ``resources``; empty for a host that says nothing."""
         found = state.get("resources") or {}
         return cls(
             {name: Network(**item) for name, item in (found.get("networks") or {}).items()},
             {name: Volume(**item) for name, item in (found.get("volumes") or {}).items()},
             tuple(
-                Use(**{**item, "networks": tuple(item["networks"])})
+                Use(
+                    item["container"],
+                    item["project"],
+                    item["service"],
+                    tuple(item["networks"]),
+                    item.get("one_off", False),
+                )
                 for item in found.get("uses") or ()
             ),
         )

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .engine import Engine
+
+if TYPE_CHECKING:
+    from ..records import Runtime
 
 PROC = Path("/proc")
 _OF_HOST = (
@@ -35,7 +38,7 @@ class Looker:
         }
         self._doors = list(self._sshds())
 
-    def facts(self, container: str) -> dict[str, Any]:
+    def facts(self, container: str) -> Runtime:
         """One container: ``inspect``, ``kernel`` and ``host``; no value of its environment.
 
         ``kernel`` is empty for one that does not run: what its main process is held to

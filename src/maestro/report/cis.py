@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..records import Runtime
 
 VERSION = "1.8.0"
 # What the Engine gives each container: adding one of these adds nothing.
@@ -34,7 +37,7 @@ class Look:
     sshd: bool = False
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Look:
+    def of(cls, facts: Runtime) -> Look:
         """From the answer of a host."""
         return cls(facts["inspect"], facts["kernel"], facts["host"], bool(facts["sshd"]))
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import cis
 from .tables import columns
 
+if TYPE_CHECKING:
+    from ..records import EdgeOverview, Overview
+
 HEADINGS = ("host", "service", "passed", "failed checks")
 
 
-def shown(states: Mapping[str, Mapping[str, Any]], of: str, *, advice: bool = True) -> str:
+def shown(states: Mapping[str, Overview | EdgeOverview], of: str, *, advice: bool = True) -> str:
     """A line for each service of ``of`` with its score, and what to write for each failed check.
 
     Without ``advice`` only the titles of failed checks: nobody writes a file for it.
@@ -52,13 +55,13 @@ def shown(states: Mapping[str, Mapping[str, Any]], of: str, *, advice: bool = Tr
     )
 
 
-def _namespaces(states: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+def _namespaces(states: Mapping[str, Overview | EdgeOverview]) -> Iterable[str]:
     """Hosts whose Engine gives containers users of their own: of the benchmark's section 2."""
     on = [
         host
         for host, state in sorted(states.items())
         if any(
-            (item.get("runtime") or {}).get("host", {}).get("userns")
+            "runtime" in item and item["runtime"]["host"].get("userns")
             for item in state["containers"]
         )
     ]

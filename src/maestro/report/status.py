@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..host.resources import Resources
 from ..plan import borrowers, checks, compare, networks, reasons
@@ -12,7 +12,7 @@ from . import score
 from .tables import ago, columns
 
 if TYPE_CHECKING:
-    from ..records import Overview
+    from ..records import HostOverview, Overview
 
 HEADINGS = ("host", "service", "state", "health", "since", "image", "as released")
 
@@ -40,7 +40,7 @@ def table(
 
 
 def everything(
-    states: Mapping[str, Mapping[str, Any]],
+    states: Mapping[str, HostOverview],
     urls: Mapping[str, str],
     lost: Iterable[str] = (),
 ) -> str:
@@ -71,7 +71,7 @@ def everything(
     return "\n\n".join(filter(None, ["\n".join(parts), *tables, _edges(states)]))
 
 
-def _edges(states: Mapping[str, Mapping[str, Any]]) -> str:
+def _edges(states: Mapping[str, HostOverview]) -> str:
     """The score of the edges, whose containers Maestro makes: docs/security.md has the reasons."""
     edges = {host: state["edge"] for host, state in states.items() if state.get("edge")}
     return score.shown(edges, "edge", advice=False)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .tables import columns
+
+if TYPE_CHECKING:
+    from ..records import EventFacts
 
 HEADINGS = ("when", "host", "stack", "what", "result", "by", "approved by", "plan", "release")
 
 
-def table(events: Mapping[str, Sequence[Mapping[str, Any]]], lost: Iterable[str] = ()) -> str:
+def table(events: Mapping[str, Sequence[EventFacts]], lost: Iterable[str] = ()) -> str:
     """One line for each event, oldest first, with its message below it.
 
     ``events`` maps hosts to what `host.journal.read` answers, ``lost`` are hosts that did not
@@ -36,6 +39,6 @@ def table(events: Mapping[str, Sequence[Mapping[str, Any]]], lost: Iterable[str]
     return "\n".join(parts)
 
 
-def _key(event: Mapping[str, Any]) -> tuple[str, ...]:
+def _key(event: EventFacts) -> tuple[str, ...]:
     names = ("at", "stack", "what", "result", "by", "approved_by", "plan", "release", "message")
     return tuple(str(event.get(name, "")) for name in names)
