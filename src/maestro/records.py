@@ -653,6 +653,56 @@ class Expected(TypedDict):
     containers: list[str]
 
 
+# What a release is made of, by names that an operator knows: hashes, names and versions.
+MadeOf = Mapping[str, str | list[str] | bool]
+
+
+class PlanHead(TypedDict):
+    """What the hash of a plan is the hash of, see `host.plan_hash`."""
+
+    schema: int
+    operation: str
+    stack: str
+    environment: str
+    waves: list[list[str]]
+    text: str  # the hash of what an operator reads
+    hosts: dict[str, str]  # the hash of each host's part
+
+
+class PlanPart(TypedDict, total=False):
+    """One host's part of a plan: of a release, or of an operation without one."""
+
+    root: str
+    state: Expected
+    plan: Mapping[str, object]
+    facts: MadeOf
+    secrets: dict[str, str]  # a fingerprint of each value
+    work: dict[str, str]  # the hash of what each step gets
+    operations: int  # how many an approval was used for so far
+    settings: Mapping[str, object]
+    program: str
+
+
+class PlanClaim(TypedDict):
+    """What one host has to see of a plan."""
+
+    head: PlanHead
+    part: PlanPart
+
+
+class PlanFile(TypedDict):
+    """A plan as a file has it: its head, with the parts of the hosts in it."""
+
+    schema: int
+    operation: str
+    stack: str
+    environment: str
+    waves: list[list[str]]
+    text: str
+    hosts: dict[str, PlanPart]
+    hash: str
+
+
 class ReadingFacts(TypedDict, total=False):
     """How Compose read the stack, see `host.reading.Reading`; empty where nobody read it."""
 

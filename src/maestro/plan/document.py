@@ -15,12 +15,23 @@ from ..host import plan_hash
 from . import describe
 
 if TYPE_CHECKING:
-    from ..records import Manifest, Standing, Work
+    from ..records import (
+        MadeOf,
+        Manifest,
+        PlanClaim,
+        PlanFile,
+        PlanHead,
+        PlanPart,
+        Pull,
+        RemovalWork,
+        Standing,
+        Steps,
+        Work,
+    )
     from .rollout import Decision
 
 SHOWN = 12  # digits of a hash that are shown
 LINES = 20  # of a difference that are shown
-Part = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,11 +45,11 @@ class Document:
     stack: str
     environment: str
     waves: list[list[str]] = field(default_factory=list)
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, PlanPart] = field(default_factory=dict)
     text: str = ""
 
     @property
-    def head(self) -> dict[str, Any]:
+    def head(self) -> PlanHead:
         """What the hash of the plan is the hash of, see `host.plan_hash`."""
         return {
             "schema": plan_hash.SCHEMA,
@@ -55,13 +66,14 @@ class Document:
         """The whole hash of the plan: 64 hexadecimal digits."""
         return plan_hash.digest(self.head)
 
-    def claim(self, host: str) -> dict[str, Any]:
+    def claim(self, host: str) -> PlanClaim:
         """What one host has to see of it."""
         return {"head": self.head, "part": self.parts[host]}
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> PlanFile:
         """As JSON has it, see `of`."""
-        return {**self.head, "hosts": dict(self.parts), "text": self.text, "hash": self.hash}
+        of_text = {"hosts": dict(self.parts), "text": self.text, "hash": self.hash}
+        return cast("PlanFile", {**self.head, **of_text})
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Document:
@@ -71,7 +83,7 @@ class Document:
             str(said["stack"]),
             str(said["environment"]),
             [list(map(str, wave)) for wave in said["waves"]],
-            {str(host): dict(part) for host, part in said["hosts"].items()},
+            {str(host): cast("PlanPart", dict(part)) for host, part in said["hosts"].items()},
             str(said["text"]),
         )
 
@@ -80,7 +92,7 @@ def seal(
     decision: Decision,
     operation: str,
     states: Mapping[str, Standing],
-    facts: Mapping[str, Mapping[str, Any]],
+    facts: Mapping[str, MadeOf],
     made: Sequence[str] = (),
 ) -> None:
     """Give a decision its document and its hash.
@@ -114,12 +126,13 @@ def _part(
     decision: Decision,
     host: str,
     states: Mapping[str, Standing],
-    facts: Mapping[str, Mapping[str, Any]],
+    facts: Mapping[str, MadeOf],
     made: Sequence[str],
-) -> Part:
-    work: Mapping[str, Any] = decision.hosts[host]
+) -> PlanPart:
+    work = decision.hosts[host]
     state = states[host]
-    names = sorted({str(item["name"]) for item in work.get("secret_files") or ()})
+    files = cast("Work", work)["secret_files"] if "secret_files" in work else ()
+    names = sorted({str(item["name"]) for item in files})
     known = state.get("fingerprints") or {}
     prints = {name: plan_hash.MADE if name in made else known.get(name) for name in names}
     part = {
@@ -131,30 +144,35 @@ def _part(
         "work": _steps(decision, work),
     }
     # As it comes back from a file: JSON has no tuples.
-    found: Part = json.loads(json.dumps(part))
+    found: PlanPart = json.loads(json.dumps(part))
     return found
 
 
-def _steps(decision: Decision, work: Mapping[str, Any]) -> dict[str, str]:
+def _steps(decision: Decision, work: Steps) -> dict[str, str]:
     """The hash of what each step on the host gets."""
-    if "manifest" not in work:
-        given: dict[str, dict[str, Any]] = {"maestro_remove": {"volumes": work["volumes"]}}
+    given: dict[str, Mapping[str, object]]
+    if "manifest" in work:
+        given = _release_steps(decision, cast("Work", work))
     else:
-        given = {
-            "maestro_pull": {"images": [pull["image"] for pull in work["plan"]["pulls"]]},
-            "maestro_stage": {key: work[key] for key in ("compose", "configs")},
-            "maestro_secrets": {"files": work["secret_files"]},
-            "maestro_migrate": {key: work[key] for key in ("services", "migrations")},
-            "maestro_up": {
-                **{key: work[key] for key in plan_hash.APPROVED["maestro_up"] if key in work},
-                "kind": decision.kind,
-                "together": decision.together,
-            },
-            "maestro_smoke": {"checks": work["smoke"]},
-            "maestro_commit": {key: work[key] for key in ("manifest", "remove")},
-        }
+        given = {"maestro_remove": {"volumes": cast("RemovalWork", work)["volumes"]}}
     return {
         name: plan_hash.of_step(name, params, decision.release) for name, params in given.items()
+    }
+
+
+def _release_steps(decision: Decision, work: Work) -> dict[str, Mapping[str, object]]:
+    """What the steps that bring a release in get, as far as it is approved."""
+    whole: Mapping[str, object] = {**work, "kind": decision.kind, "together": decision.together}
+    up = plan_hash.APPROVED["maestro_up"]
+    pulls = cast("list[Pull]", work["plan"]["pulls"])
+    return {
+        "maestro_pull": {"images": [pull["image"] for pull in pulls]},
+        "maestro_stage": {key: whole[key] for key in ("compose", "configs")},
+        "maestro_secrets": {"files": whole["secret_files"]},
+        "maestro_migrate": {key: whole[key] for key in ("services", "migrations")},
+        "maestro_up": {key: whole[key] for key in up if key in whole},
+        "maestro_smoke": {"checks": whole["smoke"]},
+        "maestro_commit": {key: whole[key] for key in ("manifest", "remove")},
     }
 
 
@@ -183,9 +201,10 @@ def _differences(approved: Document, found: Document) -> Iterator[str]:
             yield from (f"{host}: {it}" for it in _of_host(approved.parts[host], found.parts[host]))
 
 
-def _of_host(old: Part, new: Part) -> Iterator[str]:
+def _of_host(old: PlanPart, new: PlanPart) -> Iterator[str]:
     said = [*_keys(old.get("facts") or {}, new.get("facts") or {})]
-    before, after = old.get("state") or {}, new.get("state") or {}
+    before: Mapping[str, object] = old.get("state") or {}
+    after: Mapping[str, object] = new.get("state") or {}
     if before.get("release") != after.get("release"):
         said.append(
             f"the running release: {before.get('release') or 'none'} -> "
@@ -202,7 +221,7 @@ def _of_host(old: Part, new: Part) -> Iterator[str]:
     yield from said
 
 
-def _keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def _keys(old: MadeOf, new: MadeOf) -> Iterator[str]:
     for name in sorted({*old, *new}):
         if name not in new:
             yield f"{name}: removed"

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..host.plan_hash import digest
 from ..release.render import Rendered
 from .wanted import Wanted
 
+if TYPE_CHECKING:
+    from ..records import Image
+
 _LENGTH = 16
 
 
 def of_release(
-    wanted: Wanted, rendered: Rendered, images: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+    wanted: Wanted, rendered: Rendered, images: Mapping[str, Image]
+) -> dict[str, str | list[str]]:
     """Of one host, from its reading of the stack, the rendered release and its images."""
     model = wanted.model
-    found: dict[str, Any] = {
+    found: dict[str, str | list[str]] = {
         "version": wanted.version,
         "profiles": sorted(wanted.profiles),
         **{f"image {name}": str(image["digest"]) for name, image in images.items()},

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..host.beginning import PROVISION
 from ..plan.document import Document
 from . import agent_archive, approval, plan_files
 from .values import boolean
+
+if TYPE_CHECKING:
+    from ..records import PlanPart
 
 
 def document(args: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> Document:
@@ -19,17 +22,15 @@ def document(args: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -
     """
     operation, stack = str(args["operation"]), str(args.get("stack") or "")
     program = {"program": agent_archive.identity()} if operation == PROVISION else {}
-    parts = {
-        host: {
-            "root": state["identity"]["root"],
-            "operations": state["identity"]["operations"],
-            "settings": state["settings"],
-            **program,
-        }
-        for host, state in states.items()
-    }
+    parts = {host: _part(state, program) for host, state in states.items()}
     text = "\n".join(_text(operation, stack, host, state) for host, state in states.items())
     return Document(operation, stack, str(args["environment"]), [], parts, text)
+
+
+def _part(state: Mapping[str, Any], program: Mapping[str, str]) -> PlanPart:
+    there = state["identity"]
+    part = {"root": there["root"], "operations": there["operations"], "settings": state["settings"]}
+    return cast("PlanPart", {**part, **program})
 
 
 def _text(operation: str, stack: str, host: str, state: Mapping[str, Any]) -> str:
