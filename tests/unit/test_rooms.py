@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -313,3 +314,21 @@ def test_the_records_are_loaded_for_their_types_alone() -> None:
         if "records" in (node.module or " ".join(alias.name for alias in node.names)).split()
     ]
     assert loaded == []
+
+
+# Where JSON or YAML comes in, and is anything.
+BORDERS = {("plan.document", "of")}
+
+
+def test_what_decides_has_names_for_its_data() -> None:
+    """A signature says which record it takes, and not that it takes a mapping of anything."""
+    nameless = {
+        (module, node.name)
+        for module in in_rooms("plan", "release", "stack")
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.FunctionDef)
+        for part in [*node.args.args, *node.args.kwonlyargs, node]
+        for said in [part.returns if isinstance(part, ast.FunctionDef) else part.annotation]
+        if said and re.search(r"(?:dict|Mapping)\[str, Any\]", ast.unparse(said))
+    }
+    assert nameless == BORDERS
