@@ -16,7 +16,6 @@ import random
 import resource
 import statistics
 import string
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,9 +23,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from runner import PROJECT, run, say
+
 from maestro.redaction import Redactor
 
-PROJECT = Path(__file__).resolve().parent.parent
 BIN = PROJECT / ".venv/bin"
 ANCHOR = 4
 WORDS = (
@@ -56,11 +56,6 @@ class RawMasker:
                     parts += [text[done:start], "$REDACTED$"]
                     done = start + len(secret)
         return "".join((*parts, text[done:]))
-
-
-def say(text: str) -> None:
-    """Print a line."""
-    sys.stdout.write(f"{text}\n")
 
 
 def make_log(size: int, secrets: list[str], pick: random.Random) -> str:
@@ -167,7 +162,7 @@ def play(rounds: int, count: int) -> Promise:
         plays = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
         (home / "play.yml").write_text(json.dumps(plays))
         vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(home / "key")}
-        run([BIN / "ansible-vault", "encrypt", str(home / "values.yml")], vault)
+        costs([BIN / "ansible-vault", "encrypt", str(home / "values.yml")], vault)
         argv: list[str | Path] = [BIN / "ansible-playbook", "-v", "-i", "localhost,", "-c", "local"]
         argv += ["-e", f"@{home / 'values.yml'}", str(home / "play.yml")]
         took: dict[str, list[float]] = {
@@ -177,7 +172,7 @@ def play(rounds: int, count: int) -> Promise:
         caches = int(rounds > 1)  # the first fills them, which a single look does not need
         for number in range(rounds + caches):
             for plugins, times in took.items():
-                spent, said = run(argv, vault | {"ANSIBLE_CALLBACK_PLUGINS": plugins})
+                spent, said = costs(argv, vault | {"ANSIBLE_CALLBACK_PLUGINS": plugins})
                 if (values["value_7"] in said) == (not plugins.endswith("none")):
                     sys.exit(f"the play with the plugins of {plugins} shows something else")
                 if number >= caches:
@@ -187,22 +182,12 @@ def play(rounds: int, count: int) -> Promise:
     return f"what a play of {count} tasks costs more, percent", (masked / bare - 1) * 100, "<=", 3
 
 
-def run(argv: Sequence[str | Path], environ: Mapping[str, str]) -> tuple[float, str]:
+def costs(argv: Sequence[str | Path], environ: Mapping[str, str]) -> tuple[float, str]:
     """Processor time of a command and its children in seconds, and what it wrote."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(  # noqa: S603 -- an argument list, no shell
-        argv,
-        cwd=PROJECT,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    said = run(*argv, environ={**os.environ, **environ})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(f"{argv[0]} failed:\n{done.stdout[-3000:]}{done.stderr}")
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return spent, done.stdout + done.stderr
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, said
 
 
 def main() -> int:
