@@ -69,7 +69,8 @@ def check_claim(environment: str, hosts: str, by: Any, plan: Any) -> None:
         raise MaestroError(
             f"{environment} needs an approval",
             where="-e approved_by" if str(by or "") else "",
-            fix=f"{read}-e approved_by=NAME -e approved_plan=HASH",
+            fix=f"{read}-e approved_by=NAME -e approved_plan=HASH; where they are signed, with "
+            "-e approval=FILE (docs/approval.md)",
         )
     if not _HASH.match(str(plan or "")):
         raise MaestroError(
