@@ -14,7 +14,7 @@ from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 
 from maestro.errors import MaestroError, raise_all
-from maestro.play import controller, entry
+from maestro.play import collector, controller, entry
 
 DOCUMENTATION = """
 name: maestro_entry
@@ -46,6 +46,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Check what can be known before the first play."""
+        collector.relax()
         plays = playbook.get_plays()
         files = {playbook._file_name, *(play._included_path for play in plays)}  # noqa: SLF001
         self._ours = any(_is_ours(file) for file in files)
