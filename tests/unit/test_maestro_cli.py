@@ -160,7 +160,7 @@ def test_the_difference_to_a_plan_that_was_signed(plan: Path, key: Path, tmp_pat
 
 def test_a_host_that_was_never_told(tmp_path: Path) -> None:
     need = approval.Need("production", "web-1", inventory=True, unaware=["a"])
-    with pytest.raises(MaestroError, match="provisioned by a version of Maestro") as caught:
+    with pytest.raises(MaestroError, match="these hosts do not know of it") as caught:
         approval.settled(document(given()), guard(approved_by="jo"), need)
     assert "playbooks/provision.yml -l a --tags host_identity" in caught.value.fix
 
@@ -173,4 +173,4 @@ def test_who_is_asked_by_whom() -> None:
         "d": {},
     }
     need = approval.Need.of(guard(), "production", states, list(states))
-    assert (need.asking, need.unaware) == (["a"], ["c", "d"])
+    assert (need.asking, need.unaware) == (["a"], ["b", "c", "d"])

@@ -85,7 +85,7 @@ class Need:
     """Who asks for an approval of what ``hosts`` are about to do.
 
     ``inventory`` is whether the inventory asks for one; ``asking`` are the hosts that do, and
-    ``unaware`` those that were never told what they are. ``limit`` is the run's.
+    ``unaware`` those that do not: nobody told them. ``limit`` is the run's.
     """
 
     environment: str
@@ -109,7 +109,7 @@ class Need:
             str(guard.get("limit") or environment),
             boolean(guard["approval_required"], "deploy_approval_required"),
             [host for host, found in identities.items() if found.get("approval")],
-            [host for host, found in identities.items() if "host" not in found],
+            [host for host, found in identities.items() if not found.get("approval")],
         )
 
 
@@ -120,8 +120,8 @@ def settled(document: Document, guard: Mapping[str, Any], need: Need) -> dict[st
     """
     if need.inventory and need.unaware:
         raise MaestroError(
-            f"{need.environment} asks for approvals, and these hosts were provisioned by a "
-            "version of Maestro that could not tell them",
+            f"{need.environment} asks for approvals, and these hosts do not know of it: they "
+            "were provisioned before, or by an older version of Maestro",
             where=", ".join(need.unaware),
             fix=f"ansible-playbook playbooks/provision.yml -l {','.join(need.unaware)} "
             "--tags host_identity",

@@ -70,6 +70,6 @@ def approved(
             text = plan_files.text(plan, changes=True, lost=list(lost))
             Path(str(guard["plan_file"])).expanduser().write_text(text, encoding="utf-8")
         return {}
-    if not need.asking and not need.unaware:
+    if not need.asking and not (need.inventory and need.unaware):
         return {}
     return approval.settled(plan, guard, need)
