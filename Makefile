@@ -29,4 +29,5 @@ include make/environment.mk
 include make/lab.mk
 include make/lint.mk
 include make/tests.mk
+include make/jessy-tests.mk
 include make/benchmarks.mk

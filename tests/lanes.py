@@ -56,7 +56,7 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_edge_tls.py",
     ),
     **dict.fromkeys(GALLERY, ("test_gallery.py",)),  # tests with a Direct
-    "build host": ("test_jessy_images.py", "test_images.py", "test_lab.py"),
+    "build host": ("test_jessy_images.py", "test_jessy_tests.py", "test_images.py", "test_lab.py"),
     "molecule deploys": (),  # scenarios that take turns on one host
     "molecule": (),
     NONE: (),  # tests/lint, tests/unit
