@@ -24,6 +24,7 @@ from rolling import (
     web,
 )
 
+from maestro.errors import MaestroError
 from maestro.host import lease, put_back, recovery, steps
 
 PORT = {"kind": "port", "name": "80/tcp", "writes": True}
@@ -339,6 +340,14 @@ def rolling(
 
 
 ENDS = Case("both", [Container("d", "db"), A], web(), before=old({"db": facts(), **web()}))
+STAYING = Case(
+    "one stays",
+    [Container("d", "db"), A],
+    {"db": facts(), **web(rules=BESIDE), "new": facts()},
+    levels=[["new"], ["web"], ["db"]],
+    before=old({"db": facts(), **web(rules=BESIDE)}),
+    made={"web": {"fate": UNHEALTHY}},
+)
 COMING_BACK = Case("one does not come back", [], {"db": facts(), **web()}, levels=[["db"], ["web"]])
 
 TOLERATED = Case(
@@ -401,6 +410,18 @@ def test_a_failure_that_is_tolerated_is_so_at_the_commit(rolling: Rolling) -> No
     rolling.up()
     assert not commit(rolling)
     assert (rolling.layout.current_id(), rolling.left()) == ("r2", "web+1 running, web+2 running")
+
+
+@pytest.mark.parametrize("rolling", [STAYING], indirect=True)
+def test_one_that_cannot_be_removed_keeps_nothing_from_coming_back(rolling: Rolling) -> None:
+    rolling.up()
+    rolling.host.refuses["remove new+1"] = "device busy"
+    with pytest.raises(MaestroError, match="release r1 is running again, but the container cannot"):
+        put_back.put_back(rolling.layout, "r2", 5)
+    assert rolling.told()[-2:] == ["stop new+1", "remove new+1"]
+    assert rolling.left() == "d running, a running, new+1 exited"
+    assert rolling.back() == ["edge web: a", "stop new+1", "remove new+1"]
+    assert rolling.left() == "d running, a running"
 
 
 @pytest.mark.parametrize("rolling", [COMING_BACK], indirect=True)

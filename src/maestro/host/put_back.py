@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import adoption, anew, health, nameless, recovery, release, removal, room, settle
+from ..errors import MaestroError, raise_all
+from . import adoption, anew, health, lease, nameless, recovery, release, removal, room, settle
 from .aim import Aim
 from .engine import Engine
 from .layout import Layout, point
@@ -35,7 +37,7 @@ def put_back(
     are not touched; what starts first comes back before the failed one goes. Where no release
     served, nothing of the stack is left but what was there before, see `removal.undo_first`. A
     service that does not come up keeps no other from coming back: `recovery.Incomplete` names it
-    at the end.
+    at the end. So does a `MaestroError` that names a container which cannot be removed.
     """
     engine = _ready(layout)
     old = layout.current_id() if serves is None else serves
@@ -51,12 +53,14 @@ def put_back(
     anew.undo(layout, engine, lambda names: roll.leaving.stop(names, manifest["order"]))
     # What somebody ran by hand served beside the release, or in its place.
     aside = adoption.services(layout, staged) | services_of_strangers(engine, layout)
-    restored, problems = _restore(roll, manifest, aside)
+    stuck: list[MaestroError] = []
+    restored, problems = _restore(roll, manifest, aside, stuck)
     if staged != old:
         adoption.restore(layout, staged, engine)
     _tidy(layout, staged, engine)
     if problems:
         raise recovery.Incomplete(old, restored, problems)
+    raise_all(stuck)
     recovery.clear(layout)
     return {"serves": old, "restored": restored}
 
@@ -104,18 +108,22 @@ def _undo_first(layout: Layout, staged: str, engine: Engine) -> None:
     recovery.clear(layout)
 
 
-def _restore(roll: Roll, manifest: Manifest, aside: set[str]) -> tuple[list[str], dict[str, str]]:
-    """The services that came back, and why others did not; those ``aside`` are left as they are."""
+def _restore(
+    roll: Roll, manifest: Manifest, aside: set[str], stuck: list[MaestroError]
+) -> tuple[list[str], dict[str, str]]:
+    """The services that came back, and why others did not; those ``aside`` are left as they are.
+
+    ``stuck`` gets what cannot be removed.
+    """
     services = manifest["services"]
     # What was done is not done again: only what the failed release made of it goes.
-    roll.leaving.remove(
-        [
-            name
-            for name in services
-            if name not in aside and roll.standing.ran(name) and roll.standing.due(name)
-        ],
-        strangers=False,
-    )
+    ran = [
+        name
+        for name in services
+        if name not in aside and roll.standing.ran(name) and roll.standing.due(name)
+    ]
+    with _kept_going(roll, stuck):
+        roll.leaving.remove(ran, strangers=False)
     restored: list[str] = []
     problems: dict[str, str] = {}
     for level in together(roll, manifest["order"]):
@@ -126,5 +134,22 @@ def _restore(roll: Roll, manifest: Manifest, aside: set[str]) -> tuple[list[str]
     roll.traffic.settle()
     for name, (containers, why) in roll.judging.verify().items():
         problems[name] = health.failure(roll.layout, roll.engine, name, containers, why).what
-    roll.leaving.leave(services, aside)
+    with _kept_going(roll, stuck):
+        roll.leaving.leave(services, aside)
     return restored, problems
+
+
+@contextlib.contextmanager
+def _kept_going(roll: Roll, stuck: list[MaestroError]) -> Iterator[None]:
+    """Let what cannot be removed keep nothing from coming back; a lost lease ends it all the same.
+
+    The host tries again by itself, see `switch`.
+    """
+    try:
+        yield
+    except lease.Lost:
+        raise
+    except MaestroError as problem:
+        roll.engine.wait_ready(5)
+        problem.what = f"release {roll.aim.release} is running again, but {problem.what}"
+        stuck.append(problem)
