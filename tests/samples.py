@@ -86,13 +86,11 @@ def chosen(hosts: Sequence[str], *, long: bool) -> list[tuple[str, str]]:
     if long:
         ways = [(name, way) for name in NAMES for way in ("", PLAYED)]
         return [(name + way, host) for name, way in ways for host in on[name]]
-    dealt: list[tuple[str, str]] = []
-    # Those that one host alone takes come first, so that both get as many.
-    for name in sorted(NAMES, key=lambda name: len(on[name])):
-        if "long" not in cases[name]:
-            taken = [host for _, host in dealt]
-            dealt.append((name, min(on[name], key=taken.count)))
-    return dealt
+    return [
+        (name, on[name][number % len(on[name])])
+        for number, name in enumerate(NAMES)
+        if "long" not in cases[name]
+    ]
 
 
 def inventory() -> str:
