@@ -305,6 +305,23 @@ def test_a_dotenv_that_steers_compose_elsewhere(tmp_path: Path, dotenv: str, wha
     assert what in problem.what
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        "compose.yaml:compose.development.yaml",
+        "./docker-compose.yml:./docker-compose.development.yml:more.yaml",
+        "compose.yaml;compose.development.yaml\nCOMPOSE_PATH_SEPARATOR=;",
+    ],
+)
+def test_a_dotenv_of_development_reaches_no_other_environment(tmp_path: Path, chosen: str) -> None:
+    dotenv = f"COMPOSE_FILE={chosen}\nTAG=mine\nCOMPOSE_PROJECT_NAME=other\n"
+    base = "services: {a: {image: 'r.test/a:${TAG:-1}'}}"
+    home = files(tmp_path, compose__yaml=base, __env=dotenv)
+    stack = load(home)
+    assert ".env" not in stack.tree.sources.files
+    assert all(part.values.get("TAG") is None for part, _ in stack.tree.all_parts())
+
+
 @pytest.mark.parametrize("name", ["COMPOSE_FILE", "COMPOSE_PROFILES", "DOCKER_HOST"])
 def test_a_variable_that_steers_compose(tmp_path: Path, name: str) -> None:
     home = files(tmp_path, compose__yaml="services: {a: {image: 'r.test/a:1'}}")

@@ -57,6 +57,12 @@ class Sources:
                 fix="a Compose file must be readable UTF-8 text",
             ) from error
 
+    def peek(self, path: str) -> str:
+        """The text of a file that does not go along; what is no UTF-8 in it is replaced."""
+        return self._read(path, f"{self.name}/{path}", COMPOSE_LIMIT).content.decode(
+            "utf-8", errors="replace"
+        )
+
     def read(self, path: str, where: str = "", limit: int = FILE_LIMIT) -> File:
         """A file of the stack; it goes along from now on."""
         key = posixpath.normpath(path)

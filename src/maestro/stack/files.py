@@ -14,6 +14,7 @@ from ..host import naming
 from . import dates, project_name
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
+from .development import development_only
 from .directory import Sources
 from .extension import EXTENSION, did_you_mean, extension_problems, kind_of, mappings
 from .interpolation import dotenv
@@ -109,7 +110,9 @@ def load(
     """
     stack = read(directory, name, environment, variables, version=version, profiles=profiles)
     stack.tree.problems += [
-        *variable_checks.steering(name, variables, _dotenv(stack.tree.sources, variables)),
+        *variable_checks.steering(
+            name, variables, _dotenv(stack.tree.sources, variables, environment)
+        ),
         *_shape(stack),
         *project_name.problems(stack.tree, name),
         *_extension(stack),
@@ -149,7 +152,7 @@ def read(
         else:
             documents[file] = document
     raise_all(problems)
-    dotenv = _dotenv(sources, variables)
+    dotenv = _dotenv(sources, variables, environment)
     given = {**dotenv, **variables, "COMPOSE_PROJECT_NAME": name}
     tree.grow(documents, {**given, "VERSION": version} if version else given)
     wanted = frozenset(profiles) or frozenset(
@@ -171,11 +174,12 @@ def _stands(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def _dotenv(sources: Sources, variables: Mapping[str, str]) -> dict[str, str]:
+def _dotenv(sources: Sources, variables: Mapping[str, str], environment: str) -> dict[str, str]:
     """The values of the stack's own ``.env``, which Compose reads by itself."""
-    if not _stands(sources.directory / variable_checks.ENV_FILE):
+    name = variable_checks.ENV_FILE
+    if not _stands(sources.directory / name) or development_only(sources.peek(name), environment):
         return {}
-    return dotenv(sources.text(variable_checks.ENV_FILE), variables)
+    return dotenv(sources.text(name), variables)
 
 
 def _each_once(problems: Iterable[MaestroError]) -> list[MaestroError]:
