@@ -26,6 +26,7 @@ help: ## Show the targets
 
 # One file for each subject, a screen at most; the help shows them in this order.
 include make/environment.mk
+include make/jessy.mk
 include make/lab.mk
 include make/lint.mk
 include make/tests.mk

@@ -57,6 +57,8 @@ LANES: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(GALLERY, ("test_gallery.py",)),  # tests with a Direct
     "build host": ("test_jessy_images.py", "test_jessy_tests.py", "test_images.py", "test_lab.py"),
+    # This machine's own Engine.
+    "this machine": ("test_jessy_up.py",),
     "molecule deploys": (),  # scenarios that take turns on one host
     "molecule": (),
     NONE: (),  # tests/lint, tests/unit

@@ -1,0 +1,57 @@
+## Jessy for its developers
+
+JESSY ?= docker/jessy
+COMPOSE_JESSY = scripts/stack $(JESSY)
+CONFIRM ?=
+.PHONY: up down build ps logs logs-rust logs-go shell-rust shell-go restart rebuild watch fmt clippy clean
+up: ## Run Jessy with hot reload: builds what is missing, migrates, waits until all is healthy
+	@$(COMPOSE_JESSY) up --detach --build --wait
+	@echo "The API answers at http://$$($(COMPOSE_JESSY) port jessy-api 3000)/api/health"
+	@echo "The core answers at http://$$($(COMPOSE_JESSY) port jessy-core 8080)/health"
+
+down: ## Stop Jessy; data and caches stay
+	@$(COMPOSE_JESSY) down --remove-orphans
+
+build: ## Build the images of development
+	@$(COMPOSE_JESSY) build
+
+rebuild: ## Build them again from nothing, and run what was built
+	@$(COMPOSE_JESSY) build --no-cache
+	@$(COMPOSE_JESSY) up --detach --wait
+
+restart: ## Restart the services, and wait until all are healthy
+	@$(COMPOSE_JESSY) restart
+	@$(COMPOSE_JESSY) up --detach --wait
+
+watch: up logs ## The same as up, and then follow the logs: builds, errors, requests
+
+ps: ## List the services
+	@$(COMPOSE_JESSY) ps --all
+
+logs: ## Follow the logs of all services; logs-rust and logs-go: of one
+	@$(COMPOSE_JESSY) logs --follow --tail=100
+
+logs-rust: ## Follow the logs of the core
+	@$(COMPOSE_JESSY) logs --follow --tail=100 jessy-core
+
+logs-go: ## Follow the logs of the API
+	@$(COMPOSE_JESSY) logs --follow --tail=100 jessy-api
+
+shell-rust: ## Open a shell in the core's container
+	@$(COMPOSE_JESSY) exec $(TERMINAL) jessy-core bash
+
+shell-go: ## Open a shell in the API's container
+	@$(COMPOSE_JESSY) exec $(TERMINAL) jessy-api bash
+TERMINAL = $(shell [ -t 0 ] || echo -T)
+
+RUN_IN = $(COMPOSE_JESSY) run --rm --no-deps -T --entrypoint
+fmt: ## Format the sources of the core and the API
+	@$(RUN_IN) cargo jessy-core fmt
+	@$(RUN_IN) gofmt jessy-api -l -w .
+
+clippy: ## Check the core with Clippy; a warning fails
+	@$(RUN_IN) cargo jessy-core clippy --locked --all-targets -- --deny warnings
+
+clean: ## Remove Jessy's containers, images and volumes, with their data: CONFIRM=1
+	@[ "$(CONFIRM)" = 1 ] || { echo "This deletes Jessy's development database and caches. If you mean it: make clean CONFIRM=1" >&2; exit 1; }
+	@$(COMPOSE_JESSY) down --volumes --remove-orphans --rmi all
