@@ -377,6 +377,30 @@ def test_what_a_host_is_changes_with_an_approval(layout: Layout, host: Any, keys
     assert "is for another state" in provision(off, approval=said)["msg"], "and is for once"
 
 
+def test_the_engine_and_the_edge_are_changed_by_approved_provisioning_alone(
+    layout: Layout, host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approval.provisioned("the edge")
+    host()
+    with pytest.raises(MaestroError, match="before the edge is changed") as caught:
+        approval.provisioned("the edge")
+    assert "provision.yml with an approval" in caught.value.fix
+    approval.open_provisioning()
+    approval.provisioned("the edge")
+    later = time.time() + 3700
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(MaestroError, match="this run has none"):
+        approval.provisioned("the edge")
+
+
+def test_who_is_told_to_ask_is_provisioned_in_the_same_run(layout: Layout, host: Any) -> None:
+    settings = host().as_dict()
+    (identity.HOME / "host.json").unlink()
+    answer = take(layout, "maestro_identity", stack="", settings=settings, by="carol@laptop")
+    assert answer == {"changed": True}
+    approval.provisioned("the edge")
+
+
 def test_its_files(layout: Layout, host: Any) -> None:
     host()
     modes = {path.name: path.stat().st_mode & 0o777 for path in identity.HOME.iterdir()}

@@ -20,6 +20,7 @@ from .identity import Files, Identity
 from .layout import Layout, write_atomically
 
 PLAN = "read the plan (playbooks/plan.yml) and have it approved: docs/approval.md"
+_PROVISIONING = 3600  # seconds that an approved provisioning may take
 SHORTEST = 12  # digits of a plan's hash, as a plan shows it
 
 
@@ -245,6 +246,29 @@ def once(said: Mapping[str, Any], by: str, asked: Mapping[str, Any]) -> Approved
         burn(found)
         write_atomically(Files().operations, f"{done + 1}\n", 0o644)
     return found
+
+
+def open_provisioning() -> None:
+    """Let provisioning change the Engine and the edge from now on, for a while."""
+    until = int(time.time() + _PROVISIONING)
+    write_atomically(Files().provisioning, f"{until}\n", 0o644)
+
+
+def provisioned(what: str) -> None:
+    """Refuse to change ``what`` of a host that asks for an approval, outside of provisioning."""
+    here = required()
+    if here is None:
+        return
+    try:
+        until = int(Files().provisioning.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        until = 0
+    if not time.time() < until <= time.time() + _PROVISIONING:
+        raise MaestroError(
+            f"this host asks for an approval before {what} is changed, and this run has none",
+            where=here.host,
+            fix="use playbooks/provision.yml with an approval: docs/approval.md",
+        )
 
 
 # What was approved, while its lease is held

@@ -71,6 +71,8 @@ def be_told(layout: Layout, params: dict[str, Any]) -> Answer:
     asked = {"operation": PROVISION, "settings": said.as_dict()}
     # Also where it stays as it is: the rest of provisioning is approved with it.
     approval.once(params["approval"], params["by"], asked)
+    if said.approval or (before and before.approval):
+        approval.open_provisioning()
     if before != said:
         identity.write(said)
     return {"changed": before != said}

@@ -150,6 +150,11 @@ class Files:
         return self.home / "operations"
 
     @property
+    def provisioning(self) -> Path:
+        """Until when an approved provisioning may change the Engine and the edge; seconds."""
+        return self.home / "provisioning_until"
+
+    @property
     def key(self) -> Path:
         """The key of `plan_hash.fingerprint`, for root alone."""
         return self.home / "fingerprint.key"

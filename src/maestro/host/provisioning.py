@@ -65,6 +65,7 @@ def run_daemon(given: Mapping[str, Any], check: bool) -> Answer:  # noqa: FBT001
         changed = given["state"] == "present" and before != wish.text
         there = [vars(item) for item in containers.running_or_none(engine)]
         return {"changed": changed, "running": there, "diff": _diff(before, wish, changed=changed)}
+    approval.provisioned("the Engine")
     done = daemon.apply(wish, daemon.look(), engine)
     diff = _diff(done.before, wish, changed=done.before != wish.text)
     return {"changed": done.changed, "started": done.started, "diff": diff}
@@ -73,6 +74,8 @@ def run_daemon(given: Mapping[str, Any], check: bool) -> Answer:  # noqa: FBT001
 def run_edge(given: Mapping[str, Any], check: bool) -> Answer:  # noqa: FBT001 -- of all modules
     """Have the wanted edge running, see `edge_proxy`."""
     wish = edge_proxy.Wish(**{name: value for name, value in given.items() if name != "root"})
+    if not check:
+        approval.provisioned("the edge")
     diff = edge_proxy.configure(wish, check=check)
     if not check:
         # Other settings make other routes out of the same assignment.
