@@ -31,4 +31,5 @@ include make/lab.mk
 include make/lint.mk
 include make/tests.mk
 include make/jessy-tests.mk
+include make/jessy-bench.mk
 include make/benchmarks.mk
