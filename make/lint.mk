@@ -10,7 +10,7 @@ lint-python: .venv/.dev
 	@$(BIN)/ruff format --quiet --diff .
 lint-types: .venv/.dev
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/mypy --no-error-summary library module_utils/maestro_module.py
+	@$(BIN)/mypy --no-error-summary library doc_fragments module_utils/maestro_module.py module_utils/maestro_work.py
 lint-yaml: .venv/.dev
 	@$(BIN)/yamllint --strict .
 lint-shell: .venv/.dev
