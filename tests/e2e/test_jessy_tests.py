@@ -140,7 +140,8 @@ def checkout(demo: lab.Run) -> Iterator[Checkout]:
         shell(copy.compose("down", "--volumes", "--timeout", "1"), check=False)
         shell(f"rm -rf {copy.directory}; docker volume rm test-results; docker image rm "
               f"jessy-test:{TAG} jessy-test-api:{TAG} jessy-acceptance:{TAG} "
-              f"jessy-core:counted-{TAG} jessy-api:counted-{TAG} jessy-postgres:{TAG}", check=False)  # fmt: skip
+              f"jessy-core:counted-{TAG} jessy-api:counted-{TAG} jessy-postgres:{TAG}",
+              check=False)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
