@@ -254,7 +254,7 @@ def test_two_runs_do_not_see_each_other_nor_what_is_developed(
     shell(checkout.compose("down", "--timeout", "1"))
 
 
-@pytest.mark.requirement("R2.1", "R2.2", "D14")
+@pytest.mark.requirement("R2.1", "R2.2")
 def test_one_command_runs_the_unit_tests_and_shows_them_as_they_come(
     everything: Seen, checkout: Checkout
 ) -> None:

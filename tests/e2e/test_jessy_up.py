@@ -25,8 +25,8 @@ SERVICES = ("db", "jessy-core", "jessy-api")
 
 
 @pytest.fixture(scope="module")
-def jessy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Developing]:
-    """The stack in a fresh copy, brought up by `make up`."""
+def jessy(tmp_path_factory: pytest.TempPathFactory, lab_made: None) -> Iterator[Developing]:
+    """The stack in a fresh copy, brought up by `make up`; the lab made sure of the Engine."""
     copy = developing.copy(tmp_path_factory.mktemp("developing") / "jessy")
     copy.remove()
     try:
