@@ -48,6 +48,8 @@ class Folder:
         for directory in (temporary, *temporary.rglob("*")):
             if directory.is_dir():
                 directory.chmod(_MODE)
+                if os.geteuid() == 0:
+                    os.chown(directory, *remap.owner(0, 0))
         os.replace(temporary, path)
 
     @classmethod
