@@ -287,6 +287,9 @@ def test_a_removed_signer(asking: Asking) -> None:
     with pytest.raises(MaestroError, match=r"alice may not approve changes here\n.*bob"):
         asking.carry_out(decision)
     path = "/etc/maestro/host.json"
-    lab.ssh(asking.direct.host, f"echo nonsense > {path}")
-    with pytest.raises(MaestroError, match="is damaged"):
-        asking.carry_out(decision)
+    lab.ssh(asking.direct.host, f"cp -a {path} /root/told.json; echo nonsense > {path}")
+    try:
+        with pytest.raises(MaestroError, match="is damaged"):
+            asking.carry_out(decision)
+    finally:
+        lab.ssh(asking.direct.host, f"mv /root/told.json {path}")
