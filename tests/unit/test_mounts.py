@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from maestro.errors import MaestroError
 from maestro.host import folder
 from maestro.host.files import File
 from maestro.host.folder import Folder
+from maestro.host.userns import Ids, Remap
 from maestro.stack import directory, files, mounts
 
 
@@ -163,3 +165,15 @@ def test_a_directory_lies_on_the_host_under_its_digest(tmp_path: Path) -> None:
         assert folder.on_disk(path).named(wanted.digest) is None
     folder.remove(path)
     assert not path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files to others")
+def test_a_directory_belongs_to_the_root_of_its_readers(tmp_path: Path) -> None:
+    """With the Engine's user namespaces another root reads it: nothing there may be nobody's."""
+    remap = Remap(Ids(((100000, 65536),)), Ids(((100000, 65536),)))
+    wanted = Folder({"deep/a": File(b"a"), "deep/b": File(b"b", 0o600, 1234, 1234)})
+    path = tmp_path / wanted.digest
+    wanted.write(path, remap)
+    owners = {str(item.relative_to(path)): item.stat().st_uid for item in (path, *path.rglob("*"))}
+    assert owners == {".": 100000, "deep": 100000, "deep/a": 100000, "deep/b": 101234}
+    assert folder.on_disk(path, remap) == wanted
