@@ -31,6 +31,7 @@ from maestro.host.traffic import everything
 BESIDE = {"order": START_FIRST}
 ONE_BY_ONE = {"order": STOP_FIRST, "parallelism": 1}
 CANARY = {"canary": {"weight": 10, "duration": 30}}
+PORT = {"kind": "port", "name": "80/tcp", "writes": True}
 DATA = {"kind": "volume", "name": "data", "writes": True}
 Facts = dict[str, Any]
 

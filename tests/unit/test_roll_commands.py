@@ -16,6 +16,7 @@ from rolling import (
     DATA,
     NOTHING_SERVED,
     ONE_BY_ONE,
+    PORT,
     A,
     B,
     Case,
@@ -26,7 +27,6 @@ from rolling import (
     web,
 )
 
-PORT = {"kind": "port", "name": "80/tcp", "writes": True}
 CASES: list[Case] = [
     Case(
         "what is as it should be is not touched",

@@ -14,6 +14,7 @@ from rolling import (
     DATA,
     NOTHING_SERVED,
     ONE_BY_ONE,
+    PORT,
     A,
     B,
     Case,
@@ -27,7 +28,6 @@ from rolling import (
 from maestro.errors import MaestroError
 from maestro.host import lease, put_back, recovery, steps
 
-PORT = {"kind": "port", "name": "80/tcp", "writes": True}
 CASES: list[Case] = [
     Case(
         "fails beside, more than is tolerated",

@@ -65,7 +65,7 @@ FROM_HOST = {
     "host.borrowed": {"MODES", "NETWORK", "VOLUMES"},
     "host.compose": {"SURROUNDINGS"},
     "host.drift": {"digest"},
-    "host.files": {"File", "digests"},
+    "host.files": {"File", "digests", "for_all"},
     "host.folder": {"Folder", "each"},
     "host.holds": {
         *("ADDRESS", "Clash", "Hold", "Holder", "Need", "PATH", "VOLUME", "clash", "dump"),

@@ -99,6 +99,11 @@ class File:
         os.replace(temporary, path)
 
 
+def for_all(mode: int) -> bool:
+    """Whether everybody may do what the owner may do, writing apart."""
+    return (mode >> 6) & 0o5 == mode & 0o5
+
+
 _NUMBERS = ("mode", "uid", "gid")
 
 

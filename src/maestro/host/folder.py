@@ -62,7 +62,7 @@ class Folder:
         """This directory, as one whose name is ``digest``; ``None`` where it is another one."""
         # Those of one owner, see `release.render`.
         private = {
-            path: replace(file, host=bool(file.uid or (file.mode >> 6) & 0o5 != file.mode & 0o5))
+            path: replace(file, host=bool(file.uid or not files.for_all(file.mode)))
             for path, file in self.content.items()
         }
         both = (self, Folder(private))

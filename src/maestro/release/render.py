@@ -12,7 +12,7 @@ import yaml
 from ..errors import MaestroError, raise_all
 from ..host import secret_files
 from ..host.compose import SURROUNDINGS
-from ..host.files import File
+from ..host.files import File, for_all
 from ..host.folder import Folder
 from ..host.jobs import Job
 from ..host.labels import HASH_LABEL
@@ -312,10 +312,10 @@ def _for(wish: Wish, name: str, base: File, said: file_access.Said) -> File:
     uid = said.uid
     if uid is None:
         # What only its owner may read (or run) is for the user who reads it here.
-        uid = 0 if file_access.for_all(mode) else _reader(wish, name)
-    gid = uid if said.gid is None and not file_access.for_all(mode) else said.gid or 0
+        uid = 0 if for_all(mode) else _reader(wish, name)
+    gid = uid if said.gid is None and not for_all(mode) else said.gid or 0
     # What everybody may read needs no owner.
-    host = of_host(wish.model["services"][name]) and bool(uid or not file_access.for_all(mode))
+    host = of_host(wish.model["services"][name]) and bool(uid or not for_all(mode))
     return File(base.content, mode, uid, gid, host=host)
 
 

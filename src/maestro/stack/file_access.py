@@ -36,11 +36,6 @@ def said(item: Entry, place: str) -> Said:
     return Said(_number(item, "uid", place), _number(item, "gid", place), _mode(item, place))
 
 
-def for_all(mode: int) -> bool:
-    """Whether everybody may do what the owner may do, writing apart."""
-    return (mode >> 6) & 0o5 == mode & 0o5
-
-
 def _number(item: Entry, key: str, place: str) -> int | None:
     found = item.get(key)
     if found is None or found == "":
