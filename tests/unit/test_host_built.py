@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from maestro.host import compose, state
 from maestro.host.files import File
+from maestro.stack.files import BASE_FILES
 
 VARIABLES = {"REGISTRY": "registry.test:5000", "VERSION": "v7"}
 
@@ -41,3 +43,8 @@ def test_what_is_built_has_an_image(
     )
     model, problem = state._model(request, VARIABLES)
     assert (model["services"][name]["image"], problem) == (image, "")
+
+
+def test_what_is_built_is_read_from_the_file_that_is_deployed() -> None:
+    role = Path(__file__).parents[2] / "roles/images/vars/main.yml"
+    assert tuple(yaml.safe_load(role.read_text())["__images_base_files"]) == BASE_FILES
