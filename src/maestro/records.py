@@ -180,7 +180,13 @@ class EndFacts(TypedDict, total=False):
     job: JobFacts
 
 
-class ServiceFacts(BorrowedFacts, KeptFacts, LimitFacts, EndFacts):
+class WatchdogFacts(TypedDict, total=False):
+    """Restarts of an unhealthy container within an hour, 0 for none, see `host.watchdog`."""
+
+    watchdog: int
+
+
+class ServiceFacts(BorrowedFacts, KeptFacts, LimitFacts, EndFacts, WatchdogFacts):
     """What a manifest says of a service besides its definition."""
 
     image: str  # NAME@DIGEST
@@ -296,6 +302,13 @@ class Runtime(TypedDict):
     host: Mapping[str, Any]
 
 
+class WatchdogState(TypedDict):
+    """What the watchdog did to a container lately; ``until``: it is left as it is till then."""
+
+    restarts: int
+    until: str
+
+
 class Container(TypedDict):
     """A container of the stack, see `host.state.container_facts`."""
 
@@ -317,6 +330,7 @@ class Container(TypedDict):
     # What an overview adds: how it is now (`host.drift.facts`), and at run time (`host.runtime`).
     facts: NotRequired[DriftFacts]
     runtime: NotRequired[Runtime]
+    watchdog: NotRequired[WatchdogState]
 
 
 class Writer(TypedDict):

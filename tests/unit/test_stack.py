@@ -633,6 +633,14 @@ EXTENSIONS: list[tuple[str, str, str, str]] = [
     ("secret_owners: {db: -1}", ".secret_owners.db", "found -1", "allowed: 0 or more"),
     ("throw_away: {web: [cache]}", ".throw_away.web[0]", "found 'cache'", "text that matches ^/"),
     ("throw_away: {dbb: [/a]}", ".throw_away.dbb", "unknown service 'dbb'", "did you mean db?"),
+    ("watchdog: off-and-on", ".watchdog", "found 'off-and-on'", "allowed: true or false, or by"),
+    ("watchdog: {dbb: false}", ".watchdog.dbb", "unknown service 'dbb'", "did you mean db?"),
+    (
+        "watchdog: {db: {restarts: 0}}",
+        ".watchdog",
+        "found {'db': {'restarts': 0}}",
+        "the most within an hour (1 to 60)",
+    ),
     ("secret_owners: {dbb: 5}", ".secret_owners.dbb", "unknown service 'dbb'", "did you mean db?"),
 ]
 

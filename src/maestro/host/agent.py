@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     parser = argparse.ArgumentParser(prog="agent.pyz", description="Maestro on this host.")
     parser.add_argument("--root", type=Path, default=ROOT, help="directory of the stacks")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("watch", help="let routes follow containers")
+    watching = commands.add_parser("watch", help="let routes follow containers")
+    watching.add_argument("--watchdog", default="stacks", help="off, stacks or all")
     commands.add_parser("switch", help="roll back unfinished deploys")
     step = commands.add_parser("step", help="run a step of a play")
     step.add_argument("name")
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
         from . import watch  # noqa: PLC0415
 
         unpack(Path(sys.argv[0]), program)
-        watch.main(given.root)
+        watch.main(given.root, given.watchdog)
         return 0
     if given.command == "switch":
         from . import switch  # noqa: PLC0415

@@ -107,6 +107,22 @@ class Engine:
         answer: list[dict[str, Any]] = self._get("/containers/json", query)
         return answer
 
+    def unhealthy(self) -> list[dict[str, Any]]:
+        """Running containers whose health check fails; a paused one is not among them."""
+        filters = {"health": ["unhealthy"], "status": ["running"]}
+        answer: list[dict[str, Any]] = self._get(
+            "/containers/json", {"filters": json.dumps(filters)}
+        )
+        return answer
+
+    def frozen(self, container: str, pid: int) -> bool:
+        """Whether a container's main process is stopped, as by SIGSTOP: it hears no signal."""
+        status, body = self.request(
+            "GET", f"/containers/{container}/top", {"ps_args": "-eo pid,stat"}
+        )
+        rows = json.loads(body).get("Processes") or [] if status < 400 else []
+        return any(row[0] == str(pid) and row[1].startswith("T") for row in rows)
+
     def networks(self) -> list[dict[str, Any]]:
         """All networks; the listing does not say which containers are attached."""
         answer: list[dict[str, Any]] = self._get("/networks")
@@ -216,10 +232,12 @@ class Engine:
         status, body = self.request("GET", f"/containers/{container}/logs", query)
         return "" if status >= 400 else _demultiplex(body)
 
-    def restart(self, container: str) -> None:
-        """Stop a container within its own grace period, and start it again."""
+    def restart(self, container: str, grace: int | None = None) -> None:
+        """Stop a container within its own grace period, or this (seconds), and start it again."""
         patience = STOPPED + life.grace(self.inspect(container))
-        status, body = self.request("POST", f"/containers/{container}/restart", timeout=patience)
+        query = None if grace is None else {"t": str(grace)}
+        path = f"/containers/{container}/restart"
+        status, body = self.request("POST", path, query, timeout=patience)
         if status >= 400:
             raise MaestroError(_message(body) or f"the Engine answered {status}", where=container)
 

@@ -16,6 +16,7 @@ from .labels import ONE_OFF, PROJECT, SERVICE
 from .layout import Layout
 from .runtime import Looker
 from .state import container_facts
+from .watchdog_memory import Memory
 
 if TYPE_CHECKING:
     from ..records import Container, EdgeContainer, HostOverview, Manifest, Overview
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
 def read(layout: Layout, engine: Engine | None = None, looker: Looker | None = None) -> Overview:
     """The answer of `history.read`, and how every container and file is now.
 
-    Each container has ``facts`` (see `drift.facts`), and with a ``looker`` its ``runtime``.
+    Each container has ``facts`` (see `drift.facts`), with a ``looker`` its ``runtime``, and where
+    it was unhealthy lately ``watchdog``.
     ``edited_configs`` are names of changed configuration files.
     """
     engine = engine or Engine()
     found = history.read(layout, engine=engine)
     found["containers"] += _strays(layout, engine, {item["id"] for item in found["containers"]})
+    watched = Memory().entries
     for container in found["containers"]:
+        entry = watched.get(container["name"])
+        if entry and entry.id == container["id"]:
+            container["watchdog"] = {"restarts": len(entry.restarts), "until": entry.left_until}
         container["facts"] = facts(engine, container["id"])
         if looker:
             container["runtime"] = looker.facts(container["id"])

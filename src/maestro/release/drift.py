@@ -11,7 +11,7 @@ from ..stack import jobs
 from ..stack.model import unescaped
 
 if TYPE_CHECKING:
-    from ..records import Compose, Container, DriftFacts, Service
+    from ..records import Compose, Container, DriftFacts, Service, WatchdogState
 
 STOPPED = ("exited", "created", "dead", "paused")
 
@@ -35,6 +35,7 @@ def of_container(
     restarts = int(container.get("restarts") or 0)
     if restarts:
         found.append(f"restarted {restarts} time{'s' if restarts > 1 else ''}")
+    found += _watched(container.get("watchdog"))
     if container["status"] in STOPPED and not done:
         found.append("stopped" if container["status"] != "paused" else "paused")
     wanted = definition.get("labels", {}).get(HASH_LABEL)
@@ -43,6 +44,16 @@ def of_container(
     facts = container.get("facts")
     if facts:
         found += _facts(facts, definition, compose)
+    return found
+
+
+def _watched(state: WatchdogState | None) -> list[str]:
+    if not state:
+        return []
+    number = state["restarts"]
+    found = [f"restarted {number} time{'s' if number > 1 else ''} by the watchdog"]
+    if state["until"]:
+        found.append(f"still unhealthy, left as it is until {state['until']}")
     return found
 
 

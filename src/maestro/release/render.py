@@ -19,7 +19,7 @@ from ..host.labels import HASH_LABEL
 from ..host.layout import Layout
 from ..host.reference import Reference
 from ..host.userns import of_host
-from ..stack import borrowing, checks, file_access, jobs, mounts, updates
+from ..stack import borrowing, checks, file_access, jobs, mounts, updates, watchdog
 from ..stack.data import Reading, kept
 from ..stack.model import active_services, migration_services, plain_keys, replicas, unescaped
 from . import compose_quirks, hardening, hashes, order
@@ -188,6 +188,7 @@ class _Facts:
             **jobs.facts(self.done, name),
             **hardening.facts(service),
             **keeps.as_facts(),
+            **watchdog.facts(self.wish.extension, name),
         }
         if name in self.asked:
             found["ask"] = True

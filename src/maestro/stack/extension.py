@@ -143,7 +143,7 @@ def _unknown_services(
     ]
     named += smoke.asked(extension.get("smoke"))
     found = [(f"{path}.service", item["service"]) for path, item in named if "service" in item]
-    for key in ("secret_owners", "throw_away"):
+    for key in ("secret_owners", "throw_away", "watchdog"):
         by_service = extension.get(key)
         if isinstance(by_service, dict):
             found += [(f"{key}.{name}", name) for name in by_service]

@@ -1,0 +1,85 @@
+"""An unhealthy container is restarted on a real host, and what must not be touched is not."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from direct import IMAGE, Direct
+from e2e import lab
+
+from maestro.report import status
+
+ROUND = 3  # seconds until a check fails three times: interval x retries
+LIMIT = ROUND + 15
+
+
+def service(**keys: Any) -> dict[str, Any]:
+    """One that is healthy while `/tmp/sick` is missing and its main process goes on."""
+    beat = "while :; do touch /tmp/alive; sleep 0.2; done"
+    fresh = "test ! -e /tmp/sick && test -n \"$(find /tmp/alive -newermt '-2 seconds')\""
+    return {
+        "image": IMAGE,
+        "command": ["bash", "-c", beat],
+        "restart": "unless-stopped",
+        "healthcheck": {"test": ["CMD-SHELL", fresh], "interval": "1s", "retries": 3},
+        **keys,
+    }
+
+
+def started(direct: Direct, name: str) -> str:
+    return str(direct.container("guarded", name)["State"]["StartedAt"])
+
+
+def freeze(direct: Direct, name: str, signal: str = "STOP") -> None:
+    pid = f"$(docker inspect --format {{{{.State.Pid}}}} guarded-{name}-1)"
+    lab.ssh(direct.host, f"kill -{signal} {pid}")
+
+
+def test_what_hangs_is_restarted_and_what_says_so_is_left_alone(direct: Direct) -> None:
+    # It would be given a minute to stop, which it does not hear.
+    slow = service(stop_grace_period="60s")
+    names = ("web", "left", "paused", "stopped")
+    compose = {
+        "x-maestro": {"watchdog": {"left": False}},
+        "services": {"web": slow, **{name: service() for name in names[1:]}},
+    }
+    direct.write("guarded", compose)
+    assert direct.deploy("guarded")
+    before = {name: started(direct, name) for name in names}
+    for name in ("web", "left", "paused"):
+        freeze(direct, name)
+    health = "docker inspect --format {{.State.Health.Status}} guarded-%s-1 | grep -x %s"
+    direct.until(health % ("paused", "unhealthy"), LIMIT)
+    lab.ssh(direct.host, "docker stop -t 0 guarded-stopped-1")
+    began = time.monotonic()
+    direct.until(health % ("web", "healthy"), LIMIT)
+    assert time.monotonic() - began < LIMIT
+    assert started(direct, "web") != before["web"]
+    assert started(direct, "left") == before["left"]
+    assert direct.container("guarded", "left")["State"]["Health"]["Status"] == "unhealthy"
+    assert direct.container("guarded", "stopped")["State"]["Status"] == "exited"
+    seen = direct.step("maestro_overview", stack="guarded")
+    assert "restarted 1 time by the watchdog" in status.table("guarded", {direct.host: seen}, {})
+    events = direct.step("maestro_journal", stack="guarded")
+    assert "restart of web" in str(events)
+    metrics = lab.ssh(direct.host, "cat /var/lib/maestro/metrics/maestro.prom")
+    assert 'maestro_watchdog_restarts_total{stack="guarded",service="web"}' in metrics
+    freeze(direct, "left", "CONT")
+
+
+def test_a_container_that_nobody_deployed_is_restarted_when_its_label_asks(direct: Direct) -> None:
+    health = "--health-cmd 'test ! -e /tmp/sick' --health-interval 1s --health-retries 1"
+    for name, label in (("asks", "--label autoheal=true"), ("silent", "")):
+        lab.ssh(
+            direct.host,
+            f"docker run -d --init --name watchdog-{name} {label} {health} {IMAGE} "
+            "sh -c 'rm -f /tmp/sick; sleep 1; touch /tmp/sick; exec sleep 600'",
+        )
+    try:
+        direct.until("journalctl -u maestro-agent --since -1min | grep 'watchdog-asks: unhealthy'")
+        direct.until("docker inspect --format {{.State.Health.Status}} watchdog-silent | grep un")
+        log = lab.ssh(direct.host, "journalctl -u maestro-agent --since -1min")
+        assert "watchdog-silent" not in log
+    finally:
+        lab.ssh(direct.host, "docker rm -f watchdog-asks watchdog-silent")
