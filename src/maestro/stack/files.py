@@ -16,9 +16,10 @@ from . import variables as variable_checks
 from .compose_tree import Part, Tree
 from .development import development_only
 from .directory import Sources
-from .extension import EXTENSION, did_you_mean, extension_problems, kind_of, mappings
+from .extension import EXTENSION, extension_problems, mappings
 from .interpolation import dotenv
 from .profiles import meant
+from .words import did_you_mean, kind_of
 
 if TYPE_CHECKING:
     from ..records import Extension, FileFacts, Service, Written
