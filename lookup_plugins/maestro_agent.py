@@ -42,7 +42,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible is not typed
         """Answer the lookup."""
         self.set_options(var_options=variables, direct=kwargs)
         if "digest" in terms:
-            return [agent_archive.identity()]
+            return [agent_archive.digest()]
         path = controller.project() / ".cache" / "agent.pyz"
         built = agent_archive.build()
         if not path.exists() or path.read_bytes() != built:

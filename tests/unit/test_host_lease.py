@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -308,6 +309,32 @@ def call(program: Path, layout: Layout, *words: str) -> subprocess.CompletedProc
 def test_the_program_is_the_same_for_the_same_sources(program: Path) -> None:
     agent_archive.build.cache_clear()
     assert agent_archive.build() == program.read_bytes()
+
+
+def test_another_source_is_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is told without the archive: another zlib packs the same sources otherwise."""
+
+    def identity() -> str:
+        agent_archive._sources.cache_clear()
+        agent_archive.identity.cache_clear()
+        return agent_archive.identity()
+
+    before = identity()
+    package = tmp_path / "maestro"
+    shutil.copytree(agent_archive.PACKAGE, package)
+    try:
+        monkeypatch.setattr(agent_archive, "PACKAGE", package)
+        assert identity() == before
+        with (package / "host/lease.py").open("a") as file:
+            file.write("# changed")
+        assert identity() not in {before, ""}
+    finally:
+        monkeypatch.undo()
+        assert identity() == before
+
+
+def test_the_program_is_small(program: Path) -> None:
+    assert program.stat().st_size < 400_000
 
 
 def test_the_program_beats(program: Path, layout: Layout) -> None:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
@@ -16,44 +17,60 @@ _OF_MODULES = (
     *("edge_image.py", "provisioning.py"),
 )
 _MAIN = """\
-import hashlib
 import sys
 from pathlib import Path
 
-program = Path(sys.argv[0])
-identity = hashlib.sha256(program.read_bytes()).hexdigest()
+IDENTITY = "{identity}"
 # The same modules, compiled: `maestro.host.agent.unpack` puts them there.
-sys.path.insert(0, str(program.with_name(identity)))
+sys.path.insert(0, str(Path(sys.argv[0]).with_name(IDENTITY)))
 
 from maestro.host.agent import main
 
-sys.exit(main(program=identity))
+sys.exit(main(program=IDENTITY))
 """
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day a zip file knows
 
 
 @functools.cache
 def build() -> bytes:
-    """The archive; the same bytes for the same sources.
+    """The archive; the same bytes for the same sources and the same zlib.
 
     Format: https://docs.python.org/3/library/zipapp.html
     """
-    found = {"__main__.py": _MAIN}
-    for pattern in _PARTS:
-        for path in PACKAGE.glob(pattern):
-            if path.name in _OF_MODULES:
-                continue
-            found[f"maestro/{path.relative_to(PACKAGE).as_posix()}"] = path.read_text("utf-8")
+    found = {**_sources(), "__main__.py": _MAIN.format(identity=identity()).encode()}
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, text in sorted(found.items()):
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(found.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, text)
+            archive.writestr(entry, content)
     return b"#!/usr/bin/env python3\n" + stream.getvalue()
 
 
 @functools.cache
 def identity() -> str:
-    """What tells one build from another: SHA-256 of the archive, in hex."""
+    """What tells one build from another: SHA-256 of its sources, in hex.
+
+    Not of the archive: another zlib packs the same sources into other bytes.
+    """
+    said = hashlib.sha256(_MAIN.encode())
+    for name, content in sorted(_sources().items()):
+        said.update(f"\0{name}\0{len(content)}\0".encode() + content)
+    return said.hexdigest()
+
+
+@functools.cache
+def digest() -> str:
+    """SHA-256 of the archive, in hex."""
     return hashlib.sha256(build()).hexdigest()
+
+
+@functools.cache
+def _sources() -> Mapping[str, bytes]:
+    return {
+        f"maestro/{path.relative_to(PACKAGE).as_posix()}": path.read_bytes()
+        for pattern in _PARTS
+        for path in PACKAGE.glob(pattern)
+        if path.name not in _OF_MODULES
+    }
