@@ -6,6 +6,9 @@ in docs/requirements.yml stops the run before the first test. In a full run (``-
 tests that passed in this very run and fails on any difference, both ways. A full run leaves its
 outcome in test-results/requirements.json, where ``make requirements`` finds it. Where several
 processes run the tests, each reports to the first, which judges.
+
+What takes minutes to show is claimed as ``long``: a test of ``make test-long`` proves it. A full
+run sees to it that there is such a test; a long run leaves its outcome beside that of the full one.
 """
 
 from __future__ import annotations
@@ -21,8 +24,9 @@ import pytest
 import yaml
 
 RESULTS = "test-results/requirements.json"
+RESULTS_LONG = "test-results/requirements-long.json"
 CLAIMS = "docs/requirements.yml"
-STATES = ("pending", "proven")
+STATES = ("pending", "proven", "long")
 PROPERTY = "requirement"
 
 
@@ -65,8 +69,10 @@ class Record:
         lines = []
         for row in rows.values():
             tests = self.outcomes.get(row.id, {})
-            if row.state == "proven" and row.id not in shown:
-                failed = [test for test, passed in tests.items() if not passed]
+            failed = [test for test, passed in tests.items() if not passed]
+            if row.state == "long" and failed:
+                lines.append(f"{row.id} is claimed as proven, but failed: {', '.join(failed)}")
+            elif row.state == "proven" and row.id not in shown:
                 why = f"failed or did not run to its end: {', '.join(failed)}" if failed else ""
                 lines.append(f"{row.id} is claimed as proven, but {why or 'no test of it passed'}")
             elif row.state == "pending" and row.id in shown:
@@ -85,6 +91,7 @@ class Plugin:
     def __init__(self, config: pytest.Config) -> None:
         self.root = config.rootpath
         self.full = bool(config.getoption("--full"))
+        self.long = bool(config.getoption("--long", False))
         self.rows = read_claims(self.root / CLAIMS)
         self.record = Record()
         self.is_worker = hasattr(config, "workerinput")
@@ -95,8 +102,10 @@ class Plugin:
     ) -> None:
         """Refuse unknown ids; let the reports of a test carry its own."""
         wrong = []
+        unproven = {row.id for row in self.rows.values() if self.full and row.state == "long"}
         for item in items:
             ids = marked_ids(item)
+            unproven -= set(ids) if item.get_closest_marker("long") else set()
             marks = list(item.iter_markers("requirement"))
             if any(not mark.args for mark in marks):
                 wrong.append(f"{item.nodeid}: the marker names no id")
@@ -105,6 +114,9 @@ class Plugin:
         if wrong:
             lines = "\n  ".join(wrong)
             raise pytest.UsageError(f"unknown requirement (see {CLAIMS}):\n  {lines}")
+        if unproven:
+            names = ", ".join(sorted(unproven))
+            raise pytest.UsageError(f"{CLAIMS}: no test with the marker `long` proves {names}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a pass only when set-up, call and tear-down all did; an xfail is no pass."""
@@ -120,7 +132,11 @@ class Plugin:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Judge a full run that came to its end, and leave its outcome for `make requirements`."""
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        if not self.full or not ended or self.is_worker or session.config.option.collectonly:
+        if not ended or self.is_worker or session.config.option.collectonly:
+            return
+        if self.long:
+            self._leave_long()
+        if not self.full:
             return
         path = self.root / RESULTS
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +153,15 @@ class Plugin:
         session.config.hook.pytest_runtest_logreport(report=verdict)
         if lines:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _leave_long(self) -> None:
+        """Leave what a long run showed of what it alone proves; what others showed stays."""
+        path = self.root / RESULTS_LONG
+        known = json.loads(path.read_text()) if path.exists() else {}
+        new = {name: tests for name, tests in self.record.outcomes.items() if name in self.rows}
+        known |= {name: tests for name, tests in new.items() if self.rows[name].state == "long"}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -157,6 +182,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def _proven_long(root: Path, rows: dict[str, Row]) -> tuple[set[str], set[str]]:
+    """What is proven by long runs, without what failed in one here; and what passed in one here."""
+    path = root / RESULTS_LONG
+    record = Record(json.loads(path.read_text()) if path.exists() else {})
+    claimed = {row.id for row in rows.values() if row.state == "long"}
+    return claimed - (set(record.outcomes) - record.proven()), record.proven()
+
+
 def summary(root: Path) -> tuple[list[str], int]:
     """Return what `make requirements` prints, and its exit status."""
     rows = read_claims(root / CLAIMS)
@@ -169,7 +202,12 @@ def summary(root: Path) -> tuple[list[str], int]:
         proven &= record.proven()
     elif proven:
         notes = ["no full run (make test) has shown it in this checkout"]
-    lines = [f"proven {len(proven)} of {len(rows)}", *(f"  !! {note}" for note in notes)]
+    long, shown = _proven_long(root, rows)
+    lines = [f"proven {len(proven | long)} of {len(rows)}", *(f"  !! {note}" for note in notes)]
+    if long:
+        known = ", ".join(sorted(long & shown)) or "none of them"
+        lines.append(f"  {len(long)} by `make test-long` alone; a long run here showed: {known}")
+    proven |= long
     for group in dict.fromkeys(row.group for row in rows.values()):
         members = [row for row in rows.values() if row.group == group]
         pending = [row for row in members if row.id not in proven]

@@ -64,13 +64,14 @@ def test_a_build_takes_what_the_lock_file_names(name: str) -> None:
     assert lock.stat().st_size > 0
 
 
-def test_the_context_holds_what_is_named_and_no_secret() -> None:
-    lines = (JESSY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", [".", "postgres"])
+def test_the_context_holds_what_is_named_and_no_secret(name: str) -> None:
+    lines = (JESSY / name / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
     for rule in rules[1:]:
         if rule.startswith("!"):
-            assert (JESSY / rule[1:]).exists(), rule
+            assert (JESSY / name / rule[1:]).exists(), rule
     assert "/.secrets/" in (JESSY / ".gitignore").read_text(encoding="utf-8")
 
 

@@ -173,6 +173,34 @@ def test_the_summary_counts_what_is_claimed_and_was_shown(project: pytest.Pytest
     assert lines[3:] == ["All: 1 of 3", "  A2     A2 is done.", "  B1     B1 is done."]
 
 
+LONG = MARKED.replace("\n@", "\nlong = pytest.mark.long\n@long\n@") + "def test_it(): assert {}\n"
+
+
+def test_what_a_long_run_proves_needs_such_a_test(project: pytest.Pytester) -> None:
+    claim(project, A1="long", A2="pending")
+    project.makepyfile(PASSES)
+    result = run(project, "--full")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*no test with the marker `long` proves A1*"])
+    project.makepyfile(LONG.format(True))
+    run(project, "--full").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_long_run_leaves_what_it_showed(project: pytest.Pytester, passes: bool) -> None:
+    claim(project, A1="long", A2="long", B1="pending")
+    project.makeconftest(
+        "pytest_plugins = ['traceability']\n"
+        "def pytest_addoption(parser): parser.addoption('--long', action='store_true')\n"
+    )
+    project.makepyfile(LONG.format(passes))
+    run(project, "--long")
+    lines, status = summary(project.path)
+    assert (lines[0], status) == (f"proven {1 + passes} of 3", 0)
+    shown = "A1" if passes else "none of them"
+    assert f"{1 + passes} by `make test-long` alone; a long run here showed: {shown}" in lines[1]
+
+
 def test_the_commitments_of_this_project_are_all_there() -> None:
     rows = read_claims(ROOT / "docs/requirements.yml")
     count = {kind: sum(name.startswith(kind) for name in rows) for kind in "RGDTMC"}
