@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestro.host import naming
 from maestro.plan import accounts
-from maestro.play import controller, host_variables
+from maestro.play import controller, host_variables, secret_values
 from maestro.play.action import LocalAction
 from maestro.play.values import boolean
-from maestro.stack import files
 
 if TYPE_CHECKING:
     from maestro import records
@@ -29,21 +27,16 @@ class ActionModule(LocalAction):
         stack, environment = str(args["stack"]), str(args["environment"])
         directory = str(args["directory"])
         settings = host_variables.settings(args, stack, controller.project())
-        naming.version(settings["version"])
-        loaded = files.load(
-            controller.project() / directory,
-            stack,
-            environment,
-            settings["variables"],
-            version=settings["version"],
-            profiles=settings["profiles_said"],
+        loaded, read = host_variables.read(
+            controller.project() / directory, stack, environment, settings
         )
         request: records.DeployRequest = {
             "stack": stack,
             "environment": environment,
             "directory": directory,
             **settings,
-            **host_variables.read_of(loaded),
+            "lacking": [],
+            **read,
             "dry": bool(args["plan_only"]) or self._task.check_mode,
             "approved_by": str(args["approved_by"]),
             "accept_volume_change": boolean(
@@ -54,6 +47,4 @@ class ActionModule(LocalAction):
             "allowed_accounts": sorted(accounts.names(args["allowed_accounts"])),
             "git_commit": controller.git_commit(Path(loaded.directory)),
         }
-        # Read once here so that every missing secret is named before a host is touched.
-        controller.read_secrets(request, self._loader, registry=True)
-        return request
+        return secret_values.checked(request, self._loader)

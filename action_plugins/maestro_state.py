@@ -27,5 +27,6 @@ class ActionModule(SecretAction):
             "profiles": request["profiles"],
             # Which files it reads may depend on its variables.
             **({"files": request["files"]} if differs else {}),
+            **({"problems": host_variables.problems_of(request)} if differs else {}),
         }
         return answer

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+
+class Line(NamedTuple):
+    """What to write into a file of the stack: the keys that lead to it, and what stands there.
+
+    A list under ``x-maestro`` is added to what is there; any other value takes the place of what
+    is. ``file`` is empty for the stack's own file.
+    """
+
+    path: tuple[str, ...]
+    value: Any
+    file: str = ""
+
 
 class MaestroError(Exception):
     """An error a user can act on.
 
     ``what`` is the fact, ``where`` the file, key, host or service it was found at,
-    ``fix`` the next step. None of the three may hold a secret's value.
+    ``fix`` the next step, ``lines`` what to write. None of them may hold a secret's value.
     """
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+    def __init__(
+        self, what: str, *, where: str = "", fix: str = "", lines: Iterable[Line] = ()
+    ) -> None:
+        self.lines = tuple(lines)
         self.what = what
         self.where = where
         self.fix = fix
@@ -26,7 +44,8 @@ class MaestroErrors(MaestroError):
 
     def __init__(self, problems: list[MaestroError]) -> None:
         self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
+        lines = [line for problem in problems for line in problem.lines]
+        super().__init__("\n".join(str(problem) for problem in problems), lines=lines)
 
 
 def raise_all(problems: list[MaestroError]) -> None:

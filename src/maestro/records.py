@@ -505,6 +505,7 @@ class Own(TypedDict):
     root: str
     profiles: list[str]
     files: NotRequired[dict[str, FileFacts]]
+    problems: NotRequired[list["ProblemFacts"]]  # of the files as this host's values read them
 
 
 class State(Serving):
@@ -614,9 +615,22 @@ class Settings(TypedDict):
     secrets_settings: NotRequired[dict[str, Any]]  # where values come from, and none of them
 
 
+class ProblemFacts(TypedDict):
+    """A `MaestroError` as JSON has it; ``lines`` are path, value and file of each `errors.Line`."""
+
+    what: str
+    where: str
+    fix: str
+    lines: list[list[Any]]
+
+
 class FilesRead(TypedDict):
     """What a request says of the files of a stack."""
 
+    # What is wrong with them: the plan tells it, together with all else, and nothing is changed.
+    problems: NotRequired[list[ProblemFacts]]
+    open_variables: NotRequired[list[str]]  # that have no value
+    there: NotRequired[dict[str, str]]  # what is at paths that are mounted, see `mounts.kinds`
     files: dict[str, FileFacts]
     compose_files: list[str]
     secret_names: list[str]
@@ -631,6 +645,7 @@ class DeployRequest(Settings, FilesRead):
     directory: NotRequired[str]
     approved_by: str
     git_commit: str
+    lacking: NotRequired[list[str]]  # secrets without a value, and the registry's password
     dry: NotRequired[bool]
     accept_volume_change: NotRequired[bool]
     adopt: NotRequired[bool]

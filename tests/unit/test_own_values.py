@@ -12,6 +12,7 @@ import stack_models as models
 from maestro.errors import MaestroError
 from maestro.plan import deploy, rollout, wanted
 from maestro.play import host_variables
+from maestro.stack import variables
 
 
 def said(version: str = "v1", root: str = "/opt/maestro", *profiles: str) -> dict[str, Any]:
@@ -173,7 +174,6 @@ def test_other_secrets_are_read_for_the_host(project: Path) -> None:
     [
         ({"stack": "notes"}, "the stack is notes here and shop on the first host"),
         ({"directory": "docker"}, "the directory is docker here and stacks on the first host"),
-        ({"variables": {}}, "the variable WHO has no value and no default"),
         ({"version": "latest"}, "'latest' cannot be deployed as a version"),
     ],
 )
@@ -182,3 +182,17 @@ def test_what_a_host_cannot_have_of_its_own(
 ) -> None:
     with pytest.raises(MaestroError, match=message):
         host_variables.request_of(FIRST, values(**changes), project)
+
+
+def test_what_is_wrong_with_the_files_of_one_host_goes_into_the_plan(project: Path) -> None:
+    found, differs = host_variables.request_of(FIRST, values(variables={}), project)
+    assert differs
+    (problem,) = found["problems"]
+    assert problem["what"] == "the variable WHO has no value and no default"
+    # Something stands in for it, so that the rest is looked at.
+    assert found["variables"]["WHO"] == variables.STAND_IN
+    states = {name: host(models.shop()) for name in "ab"}
+    states["b"]["own"]["problems"] = found["problems"]
+    with pytest.raises(MaestroError, match="WHO has no value") as caught:
+        decide(states)
+    assert caught.value.where.startswith("b: ")

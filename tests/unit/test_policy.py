@@ -344,15 +344,17 @@ DOORS: list[tuple[str, dict[str, Any], str, str]] = [
     (".volumes_from", web(volumes_from=["container:jessy-db-1:ro"]), "borrowed", NEVER),
     (".external_links[0]", web(external_links=["jessy-db-1:db"]), "other-container", NEVER),
     # Mounts of the host
-    (".volumes[0]", mount("/run/docker.sock", ro=True), "host-path", NEVER),
-    (".volumes[0]", mount("/srv/../run", ro=True), "host-path", NEVER),
-    (".volumes[0]", mount("/var/run/docker.sock/"), "host-path", NEVER),
-    (".volumes[0]", mount("/run/containerd/containerd.sock"), "host-path", NEVER),
-    (".volumes[0]", mount("/var"), "host-path", NEVER),
-    (".volumes[0]", mount("/var/lib/docker/volumes/jessy_db_data/_data"), "host-path", NEVER),
+    (".volumes[0]", mount("/run/docker.sock", ro=True), "engine-socket", NAMED),
+    (".volumes[0]", mount("/srv/../run", ro=True), "engine-socket", NAMED),
+    (".volumes[0]", mount("/var/run/docker.sock/"), "engine-socket", NAMED),
+    (".volumes[0]", mount("/run/containerd/containerd.sock"), "engine-socket", NAMED),
+    (".volumes[0]", mount("/var"), "engine-data", NAMED),
+    (".volumes[0]", mount("/var/lib/docker/volumes/jessy_db_data/_data"), "engine-data", NAMED),
     (".volumes[0]", mount("/opt", ro=True), "host-path", NEVER),
+    (".volumes[0]", mount("/", ro=True), "whole-host", NAMED),
+    (".volumes[0]", mount("//srv/.."), "whole-host", NAMED),
     (".volumes[0]", mount("/opt/maestro/jessy/secrets", ro=True), "host-path", NEVER),
-    (".volumes[0]", mount("/data/engine/volumes/x"), "host-path", NEVER),
+    (".volumes[0]", mount("/data/engine/volumes/x"), "engine-data", NAMED),
     (".volumes[0]", mount("/etc", ro=True), "host-path", NEVER),
     (".volumes[0]", mount("/etc/maestro/edge"), "host-path", NEVER),
     (".volumes[0]", mount("/srv/link"), "host-path", NEVER),
@@ -367,7 +369,7 @@ DOORS: list[tuple[str, dict[str, Any], str, str]] = [
     (".volumes[0]", mount("/home/ann/.ssh", ro=True), "host-path", NAMED),
     (".volumes[0]", mount("/home"), "host-path", NAMED),
     (".volumes[0]", mount("/home/ann/", ro=True), "host-path", NAMED),
-    (".volumes[0]", mount("/var/run/buildkit/buildkitd.sock"), "host-path", NEVER),
+    (".volumes[0]", mount("/var/run/buildkit/buildkitd.sock"), "engine-socket", NAMED),
     (".volumes[0]", mount("run"), "host-path", NEVER),
     (".volumes[0]", bind("/run/docker.sock", "npipe"), "host-path", NEVER),
     (
@@ -457,7 +459,7 @@ DOORS: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 EVERYWHERE = ("label", "borrowed")  # in development too, and by no name
 REAL = {"/srv/link": "/opt/maestro/jessy"}
-HERE = (("/opt/maestro", "all stacks"), ("/data/engine", "all volumes"))
+HERE = (("/opt/maestro", "all stacks", ""), ("/data/engine", "all volumes", "engine-data"))
 
 
 def looked_at(

@@ -76,7 +76,7 @@ FROM_HOST = {
     "host.layout": {"Layout"},
     "host.life": {"moment"},
     "host.neighbours": {"Neighbour", "of"},
-    "host.ports": {"ANY4", "ANY6", "EDGE", "PROGRAM", "Taken"},
+    "host.ports": {"ANY4", "ANY6", "EDGE", "EDGE_PORTS", "PROGRAM", "Taken"},
     "host.removal": {"Found"},
     "host.resources": {"Network", "Resources", "Volume"},
     "host.secret_files": {"SecretFile"},

@@ -12,10 +12,11 @@ from ..host.layout import Layout
 from ..host.resources import Resources
 from ..release import hardening, manifest, recorded
 from ..release.order import needs_of
-from ..release.render import Rendered, Wish, render
-from ..stack import profiles, variables
+from ..release.render import Rendered, Wish, draft
+from ..stack import pasting, profiles, variables
 from . import (
     adoption,
+    brought,
     checks,
     compare,
     document,
@@ -33,7 +34,7 @@ from . import (
 )
 from .kept_data import View
 from .rollout import Decision, held, waves
-from .wanted import Inputs, Wanted, images, images_of, of_hosts
+from .wanted import Inputs, Wanted, images, images_of, of_hosts, once
 from .work import work
 
 if TYPE_CHECKING:
@@ -44,30 +45,34 @@ def decide(inputs: Inputs) -> Decision:
     """Decide everything, or refuse with all problems of all hosts at once."""
     inputs = replace(inputs, states=recorded.opened(inputs.states))
     request = inputs.request
-    wanted = of_hosts(inputs)
-    known = images(inputs, wanted)
+    wanted, found = of_hosts(inputs)
+    problems = [*brought.problems(inputs), *found]
+    known, refused = images(inputs, wanted)
+    problems += refused
     decision = Decision(inputs.run.release, [], "", {}, approved_by=str(request["approved_by"]))
-    problems: list[MaestroError] = []
-    releases: dict[str, Rendered] = {}
-    for host, found in inputs.states.items():
-        rendered = _rendered(inputs, host, wanted[host], known, decision.release)
+    releases = {
+        host: _rendered(inputs, host, of_host, known, decision.release)
+        for host, of_host in wanted.items()
+    }
+    problems += once({host: it.problems for host, it in releases.items()}, list(inputs.states))
+    for host, rendered in releases.items():
+        state = inputs.states[host]
         plan = compare.decide(
             host,
             str(request["environment"]),
             rendered,
-            found,
+            state,
             images=images_of(known, wanted[host]),
             wish=_wish(request, wanted[host]),
         )
-        plan.settings = settings.changes(found, rendered, wanted[host].extension)
+        plan.settings = settings.changes(state, rendered, wanted[host].extension)
         problems += _refusals(inputs, plan, rendered, wanted[host], problems)
         plan.warnings += _warnings(
-            plan, rendered, found, wanted[host], images_of(known, wanted[host])
+            plan, rendered, state, wanted[host], images_of(known, wanted[host])
         )
         problems += _endangered(inputs, plan, rendered, wanted[host])
         decision.plans.append(plan)
-        releases[host] = rendered
-    raise_all(problems)
+    raise_all(_with_lines(problems, inputs, wanted))
     compare.share_migrations(decision.plans)
     for plan in decision.plans:
         used = images_of(known, wanted[plan.host])
@@ -81,6 +86,16 @@ def decide(inputs: Inputs) -> Decision:
     }
     document.seal(decision, "deploy", inputs.states, made_of)
     return decision
+
+
+def _with_lines(
+    problems: list[MaestroError], inputs: Inputs, wanted: Mapping[str, Wanted]
+) -> list[MaestroError]:
+    """The problems, with the lines that a refusal prints."""
+    request, first = inputs.request, next(iter(wanted.values()), None)
+    file = str(next(iter(request.get("compose_files") or ()), "compose.yaml"))
+    extension = first.extension if first else {}
+    return pasting.with_lines(problems, file, str(request["environment"]), extension)
 
 
 def _refusals(
@@ -140,9 +155,10 @@ def _rendered(
     inputs: Inputs, host: str, wanted: Wanted, known: Mapping[str, Image], release: str
 ) -> Rendered:
     """The release of one host, with ``release`` as the version of secrets that are new."""
-    found = inputs.states[host]["secrets"]
+    lacking = dict.fromkeys(inputs.request.get("lacking") or (), "")
+    found = {**lacking, **inputs.states[host]["secrets"]}
     files = inputs.states[host].get("own", {}).get("files", inputs.request["files"])
-    return render(
+    return draft(
         Wish(
             stack=str(inputs.request["stack"]),
             model=wanted.model,

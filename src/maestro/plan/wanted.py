@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MaestroError, MaestroErrors, raise_all
-from ..stack import isolation, mounts, policy, routes
+from ..errors import MaestroError
+from ..host.reference import Reference
+from ..stack import host_paths, isolation, mounts, policy, ports, routes, smoke
 from ..stack.extension import EXTENSION, extension_problems
 from ..stack.model import active_services, migration_services, plain_keys, unescaped
+from ..stack.variables import STAND_IN
 from . import reachability
 from .run import Run
 
 if TYPE_CHECKING:
-    from ..records import Compose, DeployRequest, Extension, Image, Route, State
+    from ..records import Compose, DeployRequest, Extension, Image, Route, Service, State
+
+
+LOGIN = "registry_password"  # the secret's name
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,15 @@ class Wanted:
     routes: list[Route]
     # What the stack is allowed by name, as the plan tells it.
     warnings: list[str] = field(default_factory=list)
+    # Why it cannot be: what else is wrong is looked for all the same.
+    problems: list[MaestroError] = field(default_factory=list)
 
 
-def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
-    """What each host shall run; `MaestroError` with all that is wrong, each of it once.
+def of_hosts(inputs: Inputs) -> tuple[dict[str, Wanted], list[MaestroError]]:
+    """What each host shall run, and all that is wrong with it, each of it once.
 
-    Where not all hosts have the same problem it is said on which ones.
+    Where not all hosts have the same problem it is said on which ones. A host whose Compose
+    cannot read the stack is left out.
     """
     versions = _versions(inputs)
     read: list[tuple[Compose, Any, Wanted]] = []
@@ -71,42 +80,57 @@ def of_hosts(inputs: Inputs) -> dict[str, Wanted]:
             if (wanted.version, wanted.root, wanted.profiles) == of_host
             and (model, paths) == (state["model"], state.get("paths"))
         ]
-        try:
-            found[host] = same[0] if same else _wanted(inputs, state, of_host)
-        except MaestroError as problem:
-            refused[host] = problem.problems if isinstance(problem, MaestroErrors) else [problem]
+        if state["model_problem"]:
+            # What is wrong with the files is said already, and Compose stumbles over it too.
+            said = bool(inputs.request.get("problems") or state.get("own", {}).get("problems"))
+            refused[host] = [] if said else [MaestroError(str(state["model_problem"]))]
             continue
+        found[host] = same[0] if same else _wanted(inputs, state, of_host)
+        refused[host] = found[host].problems
         if not same:
             read.append((state["model"], state.get("paths"), found[host]))
-    raise_all(_once(refused, list(inputs.states)))
-    return found
+    return found, once(refused, list(inputs.states))
 
 
-def images(inputs: Inputs, wanted: Mapping[str, Wanted]) -> dict[str, Image]:
+def images(
+    inputs: Inputs, wanted: Mapping[str, Wanted]
+) -> tuple[dict[str, Image], list[MaestroError]]:
     """Digest, user and size of every image that a host deploys: one digest for all hosts.
 
     The answer of the host that asks for all counts first. A host with values of its own asks
-    for what only it deploys.
+    for what only it deploys. Then why there is none of some: `UNKNOWN` stands for these.
     """
     order = [inputs.resolver, *(host for host in inputs.states if host != inputs.resolver)]
-    references = sorted(
-        {str(s["image"]) for host in wanted.values() for s in host.model["services"].values()}
-    )
+    references = sorted({str(s["image"]) for host in wanted.values() for s in _services(host)})
     found: dict[str, Image] = {}
     refused: set[str] = set()
+    # Without a password the registry tells nothing, and that it lacks is said already.
+    without_login = LOGIN in (inputs.request.get("lacking") or ())
+    registry = inputs.request.get("registry", "")
+    references = [name for name in references if STAND_IN not in name]
     for reference in references:
         for state in (inputs.states[host] for host in order):
             if reference in state["refused"]:
-                refused.add(str(state["refused"][reference]))
+                if not without_login or Reference.parse(reference).registry != registry:
+                    refused.add(str(state["refused"][reference]))
                 break
             if reference in state["resolved"]:
                 found[reference] = {**state["resolved"][reference]}
                 break
         else:
             refused.add(_unknown(reference))
-    if refused:
-        raise MaestroError("\n".join(sorted(refused)))
-    return found
+    everything = {str(s["image"]) for host in wanted.values() for s in _services(host)}
+    found |= {name: UNKNOWN for name in everything if name not in found}
+    return found, [MaestroError(text) for text in sorted(refused)]
+
+
+def _services(wanted: Wanted) -> list[Service]:
+    """Those that have an image: one without is refused for it."""
+    return [service for service in wanted.model["services"].values() if service.get("image")]
+
+
+# Of an image that no registry has: what else is wrong is looked for with it.
+UNKNOWN: Image = {"digest": f"sha256:{'0' * 64}", "user": "", "size": 0}
 
 
 def images_of(known: Mapping[str, Image], wanted: Wanted) -> dict[str, Image]:
@@ -133,17 +157,18 @@ def _own(inputs: Inputs, state: State) -> tuple[str, frozenset[str]]:
 def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str]]) -> Wanted:
     version, root, profiles = of_host
     stack, environment = str(inputs.request["stack"]), str(inputs.request["environment"])
-    if state["model_problem"]:
-        raise MaestroError(str(state["model_problem"]))
-    extension = unescaped(plain_keys(state["model"].get(EXTENSION) or {}))
+    said = unescaped(plain_keys(state["model"].get(EXTENSION) or {}))
     place = f"{stack}/compose.yaml: {EXTENSION}"
-    raise_all(extension_problems(extension, place, list(state["model"]["services"]), filled=True))
-    model = narrow(state["model"], extension, profiles)
+    problems = extension_problems(said, place, list(state["model"]["services"]), filled=True)
+    extension = _without(said, place, problems) if isinstance(said, dict) else {}
+    model = narrow({**state["model"], EXTENSION: extension}, extension, profiles)
     files = inputs.request["files"]
-    of_place = _place(model, root, state, files)
-    raise_all(policy.problems(model, environment, stack, of_place))
+    of_place = _place(model, root, state, inputs.request)
+    problems += policy.problems(model, environment, stack, of_place)
     warnings = policy.warnings(model, environment, of_place)
     model = mounts.as_configs(model, files)
+    if environment != policy.DEVELOPMENT:
+        model = ports.left_to_the_edge(model, extension)
     return Wanted(
         version,
         root,
@@ -152,7 +177,17 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
         extension,
         reachability.named(routes.rendered(extension), model, extension),
         warnings,
+        problems,
     )
+
+
+def _without(extension: Extension, place: str, problems: Iterable[MaestroError]) -> Extension:
+    """``x-maestro`` without the keys that something is wrong with."""
+    wrong = {
+        re.split(r"[.\[]", problem.where.removeprefix(place).lstrip("."))[0] for problem in problems
+    }
+    known = set(smoke.schema()["properties"]) - wrong
+    return {key: value for key, value in extension.items() if key in known}
 
 
 def narrow(model: Compose, extension: Extension, profiles: Iterable[str]) -> Compose:
@@ -161,19 +196,27 @@ def narrow(model: Compose, extension: Extension, profiles: Iterable[str]) -> Com
     return {**model, "services": {name: model["services"][name] for name in kept}}
 
 
-def _place(model: Compose, root: str, state: State, files: Collection[str]) -> isolation.Place:
+def _place(model: Compose, root: str, state: State, request: DeployRequest) -> isolation.Place:
     """What the policy needs to know of a host: links there, and where others' files lie."""
     engine = state.get("engine")
     data = str(engine.get("data") or "") if engine else ""
     never = [
-        (root, "the releases and secrets of all stacks are there"),
-        (data, "the volumes of all stacks are there"),
+        (root, "the releases and secrets of all stacks are there", ""),
+        (data, "the volumes of all stacks are there", host_paths.DATA),
     ]
     known = tuple(item for item in never if item[0].startswith("/"))
-    return isolation.Place(model, state.get("paths") or {}, known, files)
+    digests = {name: image["digest"] for name, image in state["resolved"].items()}
+    return isolation.Place(
+        model,
+        state.get("paths") or {},
+        known,
+        request["files"],
+        request.get("there") or {},
+        digests,
+    )
 
 
-def _once(refused: Mapping[str, list[MaestroError]], hosts: list[str]) -> list[MaestroError]:
+def once(refused: Mapping[str, list[MaestroError]], hosts: list[str]) -> list[MaestroError]:
     """Each problem once, with the hosts that have it where others have not."""
     by_text: dict[str, tuple[MaestroError, list[str]]] = {}
     for host, problems in refused.items():
@@ -186,7 +229,7 @@ def _once(refused: Mapping[str, list[MaestroError]], hosts: list[str]) -> list[M
 
 def _on(hosts: Iterable[str], problem: MaestroError) -> MaestroError:
     where = ": ".join(filter(None, [", ".join(hosts), problem.where]))
-    return MaestroError(problem.what, where=where, fix=problem.fix)
+    return MaestroError(problem.what, where=where, fix=problem.fix, lines=problem.lines)
 
 
 def _versions(inputs: Inputs) -> dict[str, str]:

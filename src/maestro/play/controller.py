@@ -18,6 +18,7 @@ from ansible.utils.vars import load_extra_vars
 
 from ..errors import MaestroError, raise_all
 from ..plan.run import Run
+from ..plan.wanted import LOGIN
 from ..secrets.source import Secrets, SecretSource, VaultLoader
 from ..secrets.sources import open_source
 from .approval import check_claim, from_outside
@@ -27,7 +28,7 @@ from .values import boolean
 if TYPE_CHECKING:
     from ..records import DeployRequest
 
-REGISTRY_PASSWORD = "registry_password"  # noqa: S105 -- the secret's name
+REGISTRY_PASSWORD = LOGIN
 
 Record = TypeVar("Record")
 
@@ -45,12 +46,17 @@ def said(loader: VaultLoader) -> Mapping[str, Any]:
 
 def read_secrets(request: DeployRequest, loader: VaultLoader, *, registry: bool = False) -> Secrets:
     """The stack's secrets, and the registry's password when ``registry`` asks for it."""
-    names = list(request["secret_names"])
-    if registry and request["registry_username"]:
-        names.append(REGISTRY_PASSWORD)
+    lacking = request.get("lacking") or ()
+    names = [name for name in wanted_secrets(request, registry=registry) if name not in lacking]
     values = open_secrets(request, loader).read(names)
     register_secrets(values)
     return values
+
+
+def wanted_secrets(request: DeployRequest, *, registry: bool = False) -> list[str]:
+    """Names of the stack's secrets, and the registry's password when ``registry`` asks for it."""
+    also = [REGISTRY_PASSWORD] if registry and request["registry_username"] else []
+    return [*request["secret_names"], *also]
 
 
 def open_secrets(request: DeployRequest, loader: VaultLoader) -> SecretSource:
@@ -78,7 +84,8 @@ def payload(values: Secrets, names: list[str], request: DeployRequest) -> str:
             "username": str(request["registry_username"]),
             "password": values[REGISTRY_PASSWORD],
         }
-    return json.dumps({"secrets": {name: values[name] for name in names}, "login": login})
+    known = {name: values[name] for name in names if name in values}
+    return json.dumps({"secrets": known, "login": login})
 
 
 def leave_nothing_behind() -> None:

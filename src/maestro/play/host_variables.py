@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MaestroError
 from ..host import naming
-from ..stack import files, profiles
-from . import variable_text
+from ..stack import files, profiles, variables
+from . import problems, variable_text
 
 if TYPE_CHECKING:
-    from ..records import DeployRequest, FilesRead, Settings
+    from ..records import DeployRequest, FilesRead, ProblemFacts, Settings
 
 # What cannot differ between the hosts of one run, and where it is set.
 SHARED = {
@@ -50,6 +50,30 @@ def settled(
     return {**request, **settings(own, str(request["stack"]), project)}
 
 
+def read(
+    directory: Path, stack: str, environment: str, own: Settings
+) -> tuple[files.Stack, FilesRead]:
+    """A stack's files, and what a request says of them.
+
+    What is wrong with them goes along, so that a plan tells it together with all else: nothing
+    is changed then. Variables without a value have one that stands in for it.
+    """
+    naming.version(own["version"])
+    loaded, found = files.look(
+        directory,
+        stack,
+        environment,
+        own["variables"],
+        version=own["version"],
+        profiles=own["profiles_said"],
+    )
+    said = read_of(loaded)
+    if found:
+        said["problems"] = problems.as_facts(found)
+        said["open_variables"] = variables.open_names(loaded.tree)
+    return loaded, said
+
+
 def read_of(loaded: files.Stack) -> FilesRead:
     """What a request says of the files that were read."""
     return {
@@ -57,6 +81,7 @@ def read_of(loaded: files.Stack) -> FilesRead:
         "compose_files": loaded.compose_files,
         "secret_names": loaded.secret_names,
         "profiles": sorted(loaded.profiles),
+        "there": loaded.there,
     }
 
 
@@ -79,14 +104,16 @@ def request_of(
     here: Mapping[str, object] = found
     differs = any(here[key] != first[key] for key in ("version", "variables", "profiles_said"))
     if differs:
-        naming.version(found["version"])
-        loaded = files.load(
-            project / str(own["directory"]),
-            str(own["stack"]),
-            str(own["environment"]),
-            found["variables"],
-            version=found["version"],
-            profiles=found["profiles_said"],
+        _, said = read(
+            project / str(own["directory"]), str(own["stack"]), str(own["environment"]), found
         )
-        found = {**found, **read_of(loaded)}
-    return found, differs
+        found.pop("problems", None)
+        found.pop("open_variables", None)
+        found = cast("DeployRequest", {**found, **said})
+    stand_ins = dict.fromkeys(found.get("open_variables") or (), variables.STAND_IN)
+    return {**found, "variables": {**stand_ins, **found["variables"]}}, differs
+
+
+def problems_of(request: DeployRequest) -> list[ProblemFacts]:
+    """What is wrong with the files of a request."""
+    return request.get("problems") or []

@@ -85,6 +85,8 @@ class Rendered:
     # Name of a config to the digests of its files, see `host.files.digests`.
     configs: dict[str, list[str]] = field(default_factory=dict)
     config_files: dict[str, dict[str, FileFacts | FolderFacts]] = field(default_factory=dict)
+    # Why it cannot be deployed.
+    problems: list[MaestroError] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -110,20 +112,27 @@ _Dumper.add_representer(str, _Dumper.text)
 
 def render(wish: Wish) -> Rendered:
     """Render the release; `MaestroError` on an unknown reader of a secret or circular needs."""
+    result = draft(wish)
+    raise_all(result.problems)
+    return result
+
+
+def draft(wish: Wish) -> Rendered:
+    """The release, as far as it can be rendered, and with its ``problems``."""
     wish = replace(wish, model=plain_keys(wish.model))
     active = active_services(wish.model, wish.extension, wish.profiles)
     one_shot = migration_services(wish.extension)
-    result = Rendered({}, {}, {}, order.levels(wish.stack, wish.model, active))
+    result = Rendered({}, {}, {}, [active])
+    try:
+        result.order = order.levels(wish.stack, wish.model, active)
+    except MaestroError as problem:
+        result.problems.append(problem)
     top: _Top = {"secrets": {}, "configs": {}}
     rendered: dict[str, Service] = {}
     facts_of = _Facts.of(wish, active)
-    problems = list(jobs.problems(wish.stack, wish.model, wish.extension))
+    result.problems += jobs.problems(wish.stack, wish.model, wish.extension)
     for name in [*active, *one_shot]:
-        try:
-            service = _service(wish, name, set(active), result, top)
-        except MaestroError as problem:
-            problems.append(problem)
-            continue
+        service = _service(wish, name, set(active), result, top)
         if name in one_shot:
             service["profiles"] = [MIGRATION_PROFILE]
         digest = hashes.of({**service, "definitions": hashes.definitions(service, wish.model)})
@@ -134,7 +143,6 @@ def render(wish: Wish) -> Rendered:
             result.migrations[name] = facts
         else:
             result.services[name] = facts
-    raise_all(problems)
     result.compose = {
         "name": wish.stack,
         "services": rendered,
@@ -216,10 +224,15 @@ def _service(wish: Wish, name: str, active: set[str], result: Rendered, top: _To
     }
     if needs:
         service["depends_on"] = needs
-    if service.get("secrets"):
-        service["secrets"] = [_secret(wish, name, item, result, top) for item in service["secrets"]]
-    if service.get("configs"):
-        service["configs"] = [_config(wish, name, item, result, top) for item in service["configs"]]
+    for key, pointed in (("secrets", _secret), ("configs", _config)):
+        found = []
+        for item in service.get(key) or []:
+            try:
+                found.append(pointed(wish, name, item, result, top))
+            except MaestroError as problem:
+                result.problems.append(problem)
+        if found:
+            service[key] = found
     return {key: value for key, value in service.items() if value is not None}
 
 

@@ -74,6 +74,14 @@ def value_problem(value: object) -> str:
     return ""
 
 
+class SecretProblem(MaestroError):
+    """What is wrong with the secrets of these ``names``, and with no other."""
+
+    def __init__(self, what: str, names: list[str], *, where: str = "", fix: str = "") -> None:
+        self.names = names
+        super().__init__(what, where=where, fix=fix)
+
+
 class SecretSource(ABC):
     """Secrets of one stack in one environment; a stack's own win over the environment's."""
 
@@ -103,8 +111,8 @@ class SecretSource(ABC):
     def read(self, names: Iterable[str]) -> Secrets:
         """Return the values of ``names``; raise MaestroError for all problems at once."""
         wanted = sorted(set(names))
-        problems = [
-            MaestroError(f"{name!r} cannot name a secret", fix=NAME_RULE)
+        problems: list[MaestroError] = [
+            SecretProblem(f"{name!r} cannot name a secret", [name], fix=NAME_RULE)
             for name in wanted
             if not NAME.match(name)
         ]
@@ -113,7 +121,7 @@ class SecretSource(ABC):
         if missing:
             problems.append(self._missing(missing))
         problems += [
-            MaestroError(f"the secret {name} {problem}", where=found[name].where)
+            SecretProblem(f"the secret {name} {problem}", [name], where=found[name].where)
             for name in wanted
             if name in found and (problem := value_problem(found[name].value))
         ]
@@ -123,8 +131,9 @@ class SecretSource(ABC):
     def _missing(self, names: list[str]) -> MaestroError:
         several = "s" if len(names) > 1 else ""
         ways = "".join(f"\n     {self.how_to_add(name)}" for name in names)
-        return MaestroError(
+        return SecretProblem(
             f"missing secret{several}: {', '.join(names)}",
+            names,
             where=self.title,
             fix=f"add {'them' if several else 'it'}:{ways}",
         )

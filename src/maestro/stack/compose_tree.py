@@ -75,9 +75,12 @@ class Tree:
     _read: dict[str, Written] = field(default_factory=dict)
     _replaced: dict[str, dict[str, bool]] = field(default_factory=dict)
 
-    def base(self, path: str) -> Written:
-        """Read one of the stack's own files; `MaestroError` where it is no Compose file."""
-        return self._document(path, "")
+    def base(self, path: str, *, first: bool = True) -> Written:
+        """Read one of the stack's own files; `MaestroError` where it is no Compose file.
+
+        One beside the ``first`` may have no services, but ``x-maestro`` or volumes.
+        """
+        return self._document(path, "", anything=not first)
 
     def grow(self, documents: Mapping[str, Written], values: Mapping[str, str]) -> None:
         """Add the stack's own files and all that they name."""
@@ -217,7 +220,7 @@ class Tree:
             )
         return posixpath.normpath(posixpath.join(part.home, found))
 
-    def _document(self, path: str, where: str) -> Written:
+    def _document(self, path: str, where: str, *, anything: bool = False) -> Written:
         """A Compose file, read once; `MaestroError` where it is none."""
         if path in self._read:
             return self._read[path]
@@ -228,10 +231,11 @@ class Tree:
         name = f"{self.sources.name}/{path}"
         text = self.sources.text(path, where)
         document = compose_yaml.parse(text, name)
-        if document is None and where:
+        anything = anything or bool(where)
+        if document is None and anything:
             document = {}
         if not isinstance(document, dict) or not (
-            isinstance(document.get("services"), dict) or document.get("include") or where
+            isinstance(document.get("services"), dict) or document.get("include") or anything
         ):
             raise MaestroError(
                 "not a Compose file: found no mapping under `services`",

@@ -7,6 +7,7 @@ import re
 from .interpolation import dotenv
 
 ENVIRONMENT = "development"
+FILE = f"compose.{ENVIRONMENT}.yaml"
 _FILE = re.compile(rf"(?:.*/)?(?:docker-)?compose\.{ENVIRONMENT}\.ya?ml")
 
 

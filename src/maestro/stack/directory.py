@@ -7,6 +7,7 @@ import os
 import posixpath
 import stat
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from ..errors import MaestroError
@@ -44,6 +45,17 @@ class Sources:
     def there(self, path: str) -> bool:
         """Whether something stands at a path, inside or outside."""
         return (self.directory / path).exists()
+
+    def kind(self, path: str) -> str:
+        """What is at a path: ``file``, ``folder``, ``large``, or nothing (an empty directory)."""
+        target = self.directory / path
+        if target.is_file():
+            return "file" if target.stat().st_size <= FILE_LIMIT else "large"
+        if not target.is_dir() or climbs(path):
+            return ""
+        found = list(islice(target.rglob("*"), 2 * FOLDER_FILES))
+        files = sum(1 for item in found if item.is_file())
+        return ("folder" if len(found) <= FOLDER_FILES else "large") if files else ""
 
     def text(self, path: str, where: str = "") -> str:
         """A Compose file or another that is read as text, in UTF-8."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host import naming
-from . import dates, project_name
+from . import dates, mounts, outside_mounts, project_name
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
 from .development import development_only
@@ -56,6 +55,11 @@ class Stack:
     def files(self) -> dict[str, FileFacts]:
         """``{relative path: File.as_json}`` of everything Compose needs on a host."""
         return {name: file.as_json() for name, file in sorted(self.tree.sources.files.items())}
+
+    @property
+    def there(self) -> dict[str, str]:
+        """What is at the paths that services mount, see `mounts.kinds`."""
+        return mounts.kinds(self.tree.parts, self.tree.sources)
 
     @property
     def extension(self) -> Extension:
@@ -109,8 +113,29 @@ def load(
     ``version`` may be empty: the one that runs, which only hosts know. Raises `MaestroError`
     (or several at once) with the file, the path in it, what was found there and what is allowed.
     """
+    stack, problems = look(
+        directory, name, environment, variables, version=version, profiles=profiles
+    )
+    raise_all(problems)
+    return stack
+
+
+def look(
+    directory: Path,
+    name: str,
+    environment: str,
+    variables: Mapping[str, str],
+    *,
+    version: str = "",
+    profiles: Iterable[str] = (),
+) -> tuple[Stack, list[MaestroError]]:
+    """Read a stack, and say what can be said without a host of what is wrong with it.
+
+    As `load`; `MaestroError` only for what cannot be read as Compose files at all.
+    """
     stack = read(directory, name, environment, variables, version=version, profiles=profiles)
-    stack.tree.problems += [
+    problems = [
+        *stack.tree.problems,
         *variable_checks.steering(
             name, variables, _dotenv(stack.tree.sources, variables, environment)
         ),
@@ -118,17 +143,18 @@ def load(
         *project_name.problems(stack.tree, name),
         *_extension(stack),
         *variable_checks.missing(stack.tree),
-        *_outside(stack),
+        *outside_mounts.problems(stack.tree, name, environment),
     ]
-    raise_all(_each_once(stack.tree.problems))
-    if not stack.services:
-        raise MaestroError(
-            "has no services",
-            where=f"{name}/{stack.compose_files[0]}",
-            fix="to remove the stack from its hosts: ansible-playbook playbooks/remove.yml "
-            f"-l LIMIT -e stack={name}",
+    if not problems and not stack.services:
+        problems.append(
+            MaestroError(
+                "has no services",
+                where=f"{name}/{stack.compose_files[0]}",
+                fix="to remove the stack from its hosts: ansible-playbook playbooks/remove.yml "
+                f"-l LIMIT -e stack={name}",
+            )
         )
-    return stack
+    return stack, _each_once(problems)
 
 
 def read(
@@ -147,7 +173,7 @@ def read(
     problems: list[MaestroError] = []
     for file in _own_files(sources.directory, environment):
         try:
-            document = tree.base(file)
+            document = tree.base(file, first=not documents)
         except MaestroError as problem:
             problems.append(problem)
         else:
@@ -327,40 +353,6 @@ def _readers(service: Service, where: str) -> Iterable[MaestroError]:
                     where=f"{where}.{key}[{number}]",
                     fix="allowed: a name, or a mapping with `source: NAME`",
                 )
-
-
-def _outside(stack: Stack) -> Iterable[MaestroError]:
-    """Mounts of what lies beside the stack's directory.
-
-    No host has it, and in Compose's own reading such a path is an absolute one.
-    """
-    for part in stack.tree.parts:
-        for name, service in part.services.items():
-            mounts = service.get("volumes")
-            for number, mount in enumerate(mounts if isinstance(mounts, list) else []):
-                where = f"{stack.name}/{part.path}: services.{name}.volumes[{number}]"
-                source = mount.get("source") if isinstance(mount, dict) else mount
-                source = _first_of_mount(part.filled(source or "") or "")
-                if source.startswith("~"):
-                    yield MaestroError(
-                        f"found {source}: a host has no home directory of yours",
-                        where=where,
-                        fix="allowed: named volumes and absolute paths",
-                    )
-                elif source and _climbs(part.home, source):
-                    yield MaestroError(
-                        f"found {source}: a mount from outside the stack's directory",
-                        where=where,
-                        fix="allowed: named volumes and absolute paths",
-                    )
-
-
-def _first_of_mount(mount: str) -> str:
-    return mount.partition(":")[0]
-
-
-def _climbs(home: str, source: str) -> bool:
-    return posixpath.normpath(posixpath.join(home, source)).split("/")[0] == ".."
 
 
 def _extension(stack: Stack) -> list[MaestroError]:

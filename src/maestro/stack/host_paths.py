@@ -6,20 +6,22 @@ import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# What rules the host, or is another stack's: no exception. With everything above and below.
+SOCKET, DATA, WHOLE = "engine-socket", "engine-data", "whole-host"  # names of exceptions
+# What rules the host, or is another stack's, with everything above and below. The last word is
+# what an exception calls it; there is none for what has no name.
 NEVER = (
-    ("/run/docker.sock", "a container with the Engine's socket controls the host"),
-    ("/run/docker", "the Engine's own files control the host"),
-    ("/run/containerd", "containerd's socket controls the host"),
-    ("/run/podman", "an Engine's socket controls the host"),
-    ("/run/crio", "an Engine's socket controls the host"),
-    ("/run/cri-dockerd.sock", "an Engine's socket controls the host"),
-    ("/run/k3s", "an Engine's socket controls the host"),
-    ("/run/buildkit", "a builder's socket controls the host"),
-    ("/run/libvirt", "the socket of virtual machines controls the host"),
-    ("/var/lib/docker", "the volumes of all stacks are there"),
-    ("/var/lib/containerd", "the images of all stacks are there"),
-    ("/etc/maestro", "the edge's keys are there"),
+    ("/run/docker.sock", "a container with the Engine's socket controls the host", SOCKET),
+    ("/run/docker", "the Engine's own files control the host", SOCKET),
+    ("/run/containerd", "containerd's socket controls the host", SOCKET),
+    ("/run/podman", "an Engine's socket controls the host", SOCKET),
+    ("/run/crio", "an Engine's socket controls the host", SOCKET),
+    ("/run/cri-dockerd.sock", "an Engine's socket controls the host", SOCKET),
+    ("/run/k3s", "an Engine's socket controls the host", SOCKET),
+    ("/run/buildkit", "a builder's socket controls the host", SOCKET),
+    ("/run/libvirt", "the socket of virtual machines controls the host", SOCKET),
+    ("/var/lib/docker", "the volumes of all stacks are there", DATA),
+    ("/var/lib/containerd", "the images of all stacks are there", DATA),
+    ("/etc/maestro", "the edge's keys are there", ""),
 )
 # What belongs to the host. `host-path` names it as an exception.
 HOST = (
@@ -39,24 +41,34 @@ _SECRET_NAMES = (".ssh", ".gnupg", ".docker")
 
 @dataclass(frozen=True)
 class Judgement:
-    """Why a path is refused; ``exception`` tells whether it can be allowed by name."""
+    """Why a path is refused; ``exception`` tells whether it can be allowed by name.
+
+    ``rule`` is that name, where it is not the one of all paths.
+    """
 
     why: str
     exception: bool
     fix: str = "allowed: named volumes, and paths that are no part of the system"
+    rule: str = ""
 
 
-def judge(path: str, *, read_only: bool, never: Iterable[tuple[str, str]] = ()) -> Judgement | None:
+def judge(
+    path: str, *, read_only: bool, never: Iterable[tuple[str, str, str]] = ()
+) -> Judgement | None:
     """What is wrong with a mount of an absolute path; None where nothing is.
 
     ``never`` are paths of this host in addition to `NEVER`: where releases stand, where the
     Engine keeps its data.
     """
     found = plain(path)
-    for place, why in (*NEVER, *never):
-        if _touches(found, plain(place)):
-            where = "" if found == plain(place) else f" ({place})"
-            return Judgement(f"{why}{where}", exception=False)
+    if found == "/":
+        why = "the whole host, with the Engine's socket and the secrets of all stacks"
+        return Judgement(why, exception=True, rule=WHOLE)
+    touched = [item for item in (*NEVER, *never) if _touches(found, plain(item[0]))]
+    # What cannot be allowed counts first.
+    for place, why, rule in sorted(touched, key=lambda item: bool(item[2])):
+        where = "" if found == plain(place) else f" ({place})"
+        return Judgement(f"{why}{where}", exception=bool(rule), rule=rule)
     if any(_below(found, place) for place in READABLE):
         why, fix = "it belongs to the host and is writable", "mount it read-only: add `:ro`"
         return None if read_only else Judgement(why, exception=True, fix=fix)

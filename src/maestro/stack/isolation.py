@@ -50,12 +50,16 @@ _MOUNTS = ("bind", "volume", "tmpfs", "image")
 
 @dataclass(frozen=True)
 class Finding:
-    """``path`` is below the service, such as ``.volumes[0]``; ``exception``: may be allowed."""
+    """``path`` is below the service, such as ``.volumes[0]``; ``exception``: may be allowed.
+
+    ``rule`` is what an exception calls it, where that is not the name of the rule that found it.
+    """
 
     path: str
     what: str
     fix: str = ""
     exception: bool = True
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,16 @@ class Place:
 
     ``model`` is the whole one. ``real`` maps paths of the host to what they are without links,
     ``never`` is as in `host_paths.judge`; ``files`` are the paths
-    of the stack's files that go along.
+    of the stack's files that go along, ``there`` what is at others, see `mounts.kinds`.
+    ``digests`` are those of images that a registry knows.
     """
 
     model: Compose
     real: Mapping[str, str] = field(default_factory=dict)
-    never: tuple[tuple[str, str], ...] = ()
+    never: tuple[tuple[str, str, str], ...] = ()
     files: Collection[str] = ()
+    there: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -253,10 +260,10 @@ def _path(source: str, where: str, place: Place, *, read_only: bool) -> Iterator
         if found:
             leads = "" if path == source else f" (a link to {path})"
             fix = "allowed: named volumes, and absolute paths without the socket"
-            if found.exception:
+            if found.exception and not found.rule:
                 fix = found.fix
             what = f"found {source}{leads}: {found.why}"
-            yield Finding(where, what, fix, exception=found.exception)
+            yield Finding(where, what, fix, exception=found.exception, rule=found.rule)
             return
 
 
@@ -285,7 +292,7 @@ def _volume(
             continue
         for found in _path(path, where, place, read_only=read_only):
             what = f"{found.what} (device of the volume {name})"
-            yield Finding(where, what, found.fix, found.exception)
+            yield Finding(where, what, found.fix, found.exception, found.rule)
 
 
 def _option_paths(kind: str, device: str, said: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ What a service could write to stays refused: a release's files are nobody's data
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..host.files import File
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .compose_tree import Part
     from .directory import Sources
 
+FILE, FOLDER, LARGE = "file", "folder", "large"  # what may be at a path, see `kinds`
 _PARTS = 3  # of `SOURCE:TARGET:OPTIONS`
 
 
@@ -49,6 +50,25 @@ def _long(part: Part, entry: Entry) -> str | None:
     return None if posixpath.isabs(source) or source.startswith("~") else source
 
 
+def kinds(parts: Iterable[Part], sources: Sources) -> dict[str, str]:
+    """What is at the paths of the stack's directory that services mount: of those that are there.
+
+    A file or a directory that could go along, or something larger. An empty directory is no more
+    than the place of a container's data.
+    """
+    found = {}
+    for part in parts:
+        for service in part.services.values():
+            entries = service.get("volumes")
+            for entry in entries if isinstance(entries, list) else []:
+                said = entry.get("source") if isinstance(entry, dict) else entry
+                source = (part.filled(said or "") or "").split(":")[0]
+                path = posixpath.normpath(posixpath.join(part.home, source or "/"))
+                if not posixpath.isabs(path) and not path.startswith(("~", "..")):
+                    found[path] = sources.kind(path)
+    return {path: kind for path, kind in sorted(found.items()) if kind}
+
+
 def take(sources: Sources, path: str, where: str) -> None:
     """Let a mounted file or directory go along; one that is not there is refused by its readers."""
     if (sources.directory / path).is_dir():
@@ -64,7 +84,10 @@ def refusal(
 
     ``files`` are the paths that go along with the release.
     """
-    if not read_only:
+    if source.startswith("./~"):
+        fix = f"use a named volume: `NAME:{target}`, or an absolute path"
+        yield f"found {source[2:]}: a host has no home directory of yours", fix
+    elif not read_only:
         fix = f"for configuration: `{source}:{target}:ro`, it goes along with the release; "
         fix += "for data: a named volume; for source code: compose.development.yaml"
         yield f"found {source}: a mount of the stack's directory that can be written", fix

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import MaestroError
+from ..errors import Line, MaestroError
 from ..host.reference import Reference
-from . import borrowing, data, engine_refusals, isolation, ports, updates
+from . import borrowing, data, engine_refusals, host_paths, isolation, mount_lines, ports, updates
+from .extension import EXTENSION
 
 if TYPE_CHECKING:
-    from ..records import Compose, Service
+    from ..records import Compose, Mount, Service
 
 DEVELOPMENT = "development"
 
@@ -28,11 +30,14 @@ def problems(
     for name, service in sorted(model["services"].items()):
         where = f"{stack}/compose.yaml: services.{name}"
         found += _image(service, where)
-        found += [
-            _refusal(breach, where)
+        refused = [
+            breach
             for breach in _breaches(name, service, place, environment)
             if not breach.allowed(allowed)
         ]
+        found += [_refusal(breach, where, service, place) for breach in refused]
+        if mounted := _mount_lines(name, service, refused, place):
+            found[-1].lines += tuple(mounted)
     found += _unknown_rules(model, stack)
     found += borrowing.problems(model["services"], model["services"], stack)
     found += data.problems(model["services"], stack)
@@ -55,13 +60,18 @@ class _Breach:
     service: str
     finding: isolation.Finding
 
+    @property
+    def name(self) -> str:
+        """What an exception calls it."""
+        return self.finding.rule or self.rule.name
+
     def by(self, allowed: Iterable[Allowed]) -> Allowed | None:
         """The exception that names it."""
         return next(
             (
                 item
                 for item in allowed
-                if item.rule == self.rule.name and item.service in ("", self.service)
+                if item.rule == self.name and item.service in ("", self.service)
             ),
             None,
         )
@@ -103,19 +113,62 @@ def _breaches(
     ]
 
 
-def _refusal(breach: _Breach, where: str) -> MaestroError:
-    fix = breach.finding.fix
+def _refusal(breach: _Breach, where: str, service: Service, place: isolation.Place) -> MaestroError:
+    fix, lines = breach.finding.fix, []
     if breach.finding.exception:
         fix += (
-            f"; or allow it: x-maestro.allow: [{{rule: {breach.rule.name}, "
+            f"; or allow it: x-maestro.allow: [{{rule: {breach.name}, "
             f"service: {breach.service}, reason: WHY}}]"
         )
-    return MaestroError(breach.finding.what, where=where + breach.finding.path, fix=fix)
+        lines = [_pinned(breach, service, place) or _entry(breach)]
+    return MaestroError(
+        breach.finding.what, where=where + breach.finding.path, fix=fix, lines=lines
+    )
+
+
+def _mount_lines(
+    name: str, service: Service, refused: Iterable[_Breach], place: isolation.Place
+) -> list[Line]:
+    """What to write in place of the service's mounts of the stack's own directory."""
+    mounts = service.get("volumes") or []
+    paths = {breach.finding.path for breach in refused if breach.rule.name == "host-path"}
+    numbers = [
+        number
+        for number, mount in enumerate(mounts)
+        if f".volumes[{number}]" in paths and _replaceable(mount)
+    ]
+    return mount_lines.of_service(name, service, numbers, place.there) if numbers else []
+
+
+def _replaceable(mount: Mount) -> bool:
+    """Whether a mount is one of the stack's directory, and its path is no mistake."""
+    source = str(mount.get("source") or "")
+    inside = mount.get("type") == "bind" and not posixpath.isabs(source)
+    return inside and (not mount.get("read_only") or posixpath.normpath(source) == ".")
+
+
+def _entry(breach: _Breach) -> Line:
+    entry = {"rule": breach.name, "service": breach.service, "reason": "WHY"}
+    return Line((EXTENSION, "allow"), [entry])
+
+
+def _pinned(breach: _Breach, service: Service, place: isolation.Place) -> Line | None:
+    """The image as it is now, where a tag is refused that can move and the registry knows it."""
+    image = str(service.get("image") or "")
+    if breach.rule.name != "moving-tag":
+        return None
+    path = ("services", breach.service, "image")
+    if service.get("build"):
+        name = f"{place.model.get('name')}-{breach.service}".lower()
+        return Line(path, f"${{REGISTRY:-localhost}}/{name}:${{VERSION:-dev}}")
+    digest = place.digests.get(image)
+    return Line(path, f"{image}@{digest}") if digest else None
 
 
 def _unknown_rules(model: Compose, stack: str) -> Iterable[MaestroError]:
     """Exceptions for rules there are not."""
-    names = sorted(rule.name for rule in RULES if not rule.always)
+    also = (host_paths.SOCKET, host_paths.DATA, host_paths.WHOLE)
+    names = sorted([*(rule.name for rule in RULES if not rule.always), *also])
     for number, item in enumerate(exceptions(model)):
         where = f"{stack}/compose.yaml: x-maestro.allow[{number}]"
         if item.rule not in names:

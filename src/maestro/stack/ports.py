@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import MaestroError
-from ..host.ports import ANY4, ANY6, EDGE, PROGRAM, Taken
+from ..errors import Line, MaestroError
+from ..host.ports import ANY4, ANY6, EDGE, EDGE_PORTS, PROGRAM, Taken
 from .model import replicas
 
 if TYPE_CHECKING:
-    from ..records import Service
+    from ..records import Compose, Extension, Service
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def published(name: str, service: Service) -> list[Published]:
     return found
 
 
+TLS = 443
 # The ephemeral ports, 49152 to 65535, are 16,384: servers of calls publish all of them.
 MOST = 20_000
 
@@ -165,6 +166,7 @@ def _refusal(host: str, port: Published, holder: Taken) -> MaestroError:
             where=f"{host}: services.{port.service}.ports",
             fix="remove the port and let the edge pass requests on: x-maestro: {routes: "
             f"[{{service: {port.service}, port: {port.target}}}]}}; or publish another port",
+            lines=[Line(("x-maestro", "routes"), [_route(port)])],
         )
     if holder.kind == PROGRAM:
         by = f"a program of the host at {_shown(holder.address)}:{holder.port}"
@@ -180,6 +182,32 @@ def _refusal(host: str, port: Published, holder: Taken) -> MaestroError:
         where=f"{host}: services.{port.service}.ports",
         fix=fix,
     )
+
+
+def left_to_the_edge(model: Compose, extension: Extension) -> Compose:
+    """The model without the ports 80 and 443 of services that have a route: the edge is there.
+
+    So one file serves a machine without an edge, where the service publishes them itself.
+    """
+    routed = {str(route["service"]) for route in extension.get("routes") or []}
+    services = {}
+    for name, service in model["services"].items():
+        kept = [
+            port
+            for port in service.get("ports") or []
+            if name not in routed
+            or str(port.get("published")) not in map(str, EDGE_PORTS)
+            or port.get("protocol", "tcp") != "tcp"
+        ]
+        changed = len(kept) != len(service.get("ports") or [])
+        services[name] = {**service, "ports": kept} if changed else service
+    return {**model, "services": services}
+
+
+def _route(port: Published) -> dict[str, object]:
+    """What lets the edge pass requests on: it speaks TLS itself, and plain HTTP to a service."""
+    plain = 80 if port.target == TLS else port.target
+    return {"service": port.service, "port": plain}
 
 
 def _same(one: str, other: str) -> bool:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # What every stack may refer to.
 GIVEN = ("REGISTRY", "VERSION", "COMPOSE_PROJECT_NAME")
 ENV_FILE = ".env"
+# Of a variable without a value, where the rest of the files is looked at all the same: a port, a
+# tag or a count can be this, and nobody means it.
+STAND_IN = "64999"
 # Parts of a service that a shell or a program in the container may fill in itself.
 _FOR_THE_CONTAINER = (".command", ".entrypoint", ".healthcheck", "_start", "_stop")
 # What Compose and the Engine's command take from their environment beside ``COMPOSE_*``.
@@ -34,6 +37,18 @@ def missing(tree: Tree) -> list[MaestroError]:
                 where = f"{tree.sources.name}/{part.path}: {path}"
                 found.setdefault(use.name, _problem(use, where, path, tree.sources.name))
     return [problem for _, problem in sorted(found.items())]
+
+
+def open_names(tree: Tree) -> list[str]:
+    """The names of these variables."""
+    return sorted(
+        {
+            use.name
+            for part, document in tree.all_parts()
+            for _, text in _strings(document, "")
+            for use in _open(text, part.values)
+        }
+    )
 
 
 def _open(text: str, values: Mapping[str, str], depth: int = 0) -> Iterator[Use]:
