@@ -28,6 +28,13 @@ def refused(model: dict[str, Any], state: dict[str, Any], **request: Any) -> lis
     return problems.each(caught.value)
 
 
+LOST = MaestroError(
+    "the text of the config lost is not known: found nothing",
+    where="shop/compose.yaml: configs.lost",
+    fix="allowed: `file:` with a path below the stack's directory, or `content:`",
+)
+
+
 def test_problems_of_all_kinds_in_one_round() -> None:
     model = models.shop()
     web = model["services"]["web"]
@@ -43,6 +50,7 @@ def test_problems_of_all_kinds_in_one_round() -> None:
     brought = [
         MaestroError("unknown key", where="shop/compose.yaml: sevices"),
         MaestroError("the variable TAG has no value", where="shop/compose.yaml: services.x"),
+        LOST,  # seen before Compose read the files, and after it
         SecretProblem("missing secret: api", ["api"]),
     ]
     found = refused(

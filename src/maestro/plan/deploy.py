@@ -93,6 +93,8 @@ def _with_lines(
 ) -> list[MaestroError]:
     """The problems, with the lines that a refusal prints."""
     request, first = inputs.request, next(iter(wanted.values()), None)
+    # What is seen before Compose read the files may be seen again after it.
+    problems = list({str(problem): problem for problem in problems}.values())
     file = str(next(iter(request.get("compose_files") or ()), "compose.yaml"))
     extension = first.extension if first else {}
     return pasting.with_lines(problems, file, str(request["environment"]), extension)

@@ -160,7 +160,7 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
     said = unescaped(plain_keys(state["model"].get(EXTENSION) or {}))
     place = f"{stack}/compose.yaml: {EXTENSION}"
     problems = extension_problems(said, place, list(state["model"]["services"]), filled=True)
-    extension = _without(said, place, problems) if isinstance(said, dict) else {}
+    extension = _without(said, place, problems) if problems else said
     model = narrow({**state["model"], EXTENSION: extension}, extension, profiles)
     files = inputs.request["files"]
     of_place = _place(model, root, state, inputs.request)
