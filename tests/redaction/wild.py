@@ -27,10 +27,14 @@ POWERSHELL = [
     f"pwsh -NonInteractive -e ⟦{_ENVIRONMENT}⟧",
     f'["powershell.exe", "-ExecutionPolicy", "Bypass", "-EncodedCommand", "⟦{_CONNECT}⟧"]',
     f"C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe -ec ⟦{_ENVIRONMENT}⟧ exited with 1",
+    f"win1 audit: ScriptBlock EncodedCommand=⟦{_CONNECT}⟧ user=ops",
+    f'{{"EventID": 4104, "Payload": "⟦{_ENVIRONMENT}⟧"}}',
+    f"stored as ⟦{_CONNECT}⟧",
 ]
 
 WEBHOOKS = _cases(
     r"""
+oncall: https://oncall.example.org/integrations/v1/alertmanager/⟦AbCdEfGhIjKlMnOpQrStUvWxY⟧/
 https://hooks.slack.com/services/⟦T0AAAAAAA/B0BBBBBBB/abcdefghijkl⟧
 curl -X POST -d '{"text":"hi"}' https://hooks.slack.com/services/⟦T0AAAAAAA/B0BBBBBBB/Zx9kQ2mN4pR7⟧
 "https:\/\/hooks.slack.com\/services\/⟦T0AAAAAAA\/B0BBBBBBB\/abcdefghijkl⟧"
@@ -484,6 +488,10 @@ $password = Import-Clixml -Path ./cred.xml
 $token = Get-Content $path -Raw | ConvertFrom-Json
 $token = Get-AzKeyVaultSecret -VaultName $vault -Name $name -AsPlainText
 $token = Invoke-RestMethod -Method Post -Uri $url -Headers (Get-Headers $id)
+next token: ')' expected at line 4
+Unexpected token: "," in JSON at position 7
+syntax error near unexpected token: `('
+lexer token='->' kind=ARROW
 [web]:error foo:bar baz qux
 [web.1]:error foo:bar
 [web]:8080 foo:bar

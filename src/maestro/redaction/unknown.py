@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from . import cmdline, fields, files, patterns, places, statements, webhooks
+from . import cmdline, encoded, fields, files, patterns, places, statements, webhooks
 from .spans import Span
 
 
@@ -49,4 +49,5 @@ def find_unknown(text: str, spans: list[Span], names: Collection[str] = ()) -> s
     statements.find_statements(text, low, vocabulary.text, spans)
     files.find_files(text, low, heads, spans)
     cmdline.find_commands(text, low, vocabulary.words, spans)
+    encoded.find_encoded_commands(text, spans, find_unknown)
     return heads

@@ -89,6 +89,8 @@ _ARCHITECTURE = re.compile(
 _ELSE = re.compile(r"[\"`<>{}\[\]|=]")
 # A key of these names with a number is a count.
 _COUNTS = frozenset(("pass", "passed", "token", "tokens", "passes"))
+# What a parser calls a token: `unexpected token: ')'`.
+_PUNCTUATION = Lazy(r"[^\w\s]{1,3}")
 _NUMBER = re.compile(r"\d{1,5}(?:\.\d+)?[a-z%]{0,3}\Z")
 
 
@@ -107,6 +109,8 @@ def is_harmless(value: str, key: str = "", *, quoted: bool = False) -> bool:
     if lowered.endswith("passwd") and _PACKAGE.match(plain.split(None, 1)[0]):
         return True
     if lowered in _COUNTS and _NUMBER.match(plain):
+        return True
+    if lowered == "token" and _PUNCTUATION.fullmatch(plain):
         return True
     if lowered in ("pin", "cvv", "cvc", "otp", "totp") and not re.fullmatch(r"\d{3,8}", plain):
         return True

@@ -71,6 +71,8 @@ _PATHS = [
     # Discord behind a proxy, Portainer
     ("api/webhooks/", rf"({_UUID}|[\w-]+/[\w-]{{24,}})"),
     ("stacks/webhooks/", rf"({_UUID})"),
+    # Grafana OnCall
+    ("integrations/v1/", r"\w+/(\w{20,})"),
     # Uptime Kuma
     ("api/push/", r"(\w{8,})"),
 ]
