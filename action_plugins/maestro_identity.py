@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maestro.host.identity import Identity
-from maestro.play import controller
+from maestro.play import operator
 from maestro.play.action import StepAction
 
 
@@ -20,7 +20,7 @@ class ActionModule(StepAction):
             settings = Identity.of(settings).as_dict()
         if self._task.check_mode and not asked:
             return {"changed": True}
-        given = {"stack": "", "settings": {} if asked else settings, "by": controller.who()}
+        given = {"stack": "", "settings": {} if asked else settings, "by": operator.who()}
         answer = super().step({**args, **given}, task_vars)
         if asked and not answer.get("failed"):
             there = answer["identity"]

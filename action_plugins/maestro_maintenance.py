@@ -6,7 +6,7 @@ from typing import Any
 
 from maestro.host import naming
 from maestro.play.action import Action
-from maestro.play.controller import who
+from maestro.play.operator import who
 
 
 class ActionModule(Action):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maestro.play.action import StepAction
-from maestro.play.controller import who
+from maestro.play.operator import who
 
 
 class ActionModule(StepAction):

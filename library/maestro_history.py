@@ -19,6 +19,11 @@ options:
     description: Seconds to wait for a run that holds the stack's lease.
     type: float
     default: 0
+  dead:
+    description: Runs that are known to be dead; a lease of one of them expires at once.
+    type: list
+    elements: str
+    default: []
   payload:
     description: Secrets to look up, as one JSON text.
     type: str

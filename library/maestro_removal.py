@@ -10,6 +10,12 @@ short_description: Read what a host has of a stack
 description:
   - Reads everything a removal would take away or leave. The stack's own files are not needed.
 extends_documentation_fragment: [maestro, maestro.stack]
+options:
+  dead:
+    description: Runs that are known to be dead; a lease of one of them expires at once.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
 """

@@ -23,6 +23,11 @@ options:
     description: Seconds to wait for a deploy that holds the stack's lease.
     type: float
     default: 0
+  dead:
+    description: Runs that are known to be dead; a lease of one of them expires at once.
+    type: list
+    elements: str
+    default: []
   payload:
     description: Secrets and registry login as one JSON text.
     type: str

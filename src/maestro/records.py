@@ -673,6 +673,7 @@ class Claim(TypedDict):
     approved_by: NotRequired[str]
     plan: NotRequired[str]
     approval: NotRequired[dict[str, Any]]  # see `host.approval.Claim`
+    run: NotRequired[str]  # the run of the controller, see `play.runs`
 
 
 class Expected(TypedDict):
@@ -792,6 +793,18 @@ class Work(Steps):
     remove_first: list[str]
     smoke: list[Check]
     manifest: Manifest
+
+
+class Closing(TypedDict):
+    """What the last line of a run says of its plan, see `plan.closing`."""
+
+    stack: str
+    version: str
+    before: str
+    release: str
+    purpose: str
+    moved: dict[str, list[str]]  # what is done, to services
+    urls: list[str]
 
 
 class Decided(TypedDict):

@@ -71,7 +71,9 @@ measured = False
 def surroundings() -> dict[str, str]:
     """The environment of a user: without what measures the tests and what `make test` was told."""
     ours = ("MAKE", "MFLAGS", *(() if measured else ("COVERAGE_",)))
-    return {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    # What is asserted about a message is about its words, and not where its lines end.
+    return {**kept, "COLUMNS": "1000"}
 
 
 def run(*argv: str, env: dict[str, str] | None = None, timeout: float = 900) -> Run:
@@ -112,7 +114,8 @@ class Playing:
         self._process = subprocess.Popen(
             self._argv,
             cwd=PROJECT,
-            env={**surroundings(), **UNAPPROVED},
+            # Tasks are named when they begin, and not when they end.
+            env={**surroundings(), **UNAPPROVED, "ANSIBLE_STDOUT_CALLBACK": "default"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

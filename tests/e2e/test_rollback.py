@@ -197,5 +197,5 @@ def test_history_and_removal_of_a_stack(deployed: Counter) -> None:
     assert shown.changed(host) == [0]
     assert re.search(r"counter +removal +refused .*\n +production needs an approval", shown.out)
     assert re.search(r"counter +removal +refused .*\n +-e approved_plan: ", shown.out)
-    assert re.search(r"counter +removal +done +\S+ +tests +[0-9a-f]{12}", shown.out)
+    assert re.search(r"counter +removal +done +\S+( \(\S+\))? +tests +[0-9a-f]{12}", shown.out)
     assert deployed.token not in shown.out

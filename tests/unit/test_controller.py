@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -169,17 +167,6 @@ def test_the_project_is_where_its_settings_stand(
     monkeypatch.setattr(constants, "CONFIG_FILE", None)
     monkeypatch.chdir(tmp_path)
     assert controller.project() == tmp_path.resolve()
-
-
-def test_who_deploys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOGNAME", "jo")
-    assert controller.who() == f"jo@{os.uname().nodename}"
-
-    def nobody() -> str:
-        raise KeyError("uid not found")
-
-    monkeypatch.setattr(getpass, "getuser", nobody)
-    assert controller.who() == f"{os.getuid()}@{os.uname().nodename}"
 
 
 def test_which_commit_is_deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -391,5 +391,5 @@ def test_the_file_tells_no_more_than_it_must(layout: Layout) -> None:
     lease.acquire(layout, CLAIM)
     assert set(json.loads(file(layout).read_text(encoding="utf-8"))) == {
         *CLAIM,
-        *("acquired", "approved_by", "plan", "yields"),
+        *("acquired", "approved_by", "plan", "run", "yields"),
     }

@@ -15,8 +15,8 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +42,8 @@ class Lease:
     empty. While ``armed``, an expired lease means that ``serves`` has to be put back, with
     ``timeout`` for its services. ``approved_by`` and ``plan`` (its hash) are for the record of
     what happened. One that ``yields`` is lost to whoever wants it: what it is held for can be
-    done later. ``beat`` is the file's own time of change, so that a beat needs no room on the
-    disk.
+    done later. ``run`` is the run of the controller that took it. ``beat`` is the file's own time
+    of change, so that a beat needs no room on the disk.
     """
 
     token: str
@@ -59,6 +59,7 @@ class Lease:
     plan: str = ""
     beat: float = 0
     yields: bool = False
+    run: str = ""
 
     @property
     def age(self) -> float:
@@ -81,6 +82,9 @@ class Lease:
         return f"{self.by} ({self.purpose}, since {since}, renewed {self.age:.0f} s ago)"
 
 
+_KEYS = frozenset(item.name for item in fields(Lease)) - {"beat"}
+
+
 class Lost(MaestroError):
     """The lease is no longer the caller's: somebody else changes the stack now."""
 
@@ -94,7 +98,9 @@ def read(layout: Layout) -> Lease | None:
     path = _file(layout)
     try:
         beat = path.stat().st_mtime
-        return Lease(**json.loads(path.read_text(encoding="utf-8")), beat=beat)
+        found = json.loads(path.read_text(encoding="utf-8"))
+        # A newer program may have written more.
+        return Lease(**{key: found[key] for key in found if key in _KEYS}, beat=beat)
     except OSError:
         return None
     except (ValueError, TypeError):
@@ -125,6 +131,18 @@ def describe(layout: Layout) -> LeaseFacts:
         "age": round(found.age, 1),
         "owner": found.owner(),
     }
+
+
+def expire(layout: Layout, runs: Collection[str]) -> None:
+    """Let the lease of one of these runs be expired: whoever started it says that it is dead."""
+    known = {run for run in runs if run}
+    found = read(layout) if known else None
+    if found is None or not found.held or found.run not in known:
+        return
+    with _locked(layout):
+        found = read(layout)
+        if found is not None and found.run in known:
+            os.utime(_file(layout), (0, 0))
 
 
 def wait(layout: Layout, seconds: float) -> None:
@@ -170,6 +188,7 @@ def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
             approved_by=str(claim.get("approved_by", "")),
             plan=str(claim.get("plan", "")),
             yields=bool(claim.get("yields")),
+            run=str(claim.get("run") or ""),
         )
         _write(layout, lease)
         return lease

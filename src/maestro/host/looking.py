@@ -31,6 +31,7 @@ def read_state(layout: Layout, params: dict[str, Any]) -> Answer:
         login=Login(**given["login"]) if given["login"] else None,
         secrets=given["secrets"],
     )
+    lease.expire(layout, params["dead"])
     lease.wait(layout, params["wait"])
     return {"changed": False, **state.read(asked), **itself(layout, given["secrets"])}
 
@@ -40,6 +41,7 @@ def read_history(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import history
 
     values = json.loads(params["payload"])["secrets"] if params["payload"] else {}
+    lease.expire(layout, params["dead"])
     lease.wait(layout, params["wait"])
     found = history.read(layout, params["to"], values=values)
     return {"changed": False, **found, **itself(layout, values)}
@@ -93,8 +95,9 @@ def read_logs(layout: Layout, params: dict[str, Any]) -> Answer:
     return {"changed": False, "text": text}
 
 
-def read_removal(layout: Layout, _params: dict[str, Any]) -> Answer:
+def read_removal(layout: Layout, params: dict[str, Any]) -> Answer:
     """What a removal is decided on."""
     from . import removal
 
+    lease.expire(layout, params["dead"])
     return {"changed": False, **removal.read(layout), **itself(layout, {})}

@@ -238,6 +238,8 @@ _ITEMS = {"type": "list", "elements": "dict", "required": True}
 _SECONDS = {"type": "float", "required": True}
 _KIND = {"type": "str", "default": "update", "choices": ["update", "rollback"]}
 _WAIT = {"type": "float", "default": 0}
+# Runs whose process is gone, as the machine says that they ran on, see `play.runs`.
+_DEAD = {"type": "list", "elements": "str", "default": []}
 _PAYLOAD = {"type": "str", "required": True, "no_log": True}
 
 STEPS: dict[str, Step] = {
@@ -247,6 +249,7 @@ STEPS: dict[str, Step] = {
             "request": _FACTS,
             "resolve": {"type": "bool", "required": True},
             "wait": _WAIT,
+            "dead": _DEAD,
             "payload": _PAYLOAD,
         },
         reads=True,
@@ -256,6 +259,7 @@ STEPS: dict[str, Step] = {
         {
             "to": {"type": "str", "default": ""},
             "wait": _WAIT,
+            "dead": _DEAD,
             "payload": {"type": "str", "default": "", "no_log": True},
         },
         reads=True,
@@ -348,7 +352,7 @@ STEPS: dict[str, Step] = {
     "maestro_finish": Step(
         _finish, {"keep": {"type": "int", "required": True}}, leased=True, last=True
     ),
-    "maestro_removal": Step(looking.read_removal, {}, reads=True),
+    "maestro_removal": Step(looking.read_removal, {"dead": _DEAD}, reads=True),
     "maestro_remove": Step(
         _remove, {"volumes": _TEXTS, "timeout": _SECONDS}, leased=True, last=True
     ),

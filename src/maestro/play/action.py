@@ -17,10 +17,21 @@ from ..errors import MaestroError
 from ..host import naming, steps
 from ..host.agent import OTHER_PROGRAM
 from ..host.layout import AGENT
-from ..plan import describe
+from ..plan import closing, describe
 from ..plan import document as document_of
 from ..plan.rollout import Decision
-from . import agent_archive, approval, controller, host_variables, look_only, plan_files, values
+from . import (
+    agent_archive,
+    approval,
+    controller,
+    host_variables,
+    look_only,
+    plan_files,
+    runs,
+    screen,
+    values,
+    waiting,
+)
 from .failing import as_ansible
 
 if TYPE_CHECKING:
@@ -67,6 +78,8 @@ class StepAction(Action):
         """What the step answers."""
         name = str(self._task.action)
         step = steps.STEPS[name]
+        if "dead" in step.arguments and not self._only_looks(task_vars or {}):
+            args["dead"] = runs.dead()
         if args.pop("look_only", False):
             return look_only.answer(self._as_who_logs_in, name, _plain(_checked(step, args)))
         # Some steps look at all stacks where none is named.
@@ -74,13 +87,22 @@ class StepAction(Action):
             naming.stack(str(args["stack"]))
         if args.get("to"):
             naming.part(str(args["to"]), "a release", "-e to")
-        if self._is_pipelining_enabled("new") and (step.reads or not self._task.check_mode):
-            answer = self._by_the_hosts_program(name, _checked(step, args))
-            if answer is not None:
-                return answer
-        found: dict[str, Any] = self._execute_module(name, args, task_vars=task_vars)
-        found.pop("invocation", None)
-        return found
+        host = str((task_vars or {}).get("inventory_hostname", ""))
+        with waiting.watched(name, host, str(args.get("stack", "")), self._asked):
+            if self._is_pipelining_enabled("new") and (step.reads or not self._task.check_mode):
+                answer = self._by_the_hosts_program(name, _checked(step, args))
+                if answer is not None:
+                    return answer
+            found: dict[str, Any] = self._execute_module(name, args, task_vars=task_vars)
+            found.pop("invocation", None)
+            return found
+
+    def _only_looks(self, task_vars: Mapping[str, Any]) -> bool:
+        plan_only = task_vars.get("__deploy_plan_only", False)
+        return bool(self._task.check_mode) or values.boolean(plan_only, "__deploy_plan_only")
+
+    def _asked(self, command: str) -> str:
+        return str(self._low_level_execute_command(command)["stdout"])
 
     def _as_who_logs_in(self, command: str, text: bytes) -> Mapping[str, Any]:
         said: Mapping[str, Any] = self._low_level_execute_command(
@@ -241,12 +263,21 @@ class DecisionAction(StatesAction):
         self,
         states: Mapping[str, Any],
         lost: Sequence[str],
-        hostvars: Mapping[str, Any],  # noqa: ARG002 -- what every answer may use
+        hostvars: Mapping[str, Any],
     ) -> dict[str, Any]:
         """The decision as the following steps read it; `MaestroError` where it is not approved."""
         args = self._task.args
         decision = self.decide(args, controller.whole(states, self.record))
         approve(decision, args["guard"], states, lost, dry=self._task.check_mode)
-        Display().display(describe.describe(decision.plans, decision.digest, lost, decision.notes))
+        text = describe.describe(decision.plans, decision.digest, lost, decision.notes)
+        Display().display(screen.wrapped(text))
         answer = decision.answer()
-        return {**answer, "agent": agent_archive.identity() if answer["changing"] else ""}
+        run = runs.announce() if answer["changing"] and not self._task.check_mode else ""
+        for work in answer["hosts"].values():
+            work["claim"]["run"] = run
+        urls = {host: str(hostvars[host].get("maestro_url", "")) for host in states}
+        return {
+            **answer,
+            "agent": agent_archive.identity() if answer["changing"] else "",
+            "closing": closing.facts(decision, urls),
+        }

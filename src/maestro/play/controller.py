@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import secrets as random
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +18,7 @@ from ..plan.run import Run
 from ..plan.wanted import LOGIN
 from ..secrets.source import Secrets, SecretSource, VaultLoader
 from ..secrets.sources import open_source
+from . import operator
 from .approval import check_claim, from_outside
 from .output import register_secrets
 from .values import boolean
@@ -98,20 +96,11 @@ def leave_nothing_behind() -> None:
         )
 
 
-def who() -> str:
-    """Who deploys, as far as this machine knows: ``user@host``."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
-
-
 def this_run() -> Run:
     """Who runs this, when, and the id of a release that it may make."""
     now = time.gmtime()
     release = f"{time.strftime('%Y%m%dT%H%M%SZ', now)}-{random.token_hex(2)}"
-    return Run(who(), time.strftime("%Y-%m-%dT%H:%M:%SZ", now), release)
+    return Run(operator.who(), time.strftime("%Y-%m-%dT%H:%M:%SZ", now), release)
 
 
 def git_commit(directory: Path) -> str:

@@ -140,10 +140,32 @@ def _wrap(owner: Any, name: str, wrapper: Wrapper) -> None:
     setattr(owner, name, functools.wraps(original)(wrapper(original)))
 
 
+_make_room: list[Callable[[], None]] = []
+
+
+def shares_screen(make_room: Callable[[], None], waits: Callable[[str, str], None]) -> None:
+    """Call ``make_room`` before anything is shown, and ``waits`` with what workers `tell`."""
+    _make_room.append(make_room)
+    Display.maestro_waits = staticmethod(waits)
+
+
+def is_told() -> bool:
+    """Whether a screen wants to know what hosts wait for."""
+    return bool(_make_room) and Display()._final_q is not None  # noqa: SLF001
+
+
+def tell(host: str, what: str) -> None:
+    """Say from a worker what its host waits for, where a screen wants to know."""
+    if is_told():
+        Display()._final_q.send_display("maestro_waits", host, what)  # noqa: SLF001
+
+
 def _displaying(original: Callable[..., Any]) -> Callable[..., Any]:
     def display(self: Any, msg: Any, *args: Any, **kwargs: Any) -> None:
         if self._final_q is None and isinstance(msg, str):
             msg = hide(msg)
+            for clear in _make_room:
+                clear()
         original(self, msg, *args, **kwargs)
 
     return display

@@ -1,0 +1,97 @@
+"""The last line of a run, and what is said after Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from maestro.play.outcome import Outcome
+
+if TYPE_CHECKING:
+    from maestro.records import Closing
+
+FACTS: Closing = {
+    "stack": "shop",
+    "version": "v2",
+    "before": "v1",
+    "release": "R2",
+    "purpose": "deploy of v2",
+    "moved": {"replaced": ["web", "api"]},
+    "urls": ["https://shop.example.org"],
+}
+BOTH = ["a", "b"]
+DONE = (
+    "Done: shop: deploy of v2{}; v1 -> v2; release R2; replaced web, api; "
+    "https://shop.example.org (3 s)"
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (
+            Outcome(FACTS, BOTH, leased=BOTH, committed=BOTH),
+            DONE.format(" on a, b"),
+        ),
+        (
+            Outcome(FACTS, ["a"], leased=["a"], committed=["a"], requests={"a": (1, 40)}),
+            DONE.format(" on a").replace("https", "1 of 40 requests failed; https"),
+        ),
+        (Outcome(FACTS, []), "Done: shop v2: nothing to change (3 s)"),
+        (Outcome(FACTS, BOTH), "Planned: deploy of v2: would change a, b (3 s)"),
+        (
+            Outcome(FACTS, BOTH, failed=["a"]),
+            "REFUSED: shop: deploy of v2; nothing was changed (3 s)",
+        ),
+        (
+            Outcome(FACTS, BOTH, leased=BOTH, back={"a": "R1", "b": "R1"}, failed=BOTH),
+            "FAILED: shop: deploy of v2; release R1 is running on a, b (3 s)",
+        ),
+        (
+            Outcome(FACTS, BOTH, leased=BOTH, back={"a": ""}, failed=["a"], lost=["b"]),
+            "FAILED: shop: deploy of v2 on a, b; b goes back within 70 s without your help (3 s)",
+        ),
+        (Outcome(), "Done: Play: nothing changed (3 s)"),
+        (Outcome(changed=["a"]), "Done: Play: changed a (3 s)"),
+        (Outcome(failed=["a"]), "FAILED: Play on a; nothing was changed (3 s)"),
+        (Outcome(changed=["a"], lost=["a"]), "FAILED: Play on a (3 s)"),
+    ],
+)
+def test_a_run_ends_with_one_line(outcome: Outcome, line: str) -> None:
+    assert outcome.closing("Play", 3.2) == line
+
+
+def test_after_an_interruption_it_is_said_what_is_half_done() -> None:
+    outcome = Outcome(FACTS, BOTH, limit=60, leased=BOTH, committed=["b"])
+    said = outcome.interrupted("Replace services", "ansible-playbook deploy.yml -l staging")
+    assert said.splitlines() == [
+        "Interrupted during: Replace services",
+        "  half done: deploy of v2 of shop on a",
+        "  it goes back by itself to what served before, within 70 s",
+        "  -> to deploy again at once, without waiting, type the same command:",
+        "     ansible-playbook deploy.yml -l staging",
+        "  -> to see what is running: ansible-playbook playbooks/status.yml -l a -e stack=shop",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (Outcome(FACTS, BOTH), "Interrupted during: X: nothing was changed."),
+        (
+            Outcome(FACTS, BOTH, leased=BOTH, committed=BOTH),
+            "Interrupted during: X: the change was finished.",
+        ),
+        (
+            Outcome(FACTS, ["a"], leased=["a"], back={"a": "R1"}),
+            "Interrupted during: X: the release before is running.",
+        ),
+        (
+            Outcome(changed=["a"]),
+            "Interrupted during: X: a changed; the same command goes on from there.",
+        ),
+    ],
+)
+def test_an_interruption_that_leaves_nothing_half_done(outcome: Outcome, line: str) -> None:
+    assert outcome.interrupted("X", "") == line
