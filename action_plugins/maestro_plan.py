@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maestro import records
 from maestro.plan import deploy, rollout, wanted
 from maestro.play import controller
 from maestro.play.action import DecisionAction
+from maestro.play.values import boolean
 
 
 class ActionModule(DecisionAction):
     """The one place where a deploy is decided; it runs once, on the controller."""
 
     record = records.State
+
+    def answer(
+        self, states: Mapping[str, Any], lost: Sequence[str], hostvars: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The decision, or that the states have to be read ``again`` before there can be one."""
+        args = self._task.args
+        dry = self._task.check_mode or boolean(args["guard"]["plan_only"], "__deploy_plan_only")
+        # The first host asks the registry: when it is lost, another one has to.
+        other = args["hosts"][0] in lost or any(map(_abandoned, states.values()) if not dry else ())
+        if other and not args["looked_again"]:
+            return {"again": True, "changing": [], "hosts": {}}
+        return {**super().answer(states, lost, hostvars), "again": False}
 
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""
@@ -27,3 +40,9 @@ class ActionModule(DecisionAction):
                 run=controller.this_run(),
             )
         )
+
+
+def _abandoned(state: Mapping[str, Any]) -> bool:
+    """Whether the owner of the host's lease has vanished and left a change half-done."""
+    lease = state.get("lease") or {}
+    return bool(lease.get("armed")) and not lease["held"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maestro.plan import accounts
-from maestro.play import controller, host_variables, secret_values
+from maestro.play import arguments, controller, host_variables, secret_values
 from maestro.play.action import LocalAction
 from maestro.play.values import boolean
 
@@ -19,7 +19,9 @@ class ActionModule(LocalAction):
 
     def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Answer the task."""
-        return {"request": self._request(args, task_vars)}
+        options = arguments.of_role(Path(task_vars["role_path"]))
+        arguments.check(options, task_vars, self._templar.template)
+        return {"request": self._request(args, task_vars), "arguments": options}
 
     def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> records.DeployRequest:
         extra = controller.said(self._loader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maestro.play import controller, host_variables
+from maestro.play import arguments, controller, host_variables
 from maestro.play.action import SecretAction
 
 
@@ -16,6 +16,7 @@ class ActionModule(SecretAction):
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers, and ``own``: what of this host's the decision needs."""
+        arguments.check(args.pop("arguments"), task_vars or {}, self._templar.template)
         values = args.pop("own")
         request, differs = host_variables.request_of(args["request"], values, controller.project())
         # Images that only this host deploys are known to no other.

@@ -5,6 +5,11 @@ ROUNDS ?= 5
 bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task: ROUNDS=5
 	@$(BIN)/python benchmarks/noop.py $(LIMIT) --rounds $(ROUNDS)
 
+.PHONY: bench-profile
+HOSTS ?= staging-1
+bench-profile: venv-dev ## Draw where the time of a no-op, a deploy and a rollback goes: HOSTS=staging-1
+	@$(BIN)/python benchmarks/steps.py $(HOSTS)
+
 .PHONY: bench-roll bench-rollback
 bench-roll: venv-dev ## Compare replacing one service with doing the same by hand
 	@$(BIN)/python benchmarks/roll.py

@@ -2,7 +2,7 @@
 
 What Ansible adds (variables, tasks, output) has tests of its own. Here a stack's files are read,
 the host's own program answers over SSH, the plan is decided, and the steps of
-roles/deploy/tasks/change.yml are taken in their order. A failure puts the old release back.
+`maestro.play.course` are taken in their order. A failure puts the old release back.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ class Direct:
         return True
 
     def carry_out(self, name: str, decision: rollout.Decision, request: Mapping[str, Any]) -> bool:
-        """Take the steps of roles/deploy/tasks/change.yml."""
+        """Take the steps of a change."""
         answer = decision.answer()
         if self.host not in answer["changing"]:
             return False

@@ -13,7 +13,7 @@ from e2e.whole import look, until_whole
 pytestmark = pytest.mark.usefixtures("production")
 
 ROLL = "Replace changed services and wait until they are healthy"
-FETCH = "Pull the images by digest"
+FETCH = "Take the lease and fetch the release"
 LIMIT = 15  # seconds without a beat after which a lease has expired
 # What going back takes on a busy machine.
 SLACK = 45

@@ -29,17 +29,20 @@ class Fault:
     heal: Callable[[str], None] = lambda host: None
 
 
+FETCH = "Take the lease and fetch the release"
+ROLL = "Replace changed services and wait until they are healthy"
 STEPS = (
     Step("look", "Read the state of the host"),
-    Step("lease", "Take the lease"),
-    Step("pull", "Pull the images by digest"),
-    Step("stage", "Stage the release beside the running one"),
-    Step("secrets", "Write new secrets"),
+    # One call: lease, pull, stage and secrets follow each other within a second or two.
+    Step("lease", FETCH),
+    Step("pull", FETCH, 0.6),
+    Step("stage", FETCH, 1.0),
+    Step("secrets", FETCH, 1.4),
     Step("migrate", "Migrate before anything is replaced", 0.8),
-    Step("roll", "Replace changed services and wait until they are healthy", 1.5),
-    Step("smoke", "Run the smoke checks"),
+    Step("roll", ROLL, 1.5),
+    Step("smoke", ROLL, 4.0),
     Step("commit", "Commit the release"),
-    Step("finish", "Remove what no release needs"),
+    Step("finish", "Commit the release", 0.6),
 )
 
 

@@ -1,6 +1,7 @@
 """The program on every host: it takes a play's steps, follows containers, and guards leases.
 
 agent.pyz step NAME PROGRAM     run a step of a play (see `steps`): JSON in, JSON out
+agent.pyz steps PROGRAM         run several, up to the first that fails (see `sequence`)
 agent.pyz look                  answer who may only look (see `look`): JSON in, JSON out
 agent.pyz watch                 routes follow containers (maestro-agent.service)
 agent.pyz switch                roll back unfinished deploys (maestro-switch.timer)
@@ -37,13 +38,15 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     step = commands.add_parser("step", help="run a step of a play")
     step.add_argument("name")
     step.add_argument("program")
+    several = commands.add_parser("steps", help="run several steps of a play")
+    several.add_argument("program")
     commands.add_parser("look", help="answer an account that may only look")
     beat = commands.add_parser("beat", help="renew the lease of a deploy")
     beat.add_argument("stack")
     beat.add_argument("token")
     given = parser.parse_args(argv)
-    if given.command == "step":
-        return _step(given.name) if given.program == program else OTHER_PROGRAM
+    if given.command in ("step", "steps"):
+        return _asked(getattr(given, "name", "")) if given.program == program else OTHER_PROGRAM
     if given.command == "look":
         return _look(given.root, program)
     # What a command does not need is not loaded: the timer calls every few seconds.
@@ -65,10 +68,13 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     return 0
 
 
-def _step(name: str) -> int:
-    from . import steps  # noqa: PLC0415 -- the timer needs none of it
+def _asked(name: str) -> int:
+    """Take the step of this name, or without one all that are given."""
+    from . import sequence, steps  # noqa: PLC0415 -- the timer needs none of it
 
-    json.dump(steps.take(name, json.load(sys.stdin)), sys.stdout)
+    given = json.load(sys.stdin)
+    answer = steps.take(name, given) if name else {"answers": sequence.take(given)}
+    json.dump(answer, sys.stdout)
     return 0
 
 

@@ -23,6 +23,7 @@ def use_lease(layout: Layout, params: dict[str, Any]) -> Answer:
         token = _acquire(layout, params["claim"], params["expect"])
     elif token:
         lease.release(layout, token)
+        token = ""
     return {"changed": False, "token": token}
 
 

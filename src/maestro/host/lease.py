@@ -257,6 +257,31 @@ def _own(layout: Layout, token: str) -> Lease:
 
 
 @contextlib.contextmanager
+def beating(
+    layout: Layout, token: str, limit: float, also: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Say that the owner lives for as long as this lasts, and do ``also`` with each beat."""
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(limit / BEATS):
+            with contextlib.suppress(OSError):
+                try:
+                    beat(layout, token)
+                except Lost:
+                    return
+                also()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextlib.contextmanager
 def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
     """Beat while a long operation works; what is yielded raises `Lost` when the lease is gone.
 
@@ -264,32 +289,21 @@ def kept(layout: Layout, token: str) -> Iterator[Callable[[], None]]:
     first still works. The second waits for it, and then finds it done.
     """
     found = beat(layout, token)
-    ended = threading.Event()
-
     working = threading.Event()
-
-    def run() -> None:
-        while not ended.wait(found.limit / BEATS):
-            with contextlib.suppress(OSError):
-                try:
-                    beat(layout, token)
-                except Lost:
-                    return
-                if working.is_set():
-                    os.utime(_place(layout))
 
     def check() -> None:
         _own(layout, token)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        with _working(layout, found.limit, found.limit + found.timeout, check):
-            working.set()
-            yield check
-    finally:
-        ended.set()
-        thread.join()
+    def work_on() -> None:
+        if working.is_set():
+            os.utime(_place(layout))
+
+    with (
+        beating(layout, token, found.limit, work_on),
+        _working(layout, found.limit, found.limit + found.timeout, check),
+    ):
+        working.set()
+        yield check
 
 
 @contextlib.contextmanager

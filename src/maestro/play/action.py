@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,9 +25,12 @@ from . import (
     agent_archive,
     approval,
     controller,
+    course,
+    gate,
     host_variables,
     look_only,
     plan_files,
+    registered,
     runs,
     screen,
     values,
@@ -71,7 +75,11 @@ class StepAction(Action):
     """
 
     def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Take the step; `AnsibleActionFail` when its parameters are wrong."""
+        """Take the step; `AnsibleActionFail` when its parameters are wrong.
+
+        Not before what the task's ``gate`` names was done on every host, see `gate.check`.
+        """
+        gate.check(args.pop("gate", None), task_vars)
         return self.step(args, task_vars)
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
@@ -81,21 +89,29 @@ class StepAction(Action):
         if "dead" in step.arguments and not self._only_looks(task_vars or {}):
             args["dead"] = runs.dead()
         if args.pop("look_only", False):
-            return look_only.answer(self._as_who_logs_in, name, _plain(_checked(step, args)))
-        # Some steps look at all stacks where none is named.
-        if "stack" in args and (args["stack"] or "stack" not in step.arguments):
-            naming.stack(str(args["stack"]))
-        if args.get("to"):
-            naming.part(str(args["to"]), "a release", "-e to")
-        host = str((task_vars or {}).get("inventory_hostname", ""))
-        with waiting.watched(name, host, str(args.get("stack", "")), self._asked):
-            if self._is_pipelining_enabled("new") and (step.reads or not self._task.check_mode):
-                answer = self._by_the_hosts_program(name, _checked(step, args))
+            return look_only.answer(self._as_who_logs_in, name, _plain(checked(step, args)))
+        named(step, args)
+        with self.watched(name, args, task_vars):
+            if step.reads or not self._task.check_mode:
+                answer = self.by_the_hosts_program(["step", name], checked(step, args))
                 if answer is not None:
                     return answer
-            found: dict[str, Any] = self._execute_module(name, args, task_vars=task_vars)
-            found.pop("invocation", None)
-            return found
+            return self.by_module(name, args, task_vars)
+
+    def watched(
+        self, name: str, args: Mapping[str, Any], task_vars: Mapping[str, Any] | None
+    ) -> AbstractContextManager[None]:
+        """Tell the screen what the host waits for in the step of this name."""
+        host = str((task_vars or {}).get("inventory_hostname", ""))
+        return waiting.watched(name, host, str(args.get("stack", "")), self._asked)
+
+    def by_module(
+        self, name: str, args: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """What the step's module answers, which goes to the host with them."""
+        found: dict[str, Any] = self._execute_module(name, args, task_vars=task_vars)
+        found.pop("invocation", None)
+        return found
 
     def _only_looks(self, task_vars: Mapping[str, Any]) -> bool:
         plan_only = task_vars.get("__deploy_plan_only", False)
@@ -110,12 +126,15 @@ class StepAction(Action):
         )
         return said
 
-    def _by_the_hosts_program(self, name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    def by_the_hosts_program(self, command: Sequence[str], given: Any) -> dict[str, Any] | None:
+        """What the host's program answers; None where it is not the one of this checkout."""
+        if not self._is_pipelining_enabled("new"):
+            return None
         # Its archive and the standard library are all it needs: no site-packages, no PYTHON*.
-        words = ["python3", "-I", "-S", str(AGENT), "step", name, agent_archive.identity()]
+        words = ["python3", "-I", "-S", str(AGENT), *command, agent_archive.identity()]
         said = self._low_level_execute_command(
             f"{self._compute_environment_string()} {shlex.join(words)}".strip(),
-            in_data=json.dumps(_plain(params)).encode(),
+            in_data=json.dumps(_plain(given)).encode(),
         )
         # A shell may greet before it does what it is told.
         answers = [line for line in said["stdout"].splitlines() if line.startswith("{")]
@@ -132,13 +151,22 @@ class StepAction(Action):
         )
 
 
-def _checked(step: steps.Step, args: Mapping[str, Any]) -> dict[str, Any]:
+def checked(step: steps.Step, args: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as the step's specification wants them, or `AnsibleActionFail`."""
     checked = ArgumentSpecValidator(step.specification()).validate(args)
     if checked.error_messages:
         raise AnsibleActionFail("; ".join(checked.error_messages))
     found: dict[str, Any] = checked.validated_parameters
     return found
+
+
+def named(step: steps.Step, args: Mapping[str, Any]) -> None:
+    """Refuse what cannot be a stack's or a release's name, before a host is asked."""
+    # Some steps look at all stacks where none is named.
+    if "stack" in args and (args["stack"] or "stack" not in step.arguments):
+        naming.stack(str(args["stack"]))
+    if args.get("to"):
+        naming.part(str(args["to"]), "a release", "-e to")
 
 
 def _plain(value: Any) -> Any:
@@ -210,11 +238,12 @@ class StatesAction(LocalAction):
 
     def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Answer the task."""
-        hostvars = task_vars["hostvars"]
-        found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
+        found = {
+            host: registered.of(task_vars, host, args["states"]) or {} for host in args["hosts"]
+        }
         states = controller.reached(found)
         lost = [host for host in found if host not in states]
-        return self.answer(states, lost, hostvars)
+        return self.answer(states, lost, task_vars["hostvars"])
 
 
 def approve(
@@ -276,8 +305,11 @@ class DecisionAction(StatesAction):
         for work in answer["hosts"].values():
             work["claim"]["run"] = run
         urls = {host: str(hostvars[host].get("maestro_url", "")) for host in states}
-        return {
-            **answer,
-            "agent": agent_archive.identity() if answer["changing"] else "",
-            "closing": closing.facts(decision, urls),
-        }
+        found = {**answer, "closing": closing.facts(decision, urls)}
+        if not answer["changing"]:
+            return {**found, "agent": "", "parts": []}
+        agent = agent_archive.identity()
+        parts = [] if self._task.check_mode else course.parts(answer, states, agent)
+        if self._task.check_mode or self._task.diff:
+            parts = [course.Part("announce").as_item(), *parts]
+        return {**found, "agent": agent, "parts": parts}

@@ -162,14 +162,17 @@ def guard_play(
     ``approved_plan`` and ``plan_only``; ``extra`` are the variables of the command line.
     """
     raise_all(from_outside(extra))
-    hostvars, hosts = task_vars["hostvars"], task_vars["ansible_play_hosts_all"]
-    _of_one_stack(hostvars, hosts)
+    # Ansible puts a host's variables together each time it is asked for them.
+    hostvars = {host: task_vars["hostvars"][host] for host in task_vars["ansible_play_hosts_all"]}
+    _of_one_stack(hostvars)
     guard(
         limit=str(settings["limit"]),
         limit_required=boolean(settings["limit_required"], "deploy_limit_required"),
-        environments={host: str(hostvars[host].get("maestro_environment", "")) for host in hosts},
+        environments={
+            host: str(found.get("maestro_environment", "")) for host, found in hostvars.items()
+        },
         approval={
-            "required": _needs_approval(settings["approval_required"], hostvars, hosts),
+            "required": _needs_approval(settings["approval_required"], hostvars),
             "by": settings["approved_by"],
             "plan": settings["approved_plan"],
             "file": settings.get("approval"),
@@ -178,22 +181,22 @@ def guard_play(
     )
 
 
-def _needs_approval(first: Any, hostvars: Mapping[str, Any], hosts: Sequence[str]) -> bool:
+def _needs_approval(first: Any, hostvars: Mapping[str, Any]) -> bool:
     """Whether a run needs an approval: it does when one of its hosts asks for one."""
     name = "deploy_approval_required"
     asked = [
-        hostvars[host].get(name, hostvars[host].get("maestro_approval_required", False))
-        for host in hosts
+        found.get(name, found.get("maestro_approval_required", False))
+        for found in hostvars.values()
     ]
     return True in [boolean(value, name) for value in (first, *asked)]
 
 
-def _of_one_stack(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> None:
+def _of_one_stack(hostvars: Mapping[str, Any]) -> None:
     """Refuse hosts whose variables name different stacks: a run is about one."""
     names = ("deploy_stack", "stack", "maestro_stack")
     found = {
-        host: next((str(hostvars[host][name]) for name in names if name in hostvars[host]), "")
-        for host in hosts
+        host: next((str(there[name]) for name in names if name in there), "")
+        for host, there in hostvars.items()
     }
     if len(set(found.values())) > 1:
         raise MaestroError(

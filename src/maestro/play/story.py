@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .gate import HELD_BACK
 from .outcome import Outcome
 from .screen import Screen
 from .told import Told, indented, names, plain_name, reason
@@ -28,6 +29,8 @@ SILENT = (
     "fail",
 )
 OURS = "maestro_"
+# What takes the lease, whatever else it does.
+TAKE = ("maestro_lease", "maestro_begin")
 ERROR, GOOD, CHANGED, DIM = "red", "green", "yellow", "dark gray"
 
 
@@ -121,6 +124,8 @@ class Story:
         if doing is None:
             return
         (doing.lost if lost else doing.failed)[host] = reason(result)
+        if doing.action in TAKE and result.get("token"):
+            _add(self.outcome.leased, host)
         if result.get("changed"):
             _add(self.outcome.changed, host)
 
@@ -188,7 +193,7 @@ class Story:
         self._say_failures(doing.lost, doing, "cannot be reached")
 
     def _say_failures(self, failures: Mapping[str, str], doing: Doing, how: str) -> None:
-        if doing.action == "maestro_gate":
+        if failures and all(text.startswith(HELD_BACK) for text in failures.values()):
             # Each host that failed has said why.
             for text in failures.values():
                 self._told.heard(text)
@@ -212,12 +217,12 @@ class Story:
             outcome.changing = [str(each) for each in result.get("changing") or ()]
             for done in (outcome.leased, outcome.released, outcome.committed, outcome.back):
                 done.clear()
-        elif action == "maestro_lease" and result.get("token"):
+        elif action in TAKE and result.get("token"):
             outcome.limit = float(result.get("limit") or outcome.limit)
             _add(outcome.leased, host)
         elif action == "maestro_lease":
             _add(outcome.released, host)
-        elif action in ("maestro_commit", "maestro_remove"):
+        elif action in ("maestro_commit", "maestro_end", "maestro_remove"):
             _add(outcome.committed, host)
         elif action == "maestro_put_back":
             outcome.back[host] = str(result.get("serves") or "")

@@ -1,0 +1,127 @@
+"""What tasks do that take several steps on a host in one call, see `maestro.host.sequence`."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..host import steps
+from ..host.layout import AGENT
+from . import beating, controller, host_variables, values, waiting
+from .action import StepAction, checked, named
+from .parts import LEASE, Part, Payload
+
+if TYPE_CHECKING:
+    from ..records import DeployRequest
+
+
+class LeaseAction(StepAction):
+    """After a lease was taken, a small process says on the host that this run lives."""
+
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the step answers."""
+        acquired = args["state"] == "acquired"
+        if acquired:
+            args["claim"] = claim(args["claim"])
+        result = super().step(args, task_vars)
+        if acquired and not result.get("failed"):
+            self.beat(args, str(result["token"]))
+        return result
+
+    def beat(self, args: Mapping[str, Any], token: str) -> None:
+        """Beat for this lease until the playbook ends, or the host says that it is not ours."""
+        words = ["python3", "-I", "-S", str(AGENT), "--root", str(args["root"]), "beat"]
+        command = shlex.join([*words, str(args["stack"]), token])
+        beating.start(
+            lambda: bool(self._low_level_execute_command(command)["rc"] != 1),
+            float(args["claim"]["limit"]),
+        )
+
+
+def claim(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run says of itself, with a token of its own and with numbers for numbers.
+
+    Ansible takes a step anew when its connection breaks: it asks for the same lease.
+    """
+    numbers = {
+        name: values.number(said[name], variable)
+        for name, variable in (("limit", "deploy_lease_limit"), ("timeout", "deploy_timeout"))
+    }
+    return {**said, **numbers, "token": secrets.token_hex(8)}
+
+
+class SequenceAction(LeaseAction):
+    """Take several steps in one call; the answer has what all of them answered.
+
+    Where the host's program is not the one of this checkout, each step's module takes it.
+    """
+
+    def parts(self, args: Mapping[str, Any]) -> list[Part]:
+        """The steps, from the task's arguments. Raises `MaestroError`."""
+        raise NotImplementedError
+
+    def begun(self, args: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 -- for others
+        """The answer before any step is taken."""
+        return {"changed": False}
+
+    def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """What the steps answer together; ``failed`` and ``msg`` of the one that failed."""
+        parts = self.parts(args)
+        if not parts:
+            return self.begun(args)
+        for part in parts:
+            named(steps.STEPS[part.name], part.params)
+        sent = [
+            {"step": part.name, "params": checked(steps.STEPS[part.name], part.params)}
+            for part in parts
+        ]
+        result = self.begun(args)
+        long = next((part.name for part in parts if part.name in waiting.LONG), "")
+        with self.watched(long, args, task_vars):
+            return self._taken(result, parts, sent, task_vars)
+
+    def _taken(
+        self,
+        result: dict[str, Any],
+        parts: list[Part],
+        sent: list[dict[str, Any]],
+        task_vars: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        found = self.by_the_hosts_program(["steps"], sent)
+        if found is not None:
+            answers: Iterable[dict[str, Any]] = found["answers"]
+        else:
+            answers = (self.by_module(part.name, part.params, task_vars) for part in parts)
+        for part, answer in zip(parts, answers, strict=False):
+            changed = bool(result["changed"] or answer.get("changed"))
+            result.update(answer, changed=changed)
+            if answer.get("failed") or answer.get("unreachable"):
+                break
+            if part.name == LEASE:
+                self.beat(part.params, str(answer["token"]))
+        return result
+
+
+def held(args: Mapping[str, Any]) -> dict[str, Any]:
+    """What every step under a lease gets."""
+    return {name: args[name] for name in ("root", "stack", "lease")}
+
+
+def settled(request: DeployRequest, own: Mapping[str, Any]) -> DeployRequest:
+    """The request with the host's own values in it; a rollback has none."""
+    return host_variables.settled(request, own) if request else request
+
+
+def payload_of(request: DeployRequest, own: Mapping[str, Any], loader: Any) -> Payload:
+    """What reads the secrets of a step and makes its payload, see `controller.payload`."""
+    here = settled(request, own)
+
+    def read(wanted: Iterable[str] | None) -> str:
+        names = sorted(wanted or ())
+        asked: DeployRequest = {**here, "secret_names": names}
+        found = controller.read_secrets(asked, loader, registry=wanted is None)
+        return controller.payload(found, names, here)
+
+    return read

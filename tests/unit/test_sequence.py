@@ -1,0 +1,192 @@
+"""Several steps in one call: in their order, up to the first that fails, under one lease."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maestro.host import lease, sequence, steps, switch, userns
+from maestro.host.layout import Layout
+from maestro.play import course, parts
+
+CLAIM: dict[str, Any] = {
+    "token": "t1",
+    "by": "somebody",
+    "purpose": "a test",
+    "release": "r1",
+    "serves": "",
+    "limit": 1,
+    "timeout": 60,
+    "armed": False,
+}
+WORK: dict[str, Any] = {
+    "plan": {"pulls": [{"image": "registry.test:5000/web@sha256:1", "size": 1}]},
+    "release": "r1",
+    "compose": "services: {}",
+    "configs": {},
+    "reading": {},
+    "secret_files": [{"name": "token"}, {"name": "key"}],
+    "expect": {"release": "", "containers": []},
+    "services": {"web": {}},
+    "routes": [],
+    "levels": [["web"]],
+    "recreate": [],
+    "remove_first": [],
+    "networks": [],
+    "smoke": [],
+    "manifest": {"services": {}},
+    "remove": ["old"],
+}
+HELD = {"root": "/opt/maestro", "stack": "shop", "lease": "t1"}
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.setattr(userns, "here", lambda: userns.OFF)
+    monkeypatch.setattr(switch, "set_up", lambda _: None)
+    monkeypatch.setattr("maestro.host.containers.of_stack", lambda *_: [])
+    return Layout(tmp_path / "maestro", "shop")
+
+
+def said(layout: Layout) -> list[dict[str, Any]]:
+    """Lease, release and the end of it, as a playbook sends them."""
+    place = {"root": str(layout.root), "stack": "shop"}
+    held = {**place, "lease": "t1"}
+    nothing = {"request": {}, "files": [], "payload": '{"secrets": {}}'}
+    return [
+        {"step": part.name, "params": {"token": "", **part.params}}
+        for part in (
+            parts.lease(place, WORK, CLAIM),
+            parts.Part("maestro_secrets", {**held, **nothing}),
+            *parts.finish(held, 5),
+        )
+    ]
+
+
+def test_steps_are_taken_in_one_call(layout: Layout) -> None:
+    answers = sequence.take(said(layout))
+    assert [answer.get("failed", False) for answer in answers] == [False, False, False]
+    assert answers[0]["token"] == "t1"
+    assert lease.read(layout) is None, "the last gave it back"
+
+
+def test_the_first_that_fails_is_the_last(layout: Layout) -> None:
+    given = said(layout)
+    given[1]["params"]["lease"] = "another"
+    answers = sequence.take(given)
+    assert len(answers) == 2
+    assert answers[1]["failed"]
+    found = lease.read(layout)
+    assert found
+    assert found.token == "t1", "whoever goes back has the lease"
+
+
+def test_a_lease_lives_through_a_step_that_does_not_keep_it(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull is none that holds the lease, and may take longer than its limit."""
+    held = []
+
+    def pull(_layout: Layout, _params: object) -> dict[str, Any]:
+        time.sleep(1.5)
+        found = lease.read(layout)
+        held.append(found is not None and found.held)
+        return {"changed": True}
+
+    monkeypatch.setitem(steps.STEPS, "maestro_pull", steps.Step(pull, {}))
+    first, second, _ = said(layout)
+    pulls = {"root": str(layout.root), "request": {"stack": "shop"}}
+    sequence.take([first, {"step": "maestro_pull", "params": pulls}, second])
+    assert held == [True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "work", "expected"),
+    [
+        ("update", {}, ["maestro_pull", "maestro_stage", "maestro_secrets"]),
+        ("update", {"plan": {"pulls": []}}, ["maestro_stage", "maestro_secrets"]),
+        ("update", {"secret_files": []}, ["maestro_pull", "maestro_stage"]),
+        ("rollback", {"plan": {"pulls": []}}, ["maestro_stage"]),
+    ],
+)
+def test_a_fetch_has_only_the_steps_it_needs(
+    kind: str, work: dict[str, Any], expected: list[str]
+) -> None:
+    asked: list[object] = []
+    found = parts.fetch(
+        HELD, {**WORK, **work}, kind, {"stack": "shop"}, lambda names: asked.append(names) or "{}"
+    )
+    assert [part.name for part in found] == expected
+    by_name = {part.name: part.params for part in found}
+    # Secrets and the registry's login are never in one payload.
+    wanted = {"maestro_pull": None, "maestro_secrets": {"token", "key"}}
+    assert asked == [wanted[name] for name in expected if name in wanted]
+    assert by_name["maestro_stage"]["secrets"] == (
+        [] if kind == "update" else {**WORK, **work}["secret_files"]
+    )
+
+
+def test_a_roll_makes_smoke_checks_where_there_are_any() -> None:
+    how = {"kind": "update", "together": False, "canary": True, "timeout": 1, "settle": 1}
+    (up,) = parts.roll(HELD, WORK, how)
+    assert set(steps.STEPS["maestro_up"].specification()) == set(up.params)
+    _, smoke = parts.roll(HELD, {**WORK, "smoke": [{"tcp": {"port": 1}}]}, how)
+    assert set(steps.STEPS["maestro_smoke"].specification()) == set(smoke.params)
+
+
+def test_a_commit_has_what_its_step_takes() -> None:
+    (commit,) = parts.commit(HELD, WORK, "update", 1)
+    assert set(steps.STEPS["maestro_commit"].specification()) == set(commit.params)
+
+
+def decided(**more: Any) -> Any:
+    hosts = more.pop("changing", ["a", "b"])
+    return {"changing": hosts, "waves": [hosts], "migrates": False, **more}
+
+
+def files(found: list[Any]) -> list[str]:
+    return [part["file"] for part in found]
+
+
+SAME = {"a": {"agent": "1"}, "b": {"agent": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("more", "states", "expected"),
+    [
+        ({}, SAME, ["begin", "wave", "commit", "finish"]),
+        ({"changing": ["a"]}, SAME, ["begin", "wave", "commit"]),
+        ({"migrates": True}, SAME, ["begin", "migrate", "wave", "commit", "finish"]),
+        ({"waves": [["a"], ["b"]]}, SAME, ["begin", "wave", "wave", "commit", "finish"]),
+        (
+            {},
+            {**SAME, "b": {"agent": "2"}},
+            ["lease", "begin", "wave", "commit", "finish"],
+        ),
+        (
+            {"changing": ["a"]},
+            {**SAME, "b": {"agent": "2"}},
+            ["begin", "wave", "commit"],
+        ),
+    ],
+)
+def test_a_story_has_only_the_parts_it_needs(
+    more: dict[str, Any], states: dict[str, Any], expected: list[str]
+) -> None:
+    assert files(course.parts(decided(**more), states, "1")) == expected
+
+
+def test_every_part_waits_for_all_hosts_before_it() -> None:
+    found = course.parts(decided(migrates=True, waves=[["a"], ["b"]]), SAME, "1")
+    assert [(part["file"], part["gate"]["steps"]) for part in found] == [
+        ("begin", ()),
+        ("migrate", ["__deploy_lease"]),
+        ("wave", ["__deploy_migrated"]),
+        ("wave", ["__deploy_rolled"]),
+        ("commit", ["__deploy_rolled"]),
+        ("finish", ["__deploy_committed"]),
+    ]
+    assert {tuple(part["gate"]["hosts"]) for part in found[1:]} == {("a", "b")}
