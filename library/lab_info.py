@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ansible.module_utils import maestro_work
-from ansible.module_utils.maestro.machine import lab_info
+from ansible_collections.maestro.stacks.plugins.module_utils import work
+from ansible_collections.maestro.stacks.plugins.module_utils.maestro.machine import lab_info
 
 DOCUMENTATION = r"""
 module: lab_info
@@ -28,7 +28,7 @@ author: The Maestro authors
 """
 EXAMPLES = r"""
 - name: Read the state of the lab
-  lab_info:
+  maestro.stacks.lab_info:
     checkout: /srv/maestro
     remembered: {name: maestro, port_offset: 0}
     image_context: /srv/maestro/docker/lab/host
@@ -58,4 +58,4 @@ keys:
 """
 
 if __name__ == "__main__":
-    maestro_work.run(lab_info.read, lab_info.ARGUMENTS)
+    work.run(lab_info.read, lab_info.ARGUMENTS)

@@ -10,7 +10,7 @@ lint-python: .venv/.dev ## Check the Python: style and form (ruff)
 	@$(BIN)/ruff format --quiet --diff .
 lint-types: .venv/.dev ## Check the types of the Python (mypy)
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/mypy --no-error-summary library doc_fragments module_utils/maestro_module.py module_utils/maestro_work.py
+	@$(BIN)/mypy --no-error-summary library doc_fragments module_utils/step.py module_utils/work.py
 lint-yaml: .venv/.dev ## Check the YAML (yamllint)
 	@$(BIN)/yamllint --strict .
 lint-shell: .venv/.dev ## Check the shell scripts (shellcheck)

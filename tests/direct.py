@@ -104,7 +104,7 @@ class Direct:
         return answer
 
     def request(self, name: str, version: str = "v1") -> dict[str, Any]:
-        """What maestro_request answers for it."""
+        """What `request` answers for it."""
         variables = {**self.variables, "REGISTRY": REGISTRY}
         loaded = stack.load(
             self.directory,
@@ -145,7 +145,7 @@ class Direct:
         """The plan of a deploy; `MaestroError` where it is refused."""
         request = self.request(name, version)
         state = self.step(
-            "maestro_state",
+            "state",
             request=request,
             resolve=True,
             wait=0,
@@ -174,7 +174,7 @@ class Direct:
 
     def rollback(self, name: str, to: str = "") -> bool:
         """Go back to the release before, or to the one that is named."""
-        state = self.step("maestro_history", stack=name, to=to, wait=0)
+        state = self.step("history", stack=name, to=to, wait=0)
         asked = rollback.Asked(
             stack=name, environment=self.environment, to=to, run=controller.this_run()
         )
@@ -198,7 +198,7 @@ class Direct:
 
     def _versions(self, request: Mapping[str, Any]) -> Mapping[str, records.History]:
         state = self.step(
-            "maestro_history",
+            "history",
             stack=request["stack"],
             to="",
             wait=0,
@@ -206,7 +206,7 @@ class Direct:
         )
         return controller.whole({self.host: state}, records.History)
 
-    def vanish(self, name: str, version: str = "v1", *, after: str = "maestro_up") -> None:
+    def vanish(self, name: str, version: str = "v1", *, after: str = "up") -> None:
         """Begin a deploy whose controller is gone ``after`` a step; the host puts it back."""
         request, limit = self.request(name, version), self.limit
         self.vanishes, self.limit = after, 5
@@ -222,7 +222,7 @@ class Direct:
 
     def take_away(self, name: str, *volumes: str) -> bool:
         """Remove a stack as playbooks/remove.yml does; whether there was anything to remove."""
-        state = self.step("maestro_removal", stack=name)
+        state = self.step("removal", stack=name)
         asked = removal.Asked(name, self.environment, volumes, run=controller.this_run())
         states = controller.whole({self.host: state}, records.Removal)
         decision = removal.decide(asked, states)
@@ -231,9 +231,9 @@ class Direct:
         work: Mapping[str, Any] = decision.hosts[self.host]
         token = secrets.token_hex(8)
         claim = {**work["claim"], "limit": 60, "timeout": self.timeout, "token": token}
-        self.step("maestro_lease", stack=name, state="acquired", claim=claim, expect=work["expect"])
+        self.step("lease", stack=name, state="acquired", claim=claim, expect=work["expect"])
         held = {"stack": name, "lease": token, "timeout": self.timeout}
-        self.step("maestro_remove", **held, volumes=work["volumes"])
+        self.step("remove", **held, volumes=work["volumes"])
         return True
 
     def carry_out(self, name: str, decision: rollout.Decision, request: Mapping[str, Any]) -> bool:
@@ -244,14 +244,14 @@ class Direct:
         work = decision.hosts[self.host]
         token = secrets.token_hex(8)
         claim = {**work["claim"], "limit": self.limit, "timeout": self.timeout, "token": token}
-        self.step("maestro_lease", stack=name, state="acquired", claim=claim, expect=work["expect"])
+        self.step("lease", stack=name, state="acquired", claim=claim, expect=work["expect"])
         held = {"stack": name, "lease": token}
         try:
             self._bring_in(decision, work, held, request)
         except MaestroError as problem:
             try:
                 back = self.step(
-                    "maestro_put_back",
+                    "put_back",
                     **held,
                     release=work["staged"],
                     serves=work["plan"]["release"],
@@ -278,10 +278,10 @@ class Direct:
         files = work["secret_files"]
         if fetches and pulls:
             payload = self.payload({"secret_names": []})
-            self.step("maestro_pull", request=request, images=pulls, payload=payload)
+            self.step("pull", request=request, images=pulls, payload=payload)
         if fetches:
             self.step(
-                "maestro_stage",
+                "stage",
                 **held,
                 release=release,
                 compose=work["compose"],
@@ -291,17 +291,17 @@ class Direct:
             )
         if fetches and update and files:
             payload = self.payload(request)
-            self.step("maestro_secrets", **held, request=request, files=files, payload=payload)
+            self.step("secrets", **held, request=request, files=files, payload=payload)
         if work["migrations"]:
             self.step(
-                "maestro_migrate",
+                "migrate",
                 **held,
                 release=release,
                 services=work["services"],
                 migrations=work["migrations"],
             )
         self.step(
-            "maestro_up",
+            "up",
             **held,
             release=release,
             services=work["services"],
@@ -317,9 +317,9 @@ class Direct:
             settle=self.settle,
         )
         if work["smoke"]:
-            self.step("maestro_smoke", **held, release=release, checks=work["smoke"])
+            self.step("smoke", **held, release=release, checks=work["smoke"])
         self.step(
-            "maestro_commit",
+            "commit",
             **held,
             release=release,
             manifest=work["manifest"],
@@ -327,7 +327,7 @@ class Direct:
             kind=decision.kind,
             timeout=self.timeout,
         )
-        self.step("maestro_finish", **held, keep=5)
+        self.step("finish", **held, keep=5)
 
     def remove(self, *names: str) -> None:
         """Take stacks off the host with all they have, data too."""

@@ -60,7 +60,7 @@ class Asking:
         }
 
     def tell(self, settings: dict[str, Any]) -> dict[str, Any]:
-        return self.direct.step("maestro_identity", settings=settings, by="carol@desk")
+        return self.direct.step("identity", settings=settings, by="carol@desk")
 
     def signed(self, decision: Decision, who: str = "alice", **changes: Any) -> Decision:
         """The decision with an approval; ``changes`` are of its statement."""
@@ -122,11 +122,11 @@ def test_what_was_approved_is_done_and_recorded(asking: Asking) -> None:
     decision = asking.signed(asking.decide("v2"))
     assert asking.carry_out(decision)
     assert time.monotonic() - started < 60
-    events = asking.direct.step("maestro_journal", stack=STACK, last=1)["events"]
+    events = asking.direct.step("journal", stack=STACK, last=1)["events"]
     assert (events[0]["result"], events[0]["approved_by"]) == ("done", "alice")
     assert events[0]["plan"] == decision.digest
     back = rollback.Asked(STACK, "staging", run=controller.this_run())
-    state = asking.direct.step("maestro_history", stack=STACK, to="", wait=0)
+    state = asking.direct.step("history", stack=STACK, to="", wait=0)
     found = rollback.decide(back, asking.states(state))
     assert asking.carry_out(asking.signed(found, "bob"))
 
@@ -188,9 +188,9 @@ def renamed(asking: Asking) -> Decision:
 
 def test_ways_around_of_other_operations(asking: Asking) -> None:
     direct, run = asking.direct, controller.this_run()
-    kept = direct.step("maestro_history", stack=STACK, to="", wait=0)
+    kept = direct.step("history", stack=STACK, to="", wait=0)
     to = max(release for release in kept["releases"] if release != kept["release"]["id"])
-    state = direct.step("maestro_history", stack=STACK, to=to, wait=0)
+    state = direct.step("history", stack=STACK, to=to, wait=0)
     back = rollback.decide(rollback.Asked(STACK, "staging", to, run=run), asking.states(state))
     direct.values["key"] = "of tomorrow"
     choice = renewal.Choice(["key"])
@@ -216,9 +216,7 @@ def test_ways_around_of_other_operations(asking: Asking) -> None:
         with pytest.raises(MaestroError, match="this run has none"):
             asking.tell(settings)
     with pytest.raises(MaestroError, match="nobody approved"):
-        direct.step(
-            "maestro_pull", request={"stack": STACK}, images=[IMAGE], payload='{"login": {}}'
-        )
+        direct.step("pull", request={"stack": STACK}, images=[IMAGE], payload='{"login": {}}')
     assert asking.footprint() == before
 
 
@@ -229,14 +227,14 @@ def test_another_step_than_was_approved(asking: Asking) -> None:
     decision.answer()
     claim = {**work["claim"], "limit": 60, "timeout": 30, "token": "t1"}
     taken = {"stack": STACK, "state": "acquired", "expect": work["expect"]}
-    direct.step("maestro_lease", **taken, claim=claim)
+    direct.step("lease", **taken, claim=claim)
     held = {"stack": STACK, "lease": "t1"}
     before = asking.footprint()
     text = work["compose"].replace("sleep", "false")
     steps: list[tuple[str, dict[str, Any]]] = [
-        ("maestro_stage", {"release": work["release"], "compose": text, "configs": {}}),
+        ("stage", {"release": work["release"], "compose": text, "configs": {}}),
         (
-            "maestro_commit",
+            "commit",
             {
                 "release": work["release"],
                 "manifest": {**work["manifest"], "version": "v9"},
@@ -244,10 +242,10 @@ def test_another_step_than_was_approved(asking: Asking) -> None:
                 "timeout": 30,
             },
         ),
-        ("maestro_remove", {"volumes": [], "timeout": 30}),
-        ("maestro_smoke", {"release": work["release"], "checks": [{"tcp": {"port": 1}}]}),
+        ("remove", {"volumes": [], "timeout": 30}),
+        ("smoke", {"release": work["release"], "checks": [{"tcp": {"port": 1}}]}),
         (
-            "maestro_put_back",
+            "put_back",
             {"release": work["release"], "serves": "20200101T000000Z-0000", "timeout": 30},
         ),
     ]
@@ -258,9 +256,9 @@ def test_another_step_than_was_approved(asking: Asking) -> None:
         assert asking.footprint() == before
         refused = {**claim, "token": "t2"}
         with pytest.raises(MaestroError, match="is being changed"):
-            direct.step("maestro_lease", **taken, claim=refused)
+            direct.step("lease", **taken, claim=refused)
     finally:
-        direct.step("maestro_lease", stack=STACK, state="released", token="t1")
+        direct.step("lease", stack=STACK, state="released", token="t1")
 
 
 def test_an_approval_is_used_once(asking: Asking) -> None:

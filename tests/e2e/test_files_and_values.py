@@ -224,7 +224,7 @@ def test_files_as_before_are_not_read_again(direct: Direct) -> None:
     def read() -> str:
         request = direct.request(name)
         state = direct.step(
-            "maestro_state",
+            "state",
             request=request,
             resolve=True,
             wait=0,

@@ -54,7 +54,7 @@ def test_services_are_limited_without_being_replaced_and_hardened_where_asked(
     assert there["HostConfig"]["PidsLimit"] == hardening.PIDS
     assert not direct.deploy("limited")
 
-    state = direct.step("maestro_overview", stack="limited", security=True)
+    state = direct.step("overview", stack="limited", security=True)
     shown = status.table("limited", {direct.host: state}, {})
     scores = {line.split()[1]: line.split()[2:] for line in shown.splitlines() if "/26" in line}
     assert scores == {

@@ -62,7 +62,7 @@ def command(direct: Direct, name: str, of: str = "app") -> str:
 
 
 def shown(direct: Direct, name: str) -> str:
-    state = direct.step("maestro_overview", stack=name)
+    state = direct.step("overview", stack=name)
     return status.table(name, {direct.host: state}, {})
 
 

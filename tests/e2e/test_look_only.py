@@ -80,7 +80,7 @@ def test_what_it_is_told(looker: Direct, name: str, words: list[str]) -> None:
     "command",
     [
         *("docker ps", "cat /opt/maestro/looked/current/release.json", "ls /opt/maestro/looked/"),
-        *("sudo -n id", "sudo -n sh -c id", f"{LOOK} maestro_remove", f"{LOOK}up"),
+        *("sudo -n id", "sudo -n sh -c id", f"{LOOK} remove", f"{LOOK}up"),
         LOOK.replace("/opt/maestro look", "/home/looker look"),
         LOOK.replace(" look", " switch"),
         LOOK.replace("sudo -n", "sudo -n PYTHONPATH=/home/looker"),
@@ -94,6 +94,6 @@ def test_what_it_does_not_get(looker: Direct, command: str) -> None:
 
 
 def test_it_changes_nothing_by_what_it_asks(looker: Direct) -> None:
-    question = {"step": "maestro_remove", "program": "", "params": {"stack": "looked"}}
+    question = {"step": "remove", "program": "", "params": {"stack": "looked"}}
     assert "may only look" in by_looker(looker.host, LOOK, json.dumps(question))
     assert looker.container("looked", "web")["State"]["Running"]

@@ -77,11 +77,11 @@ def test_a_removed_stack_leaves_its_data_and_its_history(direct: Direct) -> None
     assert direct.take_away("gone")
     assert left(direct.host, "gone") == nothing(volumes=["gone_data"])
     assert answer(direct.host, "stays") == "web"
-    assert direct.step("maestro_removal", stack="stays")["found"]["services"] == ["db", "web"]
+    assert direct.step("removal", stack="stays")["found"]["services"] == ["db", "web"]
     # The image is the other stack's as well.
     assert "gallery" in lab.ssh(direct.host, "docker images")
     assert not direct.take_away("gone")
-    events = direct.step("maestro_journal", stack="gone", last=9)["events"]
+    events = direct.step("journal", stack="gone", last=9)["events"]
     assert [(event["what"], event["result"]) for event in events] == [
         ("deploy of v1", "done"),
         ("removal", "done"),
@@ -126,15 +126,15 @@ def test_an_interrupted_removal_is_undone_by_the_host(direct: Direct) -> None:
     direct.write("torn", shop("torn"))
     direct.deploy("torn")
     release = lab.manifest(direct.host, "torn")["id"]
-    state = direct.step("maestro_removal", stack="torn")
+    state = direct.step("removal", stack="torn")
     claim = {"by": "a test", "purpose": "removal", "release": "", "serves": release, "armed": True}
     claim |= {"limit": 1, "timeout": 30, "token": "torn"}
     expect = {"release": release, "containers": [item["id"] for item in state["containers"]]}
-    direct.step("maestro_lease", stack="torn", state="acquired", claim=claim, expect=expect)
+    direct.step("lease", stack="torn", state="acquired", claim=claim, expect=expect)
     label = "--filter label=com.docker.compose.project=torn"
     lab.ssh(direct.host, f"docker ps -aq {label} | xargs docker rm -f; sleep 2")
     # By the next run, or by the host's own timer, which may have begun already.
-    direct.step("maestro_recover", stack="torn")
+    direct.step("recover", stack="torn")
     direct.until("! test -e /opt/maestro/torn/lease.json")
     assert answer(direct.host, "torn") == "web"
     assert lab.manifest(direct.host, "torn")["id"] == release
@@ -152,5 +152,5 @@ def test_a_failed_first_deploy_leaves_nothing(direct: Direct) -> None:
     with pytest.raises(MaestroError, match="service web: is unhealthy"):
         direct.deploy("first")
     assert left(direct.host, "first") == nothing(volumes=["first_old"])
-    results = [e["result"] for e in direct.step("maestro_journal", stack="first", last=9)["events"]]
+    results = [e["result"] for e in direct.step("journal", stack="first", last=9)["events"]]
     assert results == ["failed", "put back"]

@@ -59,9 +59,9 @@ def test_what_hangs_is_restarted_and_what_says_so_is_left_alone(direct: Direct) 
     assert started(direct, "left") == before["left"]
     assert direct.container("guarded", "left")["State"]["Health"]["Status"] == "unhealthy"
     assert direct.container("guarded", "stopped")["State"]["Status"] == "exited"
-    seen = direct.step("maestro_overview", stack="guarded")
+    seen = direct.step("overview", stack="guarded")
     assert "restarted 1 time by the watchdog" in status.table("guarded", {direct.host: seen}, {})
-    events = direct.step("maestro_journal", stack="guarded")
+    events = direct.step("journal", stack="guarded")
     assert "restart of web" in str(events)
     metrics = lab.ssh(direct.host, "cat /var/lib/maestro/metrics/maestro.prom")
     assert 'maestro_watchdog_restarts_total{stack="guarded",service="web"}' in metrics

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible.plugins.loader import init_plugin_loader
 from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,12 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def collections() -> None:
+    """Find the collections as Ansible's commands do, before anything imports one of them."""
+    init_plugin_loader()
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,8 @@ PLAY = """
 - hosts: shop
   gather_facts: false
   tasks:
-    - ansible.builtin.include_role: {name: edge, tasks_from: preflight_files, public: true}
+    - ansible.builtin.include_role:
+        {name: maestro.stacks.edge, tasks_from: preflight_files, public: true}
 """
 
 

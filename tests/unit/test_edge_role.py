@@ -145,5 +145,5 @@ def test_the_maintenance_page_is_switched_by_any_word_for_it(
     passed = [templar.evaluate_conditional(trust_as_template(text)) for text in conditions]
     assert all(passed) is clear
     if clear:
-        expression = trust_as_template(switch["maestro_maintenance"]["on"])
+        expression = trust_as_template(switch["maestro.stacks.maintenance"]["on"])
         assert templar.template(expression) is meant

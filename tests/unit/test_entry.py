@@ -15,7 +15,7 @@ import yaml
 from unit.local_play import ROOT
 
 from maestro.errors import MaestroError
-from maestro.play import entry
+from maestro.play import entry, guarded
 
 KNOWN = entry.Known(ROOT)
 
@@ -292,20 +292,38 @@ def test_a_play_without_hosts_is_no_success(tmp_path: Path) -> None:
     assert f"{tmp_path}/hosts.yml: no host is in this play" in done.stderr
 
 
-def test_settings_that_were_not_read_end_the_run(tmp_path: Path) -> None:
-    done = run(str(ROOT / "deploy.yml"), "-l", "staging", cwd=tmp_path)
-    assert done.returncode == 5
-    assert f"cd {ROOT}" in done.stderr
+@pytest.mark.parametrize(
+    ("environment", "fix"),
+    [
+        ({}, "run it in the directory of your project's ansible.cfg"),
+        ({"ANSIBLE_CONFIG": "other.cfg"}, "(not another one by ANSIBLE_CONFIG)"),
+        ({"ANSIBLE_CALLBACKS_ENABLED": "junit"}, "add them to ANSIBLE_CALLBACKS_ENABLED: "),
+    ],
+)
+def test_a_run_that_would_show_secrets_ends(
+    tmp_path: Path, environment: dict[str, str], fix: str
+) -> None:
+    (tmp_path / "other.cfg").touch()
+    done = run(str(ROOT / "deploy.yml"), "-l", "staging", cwd=tmp_path, **environment)
+    assert done.returncode == 4
+    assert "nothing masks the secrets in what this run shows" in done.stderr
+    assert fix in " ".join(done.stderr.split())
+    assert "PLAY" not in done.stdout
 
 
-def test_why_settings_were_not_read(tmp_path: Path) -> None:
-    settings = tmp_path / "ansible.cfg"
-    assert entry.settings_problem(tmp_path, str(settings), {}) == ""
-    assert entry.settings_problem(tmp_path, None, {"ANSIBLE_CONFIG": "/x"}) == ""
-    assert "export ANSIBLE_CONFIG=" in entry.settings_problem(tmp_path, "/etc/ansible.cfg", {})
+def test_why_the_callbacks_were_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "run it in the directory" in refused()
+    (tmp_path / "ansible.cfg").touch()
+    assert "callbacks_enabled = maestro.stacks.output,maestro.stacks.entry" in refused()
     tmp_path.chmod(0o777)
-    found = entry.settings_problem(tmp_path, None, {})
-    assert f"chmod o-w {tmp_path}" in found
+    assert f"chmod o-w {tmp_path}" in refused()
+
+
+def refused() -> str:
+    with pytest.raises(MaestroError) as caught:
+        guarded.hosts("all")
+    return caught.value.fix
 
 
 def test_make_refuses_a_directory_that_everybody_can_write_to(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ WAVE = """
 - ansible.builtin.debug: {msg: verified}
   when: inventory_hostname == wave
   register: verified
-- maestro_gate: {hosts: ["{{ wave }}"], steps: [rolled, verified]}
+- maestro.stacks.gate: {hosts: ["{{ wave }}"], steps: [rolled, verified]}
 """
 
 

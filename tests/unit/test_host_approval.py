@@ -69,7 +69,7 @@ def part(layout: Layout, **changes: Any) -> dict[str, Any]:
         "state": STATE,
         "facts": {"version": "v2"},
         "secrets": {},
-        "work": {"maestro_remove": plan_hash.of_step("maestro_remove", REMOVAL, "")},
+        "work": {"remove": plan_hash.of_step("remove", REMOVAL, "")},
         **changes,
     }
 
@@ -304,9 +304,9 @@ def test_no_step_without_an_approval(layout: Layout, host: Any) -> None:
             answer = take(layout, name, **params)
             assert answer["failed"], name
             assert "nobody approved what this run does here" in answer["msg"], name
-    answer = take(layout, "maestro_pull", request={"stack": "shop"}, images=["x"], payload="{}")
+    answer = take(layout, "pull", request={"stack": "shop"}, images=["x"], payload="{}")
     assert "nobody approved" in answer["msg"]
-    answer = take(layout, "maestro_lease", state="acquired", claim=claimed, expect=STATE)
+    answer = take(layout, "lease", state="acquired", claim=claimed, expect=STATE)
     assert "asks for an approval: this run has none" in answer["msg"]
 
 
@@ -316,27 +316,27 @@ def _any(fact: Any) -> Any:
 
 
 def test_only_what_was_approved(leased: Layout) -> None:
-    approval.step(leased, "maestro_remove", REMOVAL, "t1")
+    approval.step(leased, "remove", REMOVAL, "t1")
     for params in ({"volumes": []}, {"volumes": ["data", "more"]}):
         with pytest.raises(MaestroError, match="this is not what was approved"):
-            approval.step(leased, "maestro_remove", params, "t1")
+            approval.step(leased, "remove", params, "t1")
     with pytest.raises(MaestroError, match="this is not what was approved"):
-        approval.step(leased, "maestro_commit", {"manifest": {}, "remove": []}, "t1")
+        approval.step(leased, "commit", {"manifest": {}, "remove": []}, "t1")
     with pytest.raises(MaestroError, match="nobody approved"):
-        approval.step(leased, "maestro_remove", REMOVAL, "t2")
+        approval.step(leased, "remove", REMOVAL, "t2")
 
 
 def test_back_to_what_served_and_nowhere_else(leased: Layout) -> None:
-    approval.step(leased, "maestro_put_back", STOPPED, "t1")
+    approval.step(leased, "put_back", STOPPED, "t1")
     for changes in ({"serves": "r0"}, {"release": "r1"}):
         with pytest.raises(MaestroError, match="not the release that this run began with"):
-            approval.step(leased, "maestro_put_back", {**STOPPED, **changes}, "t1")
+            approval.step(leased, "put_back", {**STOPPED, **changes}, "t1")
 
 
 def test_the_value_of_a_secret(layout: Layout, host: Any, keys: Path) -> None:
     host()
     files = {"files": [{"name": "token", "version": STOPPED["release"], "uid": 1}]}
-    work = {"maestro_secrets": plan_hash.of_step("maestro_secrets", files, STOPPED["release"])}
+    work = {"secrets": plan_hash.of_step("secrets", files, STOPPED["release"])}
     mine = part(layout, work=work, secrets=identity.fingerprints({"token": "of today"}))
     assert "of today" not in json.dumps(mine)
     found = approval.check(approve(keys, claim(mine)), "carol@laptop", asked(layout))
@@ -345,10 +345,10 @@ def test_the_value_of_a_secret(layout: Layout, host: Any, keys: Path) -> None:
     for value, good in (("of today", True), ("of tomorrow", False)):
         params = {**files, "payload": json.dumps({"secrets": {"token": value}})}
         if good:
-            approval.step(layout, "maestro_secrets", params, "t1")
+            approval.step(layout, "secrets", params, "t1")
             continue
         with pytest.raises(MaestroError, match="the value of token is another") as caught:
-            approval.step(layout, "maestro_secrets", params, "t1")
+            approval.step(layout, "secrets", params, "t1")
         assert value not in str(caught.value)
 
 
@@ -361,7 +361,7 @@ def test_what_a_host_is_changes_with_an_approval(layout: Layout, host: Any, keys
 
     def provision(said: dict[str, Any], **more: Any) -> dict[str, Any]:
         given = {"stack": "", "settings": said, "by": "carol@laptop", **more}
-        return take(layout, "maestro_identity", **given)
+        return take(layout, "identity", **given)
 
     assert "this run has none" in provision(off)["msg"]
     assert "this run has none" in provision(found.as_dict())["msg"], "the rest of it too"
@@ -396,7 +396,7 @@ def test_the_engine_and_the_edge_are_changed_by_approved_provisioning_alone(
 def test_who_is_told_to_ask_is_provisioned_in_the_same_run(layout: Layout, host: Any) -> None:
     settings = host().as_dict()
     (identity.HOME / "host.json").unlink()
-    answer = take(layout, "maestro_identity", stack="", settings=settings, by="carol@laptop")
+    answer = take(layout, "identity", stack="", settings=settings, by="carol@laptop")
     assert answer == {"changed": True}
     approval.provisioned("the edge")
 

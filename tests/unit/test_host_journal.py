@@ -103,7 +103,7 @@ def test_the_steps_of_a_release_that_goes_in_keep_one_event(
     monkeypatch.setattr(leaving.Leaving, "remove", lambda *_: [])
     monkeypatch.setattr(release, "point", lambda *_: None)
     manifest = {"id": "r2", "services": {}}
-    done = take(layout, "maestro_commit", release="r2", manifest=manifest, **REST)
+    done = take(layout, "commit", release="r2", manifest=manifest, **REST)
     assert done["changed"]
     assert results(layout) == [("done", "")]
 
@@ -116,10 +116,10 @@ def test_a_failed_step_and_what_was_put_back_are_two_events(
 
     lease.acquire(layout, CLAIM)
     monkeypatch.setattr("maestro.host.smoke.check", fail)
-    assert take(layout, "maestro_smoke", release="r2", checks=[])["failed"]
+    assert take(layout, "smoke", release="r2", checks=[])["failed"]
     back = {"serves": "r1", "restored": ["web"]}
     monkeypatch.setattr("maestro.host.put_back.put_back", lambda *_, **__: back)
-    take(layout, "maestro_put_back", release="r2", serves="r1", timeout=1, settle=1)
+    take(layout, "put_back", release="r2", serves="r1", timeout=1, settle=1)
     assert results(layout) == [("failed", "service web: it crashed"), ("put back", "")]
 
 
@@ -127,7 +127,7 @@ def test_a_run_that_finds_the_stack_taken_is_refused(layout: Layout) -> None:
     lease.acquire(layout, CLAIM)
     other = {**CLAIM, "token": "t2", "by": "max@desk"}
     params = {"state": "acquired", "claim": other, "expect": {}, "token": ""}
-    assert take(layout, "maestro_lease", **params)["failed"]
+    assert take(layout, "lease", **params)["failed"]
     ((result, why),) = results(layout)
     assert result == "refused"
     assert "is being changed by jo@desk" in why

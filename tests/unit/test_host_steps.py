@@ -49,10 +49,10 @@ def said(layout: Layout, **more: object) -> dict[str, object]:
 
 # What modules take that are no step of a play on a host.
 OTHERS = {
-    "maestro_daemon": provisioning.DAEMON,
-    "maestro_edge": provisioning.EDGE,
-    "maestro_edge_image": provisioning.EDGE_IMAGE,
-    "maestro_maintenance": provisioning.MAINTENANCE,
+    "daemon": provisioning.DAEMON,
+    "edge": provisioning.EDGE,
+    "edge_image": provisioning.EDGE_IMAGE,
+    "maintenance": provisioning.MAINTENANCE,
     "lab_info": lab_info.ARGUMENTS,
 }
 
@@ -60,9 +60,11 @@ OTHERS = {
 def page(name: str) -> dict[str, Any]:
     """The documentation of a module, with what it has in common with others."""
     found: dict[str, Any] = yaml.safe_load(constants(ROOT / f"library/{name}.py")["DOCUMENTATION"])
-    shared = constants(ROOT / "doc_fragments/maestro.py")
+    shared = constants(ROOT / "doc_fragments/step.py")
     for fragment in found.get("extends_documentation_fragment", []):
-        part = yaml.safe_load(shared[fragment.partition(".")[2].upper() or "DOCUMENTATION"])
+        assert fragment.startswith("maestro.stacks.step")
+        name = fragment.removeprefix("maestro.stacks.step").strip(".").upper()
+        part = yaml.safe_load(shared[name or "DOCUMENTATION"])
         found["options"] = {**found.get("options", {}), **part["options"]}
     return found
 
@@ -108,12 +110,12 @@ def test_the_page_of_a_module_names_what_it_takes(name: str) -> None:
 
 
 def test_a_step_works_under_the_lease_and_the_last_gives_it_back(layout: Layout) -> None:
-    assert steps.take("maestro_finish", said(layout, keep=5)) == NOTHING_DROPPED
+    assert steps.take("finish", said(layout, keep=5)) == NOTHING_DROPPED
     assert lease.read(layout) is None
 
 
 def test_a_step_of_a_run_that_lost_its_lease_does_nothing(layout: Layout) -> None:
-    answer = steps.take("maestro_finish", said(layout, keep=5, lease="another"))
+    answer = steps.take("finish", said(layout, keep=5, lease="another"))
     assert answer["failed"]
     assert "is no longer this run's" in answer["msg"]
     assert lease.read(layout) is not None
@@ -124,7 +126,7 @@ def test_a_problem_with_a_file_says_which(layout: Layout) -> None:
     layout.releases.symlink_to(layout.home / "nowhere")
     files: dict[str, object] = {"configs": {}, "secrets": [], "reading": {}}
     given = {"release": "r1", "compose": "services: {}", **files}
-    answer = steps.take("maestro_stage", said(layout, **given))
+    answer = steps.take("stage", said(layout, **given))
     assert answer["failed"]
     assert str(layout.releases) in answer["msg"]
     assert "check the disk" in answer["msg"]
@@ -134,16 +136,16 @@ def test_secrets_are_written_once_and_a_release_is_committed(layout: Layout) -> 
     file = {"name": "token", "version": "r1", "uid": 0, "gid": 0, "mode": "0400"}
     payload = json.dumps({"secrets": {"token": "value"}, "login": None})
     given = {"request": {}, "files": [file], "payload": payload}
-    checked = ArgumentSpecValidator(steps.STEPS["maestro_secrets"].specification()).validate(
+    checked = ArgumentSpecValidator(steps.STEPS["secrets"].specification()).validate(
         said(layout, **given)
     )
     assert checked.error_messages == []
-    assert steps.take("maestro_secrets", checked.validated_parameters)["written"] == ["token"]
-    assert steps.take("maestro_secrets", checked.validated_parameters)["written"] == []
+    assert steps.take("secrets", checked.validated_parameters)["written"] == ["token"]
+    assert steps.take("secrets", checked.validated_parameters)["written"] == []
     layout.release("r1").mkdir(parents=True)
     manifest = {"services": {}, "secrets": {"token": "r1"}}
     commit = {"release": "r1", "manifest": manifest, "remove": [], "kind": "update", "timeout": 1}
-    assert steps.take("maestro_commit", said(layout, **commit))["changed"]
+    assert steps.take("commit", said(layout, **commit))["changed"]
     assert layout.current_id() == "r1"
 
 
@@ -152,14 +154,14 @@ def test_a_lease_is_taken_for_the_plan_that_was_made(
 ) -> None:
     monkeypatch.setattr("maestro.host.containers.of_stack", lambda *_: [{"Id": "c1"}])
     given = said(layout, state="acquired", claim=CLAIM, token="t1")
-    answer = steps.take("maestro_lease", {**given, "expect": {"release": "", "containers": []}})
+    answer = steps.take("lease", {**given, "expect": {"release": "", "containers": []}})
     assert "changed on this host since the plan was made" in answer["msg"]
     assert lease.read(layout) is None, "it is given back"
     monkeypatch.setattr(switch, "set_up", lambda _: None)
     expect = {"release": "", "containers": ["c1"]}
-    assert steps.take("maestro_lease", {**given, "expect": expect})["token"] == "t1"
+    assert steps.take("lease", {**given, "expect": expect})["token"] == "t1"
     assert lease.read(layout) is not None
-    steps.take("maestro_lease", {**given, "state": "released"})
+    steps.take("lease", {**given, "state": "released"})
     assert lease.read(layout) is None
 
 
@@ -173,12 +175,12 @@ def test_a_switch_that_cannot_be_set_gives_the_lease_back(
     monkeypatch.setattr(switch, "set_up", broken)
     expect = {"release": "", "containers": []}
     given = said(layout, state="acquired", claim=CLAIM, token="", expect=expect)
-    assert steps.take("maestro_lease", given)["msg"] == "no timer"
+    assert steps.take("lease", given)["msg"] == "no timer"
     assert lease.read(layout) is None
 
 
 def test_nothing_abandoned_is_nothing_to_recover(layout: Layout) -> None:
-    assert steps.take("maestro_recover", said(layout)) == {"changed": False, "serves": ""}
+    assert steps.take("recover", said(layout)) == {"changed": False, "serves": ""}
 
 
 @pytest.fixture
@@ -191,7 +193,7 @@ def program(tmp_path: Path) -> list[str]:
 
 def test_the_hosts_program_takes_a_step(program: list[str], layout: Layout) -> None:
     done = subprocess.run(
-        [*program, "maestro_finish", agent_archive.identity()],
+        [*program, "finish", agent_archive.identity()],
         input=json.dumps(said(layout, keep=5)),
         capture_output=True,
         text=True,
@@ -216,7 +218,7 @@ def test_an_unpacked_program_takes_a_step(program: list[str], layout: Layout) ->
     assert list(unpacked.glob("maestro/host/__pycache__/agent.*.pyc"))
     agent.unpack(archive, identity)
     done = subprocess.run(
-        [*program[:3], "-v", *program[3:], "maestro_finish", identity],
+        [*program[:3], "-v", *program[3:], "finish", identity],
         input=json.dumps(said(layout, keep=5)),
         capture_output=True,
         text=True,
@@ -238,7 +240,7 @@ def test_a_program_that_cannot_be_unpacked_takes_steps_all_the_same(
 
 def test_another_program_takes_none(program: list[str], layout: Layout) -> None:
     done = subprocess.run(
-        [*program, "maestro_finish", "of-another-checkout"], input="", text=True, check=False
+        [*program, "finish", "of-another-checkout"], input="", text=True, check=False
     )
     assert done.returncode == agent.OTHER_PROGRAM
     assert lease.read(layout) is not None

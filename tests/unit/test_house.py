@@ -181,13 +181,12 @@ def test_every_setting_of_ansible_has_its_reason() -> None:
 
 
 def test_the_tree_is_as_documented_and_ansible_reads_it() -> None:
-    folders = "playbooks roles inventories group_vars molecule filter_plugins docker"
+    folders = "playbooks roles inventories group_vars molecule filter_plugins collection docker"
     for name in ["ansible.cfg", "requirements.yml", *folders.split()]:
         assert (ROOT / name).exists(), name
     command = [Path(sys.executable).parent / "ansible-config", "dump", "--only-changed"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert str(ROOT / "roles") in done.stdout
-    assert str(ROOT / "filter_plugins") in done.stdout
+    assert "'maestro.stacks.output', 'maestro.stacks.entry'" in done.stdout
     wanted = yaml.safe_load((ROOT / "requirements.yml").read_text())["collections"]
     command = [Path(sys.executable).parent / "ansible-galaxy", "collection", "list"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -230,7 +229,9 @@ def test_no_file_knows_where_it_was_written() -> None:
 
 
 def test_links_point_inside_the_project() -> None:
-    for path in (ROOT / "module_utils/maestro", ROOT / "playbooks/group_vars"):
+    stacks = ROOT / "collection/ansible_collections/maestro/stacks"
+    collection = [*stacks.glob("plugins/*"), stacks / "roles", stacks / "playbooks"]
+    for path in (ROOT / "module_utils/maestro", ROOT / "playbooks/group_vars", *collection):
         assert path.is_symlink()
         assert path.resolve().is_relative_to(ROOT)
         assert path.resolve().is_dir()

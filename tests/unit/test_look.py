@@ -17,7 +17,7 @@ from maestro.host.agent import OTHER_PROGRAM
 from maestro.play import agent_archive, look_only
 
 
-def question(step: str = "maestro_journal", program: str = "", **params: Any) -> str:
+def question(step: str = "journal", program: str = "", **params: Any) -> str:
     program = program or agent_archive.identity()
     return json.dumps({"step": step, "program": program, "params": params})
 
@@ -38,14 +38,14 @@ def test_what_may_be_asked_only_reads() -> None:
     "text",
     [
         *("", "[]", "{}", "null", '"x"', "[" * 100_000, question()[:-1]),
-        '{"step": "maestro_journal", "program": "x", "params": 1}',
+        '{"step": "journal", "program": "x", "params": 1}',
         question(last="50"),
         question(last=True),
         question(stack=["a"]),
         question(stack=None),
-        question("maestro_logs", services="api"),
-        question("maestro_logs", services=[1]),
-        question("maestro_logs", tail=5),
+        question("logs", services="api"),
+        question("logs", services=[1]),
+        question("logs", tail=5),
     ],
 )
 def test_what_is_no_question(text: str) -> None:
@@ -83,9 +83,9 @@ def test_the_hosts_program_answers(program: list[str]) -> None:
     done = ask(program, question())
     assert json.loads(done.stdout) == {"changed": False, "events": []}
     assert "cannot name a stack" in json.loads(ask(program, question(stack="../x")).stdout)["msg"]
-    assert "may only look" in json.loads(ask(program, question("maestro_remove")).stdout)["msg"]
+    assert "may only look" in json.loads(ask(program, question("remove")).stdout)["msg"]
     assert ask(program, question(program="another")).returncode == OTHER_PROGRAM
-    assert ask([*program, "maestro_remove"], question()).returncode == 2
+    assert ask([*program, "remove"], question()).returncode == 2
 
 
 def shell(rc: int, stdout: str = "", stderr: str = "") -> look_only.Shell:
@@ -100,7 +100,7 @@ def test_the_controller_asks_by_one_command_line() -> None:
         return {"rc": 0, "stdout": 'Welcome\n{"events": []}\n', "stderr": ""}
 
     args = {"root": "/opt/maestro", "stack": "", "last": 7}
-    assert look_only.answer(answer, "maestro_journal", args) == {"events": []}
+    assert look_only.answer(answer, "journal", args) == {"events": []}
     ((command, text),) = heard
     line = "/usr/bin/python3 -I /usr/local/lib/maestro/agent.pyz --root /opt/maestro look"
     assert command == f"sudo -n {line}"
@@ -120,5 +120,5 @@ def test_the_controller_asks_by_one_command_line() -> None:
 )
 def test_why_a_host_does_not_answer(said: look_only.Shell, words: list[str]) -> None:
     with pytest.raises(MaestroError) as caught:
-        look_only.answer(said, "maestro_journal", {"root": "/opt/maestro"})
+        look_only.answer(said, "journal", {"root": "/opt/maestro"})
     assert [word for word in words if word not in str(caught.value)] == []

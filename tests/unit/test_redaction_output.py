@@ -84,9 +84,8 @@ def _play(
         "ANSIBLE_REMOTE_TEMP": str(directory / "remote"),
         "COLUMNS": "80",
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-        "ANSIBLE_CALLBACK_PLUGINS": str(PROJECT / "callback_plugins" if redact else empty),
         "ANSIBLE_STDOUT_CALLBACK": "default",
-        "ANSIBLE_CALLBACKS_ENABLED": "junit",
+        "ANSIBLE_CALLBACKS_ENABLED": "maestro.stacks.output,junit" if redact else "junit",
         "ANSIBLE_ACTION_PLUGINS": str(AUDIT / "action_plugins"),
         "ANSIBLE_ROLES_PATH": str(AUDIT / "roles"),
         "ANSIBLE_LOG_PATH": str(directory / "log"),
@@ -165,7 +164,7 @@ def _normal(text: str) -> list[str]:
     )
     text = re.sub(r"([/ ])\.[a-z0-9_]{8}\b", r"\1N", text)
     text = re.sub(r"ansible-(?:local|tmp)-[\w.-]+|time=\"[\d.]+\"|timestamp=\"[^\"]*\"", "N", text)
-    ours = ("maestro_output", "Skipping callback")
+    ours = ("maestro.stacks.output", "Skipping callback")
     return [line for line in text.splitlines() if not any(word in line for word in ours)]
 
 

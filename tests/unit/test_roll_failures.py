@@ -368,7 +368,7 @@ def commit(rolling: Rolling) -> str:
     manifest = {"services": rolling.case.wanted, "order": [["web"]], "routes": []}
     params = {"root": str(rolling.layout.root), "stack": "shop", "lease": "t", "timeout": 5}
     params |= {"release": "r2", "manifest": manifest, "remove": ["db"], "kind": "update"}
-    return str(steps.take("maestro_commit", params).get("msg", ""))
+    return str(steps.take("commit", params).get("msg", ""))
 
 
 @pytest.mark.parametrize("rolling", [ENDS], indirect=True)

@@ -60,7 +60,7 @@ def said(layout: Layout) -> list[dict[str, Any]]:
         {"step": part.name, "params": {"token": "", **part.params}}
         for part in (
             parts.lease(place, WORK, CLAIM),
-            parts.Part("maestro_secrets", {**held, **nothing}),
+            parts.Part("secrets", {**held, **nothing}),
             *parts.finish(held, 5),
         )
     ]
@@ -96,20 +96,20 @@ def test_a_lease_lives_through_a_step_that_does_not_keep_it(
         held.append(found is not None and found.held)
         return {"changed": True}
 
-    monkeypatch.setitem(steps.STEPS, "maestro_pull", steps.Step(pull, {}))
+    monkeypatch.setitem(steps.STEPS, "pull", steps.Step(pull, {}))
     first, second, _ = said(layout)
     pulls = {"root": str(layout.root), "request": {"stack": "shop"}}
-    sequence.take([first, {"step": "maestro_pull", "params": pulls}, second])
+    sequence.take([first, {"step": "pull", "params": pulls}, second])
     assert held == [True]
 
 
 @pytest.mark.parametrize(
     ("kind", "work", "expected"),
     [
-        ("update", {}, ["maestro_pull", "maestro_stage", "maestro_secrets"]),
-        ("update", {"plan": {"pulls": []}}, ["maestro_stage", "maestro_secrets"]),
-        ("update", {"secret_files": []}, ["maestro_pull", "maestro_stage"]),
-        ("rollback", {"plan": {"pulls": []}}, ["maestro_stage"]),
+        ("update", {}, ["pull", "stage", "secrets"]),
+        ("update", {"plan": {"pulls": []}}, ["stage", "secrets"]),
+        ("update", {"secret_files": []}, ["pull", "stage"]),
+        ("rollback", {"plan": {"pulls": []}}, ["stage"]),
     ],
 )
 def test_a_fetch_has_only_the_steps_it_needs(
@@ -122,9 +122,9 @@ def test_a_fetch_has_only_the_steps_it_needs(
     assert [part.name for part in found] == expected
     by_name = {part.name: part.params for part in found}
     # Secrets and the registry's login are never in one payload.
-    wanted = {"maestro_pull": None, "maestro_secrets": {"token", "key"}}
+    wanted = {"pull": None, "secrets": {"token", "key"}}
     assert asked == [wanted[name] for name in expected if name in wanted]
-    assert by_name["maestro_stage"]["secrets"] == (
+    assert by_name["stage"]["secrets"] == (
         [] if kind == "update" else {**WORK, **work}["secret_files"]
     )
 
@@ -132,14 +132,14 @@ def test_a_fetch_has_only_the_steps_it_needs(
 def test_a_roll_makes_smoke_checks_where_there_are_any() -> None:
     how = {"kind": "update", "together": False, "canary": True, "timeout": 1, "settle": 1}
     (up,) = parts.roll(HELD, WORK, how)
-    assert set(steps.STEPS["maestro_up"].specification()) == set(up.params)
+    assert set(steps.STEPS["up"].specification()) == set(up.params)
     _, smoke = parts.roll(HELD, {**WORK, "smoke": [{"tcp": {"port": 1}}]}, how)
-    assert set(steps.STEPS["maestro_smoke"].specification()) == set(smoke.params)
+    assert set(steps.STEPS["smoke"].specification()) == set(smoke.params)
 
 
 def test_a_commit_has_what_its_step_takes() -> None:
     (commit,) = parts.commit(HELD, WORK, "update", 1)
-    assert set(steps.STEPS["maestro_commit"].specification()) == set(commit.params)
+    assert set(steps.STEPS["commit"].specification()) == set(commit.params)
 
 
 def decided(**more: Any) -> Any:

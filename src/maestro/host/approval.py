@@ -295,13 +295,13 @@ def step(layout: Layout, name: str, params: Mapping[str, Any], token: str) -> No
     ):
         raise MaestroError("this is not what was approved", where=f"{here.host}: {name}", fix=PLAN)
     back = (params.get("release"), params.get("serves"))
-    if name == "maestro_put_back" and back != (found.release, found.serves):
+    if name == "put_back" and back != (found.release, found.serves):
         raise MaestroError(
             "this is not the release that this run began with",
             where=f"{here.host}: {name}",
             fix="deploy again: the previous release is restored first",
         )
-    if name == "maestro_secrets":
+    if name == "secrets":
         _values(here, params, found)
     burn(found)
 
@@ -310,7 +310,7 @@ def pulled(layout: Layout, params: Mapping[str, Any]) -> None:
     """Refuse images that are not of the plan whose lease is held."""
     if required() is not None:
         held = lease.read(layout)
-        step(layout, "maestro_pull", params, held.token if held and held.held else "")
+        step(layout, "pull", params, held.token if held and held.held else "")
 
 
 def _values(here: Identity, params: Mapping[str, Any], found: Approved) -> None:

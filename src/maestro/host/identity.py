@@ -1,6 +1,6 @@
 """What a host is: its name, its environment, and who approves changes here.
 
-Provisioning writes it (`maestro_identity`), and every changing step reads it: see `approval`. The
+Provisioning writes it (the step `identity`), and every changing step reads it: see `approval`. The
 files belong to root; the first two may be read by everybody, the key by root alone.
 """
 

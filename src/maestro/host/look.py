@@ -18,9 +18,9 @@ from . import steps
 
 # Each step that only looks, with its parameters and what they are where they are not given.
 QUESTIONS: Mapping[str, Mapping[str, Any]] = {
-    "maestro_overview": {"stack": "", "security": False},
-    "maestro_journal": {"stack": "", "last": 50},
-    "maestro_logs": {"stack": "", "services": [], "since": "", "tail": "100"},
+    "overview": {"stack": "", "security": False},
+    "journal": {"stack": "", "last": 50},
+    "logs": {"stack": "", "services": [], "since": "", "tail": "100"},
 }
 LONGEST = 64 << 10  # characters of a question
 

@@ -20,17 +20,17 @@ MADE = "made by the rotation"  # in the place of a fingerprint: the value is mad
 NEW = "RELEASE"  # stands for the id of the release to come: a time and a random number
 # What of a step's parameters is approved; the rest says how long it may take, or who runs it.
 APPROVED: Mapping[str, tuple[str, ...]] = {
-    "maestro_pull": ("images",),
-    "maestro_stage": ("compose", "configs"),
-    "maestro_secrets": ("files",),
-    "maestro_migrate": ("services", "migrations"),
-    "maestro_up": (
+    "pull": ("images",),
+    "stage": ("compose", "configs"),
+    "secrets": ("files",),
+    "migrate": ("services", "migrations"),
+    "up": (
         *("services", "routes", "kind", "together", "levels", "recreate"),
         *("remove_first", "networks"),
     ),
-    "maestro_smoke": ("checks",),
-    "maestro_commit": ("manifest", "remove"),
-    "maestro_remove": ("volumes",),
+    "smoke": ("checks",),
+    "commit": ("manifest", "remove"),
+    "remove": ("volumes",),
 }
 # Of a manifest: who, when and by whose word; and hashes that hold the id of the release to come.
 _NOT_THE_RELEASE = ("created", "by", "approved_by", "git_commit", "plan", "config_hash")

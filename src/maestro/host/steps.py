@@ -243,7 +243,7 @@ _DEAD = {"type": "list", "elements": "str", "default": []}
 _PAYLOAD = {"type": "str", "required": True, "no_log": True}
 
 STEPS: dict[str, Step] = {
-    "maestro_state": Step(
+    "state": Step(
         looking.read_state,
         {
             "request": _FACTS,
@@ -254,7 +254,7 @@ STEPS: dict[str, Step] = {
         },
         reads=True,
     ),
-    "maestro_history": Step(
+    "history": Step(
         looking.read_history,
         {
             "to": {"type": "str", "default": ""},
@@ -265,21 +265,21 @@ STEPS: dict[str, Step] = {
         reads=True,
     ),
     # Without a stack: all of them.
-    "maestro_overview": Step(
+    "overview": Step(
         looking.read_overview,
         {"stack": _ANY_TEXT, "security": {"type": "bool", "default": False}},
         reads=True,
     ),
-    "maestro_journal": Step(
+    "journal": Step(
         looking.read_journal,
         {"stack": _ANY_TEXT, "last": {"type": "int", "default": 50}},
         reads=True,
     ),
-    "maestro_note": Step(looking.note_refusal, {"claim": _FACTS, "message": _TEXT}),
-    "maestro_logs": Step(
+    "note": Step(looking.note_refusal, {"claim": _FACTS, "message": _TEXT}),
+    "logs": Step(
         looking.read_logs, {"services": _TEXTS, "since": _TEXT, "tail": _TEXT}, reads=True
     ),
-    "maestro_lease": Step(
+    "lease": Step(
         beginning.use_lease,
         {
             "state": {"type": "str", "required": True, "choices": ["acquired", "released"]},
@@ -289,7 +289,7 @@ STEPS: dict[str, Step] = {
         },
     ),
     # About the host itself, and no stack of it.
-    "maestro_identity": Step(
+    "identity": Step(
         beginning.be_told,
         {
             "stack": _ANY_TEXT,
@@ -300,9 +300,9 @@ STEPS: dict[str, Step] = {
         },
         reads=True,  # the action plugin writes nothing in check mode
     ),
-    "maestro_recover": Step(beginning.recover, {}),
-    "maestro_pull": Step(_pull, {"request": _FACTS, "images": _TEXTS, "payload": _PAYLOAD}),
-    "maestro_stage": Step(
+    "recover": Step(beginning.recover, {}),
+    "pull": Step(_pull, {"request": _FACTS, "images": _TEXTS, "payload": _PAYLOAD}),
+    "stage": Step(
         _stage,
         {
             "release": _TEXT,
@@ -313,13 +313,13 @@ STEPS: dict[str, Step] = {
         },
         leased=True,
     ),
-    "maestro_secrets": Step(
+    "secrets": Step(
         _secrets, {"request": _FACTS, "files": _ITEMS, "payload": _PAYLOAD}, leased=True
     ),
-    "maestro_migrate": Step(
+    "migrate": Step(
         _migrate, {"release": _TEXT, "services": _FACTS, "migrations": _ITEMS}, leased=True
     ),
-    "maestro_up": Step(
+    "up": Step(
         _up,
         {
             "release": _TEXT,
@@ -337,8 +337,8 @@ STEPS: dict[str, Step] = {
         },
         leased=True,
     ),
-    "maestro_smoke": Step(_smoke, {"release": _TEXT, "checks": _ITEMS}, leased=True),
-    "maestro_commit": Step(
+    "smoke": Step(_smoke, {"release": _TEXT, "checks": _ITEMS}, leased=True),
+    "commit": Step(
         _commit,
         {
             "release": _TEXT,
@@ -349,14 +349,10 @@ STEPS: dict[str, Step] = {
         },
         leased=True,
     ),
-    "maestro_finish": Step(
-        _finish, {"keep": {"type": "int", "required": True}}, leased=True, last=True
-    ),
-    "maestro_removal": Step(looking.read_removal, {"dead": _DEAD}, reads=True),
-    "maestro_remove": Step(
-        _remove, {"volumes": _TEXTS, "timeout": _SECONDS}, leased=True, last=True
-    ),
-    "maestro_put_back": Step(
+    "finish": Step(_finish, {"keep": {"type": "int", "required": True}}, leased=True, last=True),
+    "removal": Step(looking.read_removal, {"dead": _DEAD}, reads=True),
+    "remove": Step(_remove, {"volumes": _TEXTS, "timeout": _SECONDS}, leased=True, last=True),
+    "put_back": Step(
         _put_back,
         {
             "release": _TEXT,

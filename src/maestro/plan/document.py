@@ -154,7 +154,7 @@ def _steps(decision: Decision, work: Steps) -> dict[str, str]:
     if "manifest" in work:
         given = _release_steps(decision, cast("Work", work))
     else:
-        given = {"maestro_remove": {"volumes": cast("RemovalWork", work)["volumes"]}}
+        given = {"remove": {"volumes": cast("RemovalWork", work)["volumes"]}}
     return {
         name: plan_hash.of_step(name, params, decision.release) for name, params in given.items()
     }
@@ -163,16 +163,16 @@ def _steps(decision: Decision, work: Steps) -> dict[str, str]:
 def _release_steps(decision: Decision, work: Work) -> dict[str, Mapping[str, object]]:
     """What the steps that bring a release in get, as far as it is approved."""
     whole: Mapping[str, object] = {**work, "kind": decision.kind, "together": decision.together}
-    up = plan_hash.APPROVED["maestro_up"]
+    up = plan_hash.APPROVED["up"]
     pulls = cast("list[Pull]", work["plan"]["pulls"])
     return {
-        "maestro_pull": {"images": [pull["image"] for pull in pulls]},
-        "maestro_stage": {key: whole[key] for key in ("compose", "configs")},
-        "maestro_secrets": {"files": whole["secret_files"]},
-        "maestro_migrate": {key: whole[key] for key in ("services", "migrations")},
-        "maestro_up": {key: whole[key] for key in up if key in whole},
-        "maestro_smoke": {"checks": whole["smoke"]},
-        "maestro_commit": {key: whole[key] for key in ("manifest", "remove")},
+        "pull": {"images": [pull["image"] for pull in pulls]},
+        "stage": {key: whole[key] for key in ("compose", "configs")},
+        "secrets": {"files": whole["secret_files"]},
+        "migrate": {key: whole[key] for key in ("services", "migrations")},
+        "up": {key: whole[key] for key in up if key in whole},
+        "smoke": {"checks": whole["smoke"]},
+        "commit": {key: whole[key] for key in ("manifest", "remove")},
     }
 
 

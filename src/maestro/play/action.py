@@ -27,6 +27,7 @@ from . import (
     controller,
     course,
     gate,
+    guarded,
     host_variables,
     look_only,
     plan_files,
@@ -53,6 +54,7 @@ class Action(ActionBase):  # type: ignore[misc]  # Ansible is not typed
         """Do the task; `AnsibleActionFail` with all reasons why not."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         with as_ansible():
+            guarded.check()
             result.update(self.done(dict(self._task.args), task_vars or {}))
         return result
 
@@ -84,7 +86,7 @@ class StepAction(Action):
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers."""
-        name = str(self._task.action)
+        name = str(self._task.action).rpartition(".")[2]
         step = steps.STEPS[name]
         if "dead" in step.arguments and not self._only_looks(task_vars or {}):
             args["dead"] = runs.dead()
@@ -109,7 +111,8 @@ class StepAction(Action):
         self, name: str, args: dict[str, Any], task_vars: dict[str, Any] | None
     ) -> dict[str, Any]:
         """What the step's module answers, which goes to the host with them."""
-        found: dict[str, Any] = self._execute_module(name, args, task_vars=task_vars)
+        module = f"{guarded.COLLECTION}.{name}"
+        found: dict[str, Any] = self._execute_module(module, args, task_vars=task_vars)
         found.pop("invocation", None)
         return found
 

@@ -7,7 +7,6 @@ default stack. So each must be known: to a role, to a playbook, or to the user's
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -64,10 +63,14 @@ CHANGING = ("deploy.yml", "rollback.yml", "rotate_secrets.yml", "remove.yml", "m
 
 
 class Known:
-    """The variables that this project reads, by name, with what their specification says."""
+    """The variables that are read, by name, with what their specification says.
 
-    def __init__(self, root: Path) -> None:
+    ``root`` holds the roles and playbooks, ``project`` the user's own playbooks and group_vars.
+    """
+
+    def __init__(self, root: Path, project: Path | None = None) -> None:
         self._root = root
+        self._project = project or root
 
     @cached_property
     def options(self) -> dict[str, Option]:
@@ -88,12 +91,14 @@ class Known:
     def others(self) -> set[str]:
         """What group_vars set, and what a role or playbook reads without a specification."""
         found: set[str] = set()
-        for pattern in ("group_vars/*.yml", "roles/*/vars/*.yml"):
-            for path in self._root.glob(pattern):
-                found.update(_KEY.findall(path.read_text(encoding="utf-8")))
-        for pattern in ("roles/*/*/*.yml", "playbooks/*.yml", "group_vars/*.yml", "*.yml"):
-            for path in self._root.glob(pattern):
-                found.update(_READ.findall(path.read_text(encoding="utf-8")))
+        own = [*self._project.glob("group_vars/*.yml")]
+        for path in (*own, *self._root.glob("roles/*/vars/*.yml")):
+            found.update(_KEY.findall(path.read_text(encoding="utf-8")))
+        own += self._project.glob("*.yml")
+        for pattern in ("roles/*/*/*.yml", "playbooks/*.yml"):
+            own += self._root.glob(pattern)
+        for path in own:
+            found.update(_READ.findall(path.read_text(encoding="utf-8")))
         return found
 
 
@@ -251,29 +256,3 @@ def _used(value: Any) -> Iterable[str]:
     elif isinstance(value, str):
         for template in _TEMPLATE.findall(value):
             yield from _WORD.findall(template)
-
-
-def settings_problem(root: Path, used: str | None, environment: Mapping[str, str]) -> str:
-    """Why Ansible did not read this project's ansible.cfg; empty where it did, or was told so."""
-    if environment.get("ANSIBLE_CONFIG"):
-        return ""
-    if used and Path(used).resolve() == (root / "ansible.cfg").resolve():
-        return ""
-    where = str(root / "ansible.cfg")
-    if root.stat().st_mode & 0o002:
-        return str(
-            MaestroError(
-                "Ansible ignores these settings: the directory is writable by everyone",
-                where=where,
-                fix=f"chmod o-w {root}",
-            )
-        )
-    return str(
-        MaestroError(
-            "Ansible did not read these settings, so it found no host and no role",
-            where=where,
-            fix=f"cd {root}, or export ANSIBLE_CONFIG={where}"
-            if Path(os.getcwd()).resolve() != root
-            else f"make it readable: {where}",
-        )
-    )

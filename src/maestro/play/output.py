@@ -111,6 +111,11 @@ def _take(pairs: list[tuple[str | None, str]]) -> None:
         _register_natively([value for _, value in pairs if not registry.why_not(value)])
 
 
+def installed() -> bool:
+    """Whether the redaction is under everything this process shows, or its parent does."""
+    return _installed
+
+
 def install() -> None:
     """Put the redaction under everything that is shown. A second call does nothing."""
     global _installed  # noqa: PLW0603 -- once in a process
@@ -126,7 +131,7 @@ def install() -> None:
     specification = action_loader.get("ansible.builtin.validate_argument_spec", class_only=True)
     if specification is not None:
         _wrap(specification, "get_args_from_task_vars", _reading_arguments)
-    if constants.CALLBACKS_ENABLED:
+    if any(not name.startswith("maestro.stacks.") for name in constants.CALLBACKS_ENABLED):
         _wrap_other_callbacks()
     register_secrets(_environment())
     register_secrets(_decrypted_before())

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..host.rules import UPDATE
 
-LEASE = "maestro_lease"
+LEASE = "lease"
 # What gives a step its payload: the secrets of these names, or the registry's login (None).
 Payload = Callable[[Iterable[str] | None], str]
 
@@ -37,7 +37,7 @@ def fetch(
     found = []
     if images := [item["image"] for item in work["plan"]["pulls"]]:
         params = {"root": held["root"], "request": request, "images": images}
-        found.append(Part("maestro_pull", {**params, "payload": payload(None)}))
+        found.append(Part("pull", {**params, "payload": payload(None)}))
     files = list(work["secret_files"])
     stage = {
         "release": work["release"],
@@ -46,11 +46,11 @@ def fetch(
         "secrets": [] if kind == UPDATE else files,
         "reading": work["reading"],
     }
-    found.append(Part("maestro_stage", {**held, **stage}))
+    found.append(Part("stage", {**held, **stage}))
     if kind == UPDATE and files:
         given = payload({str(item["name"]) for item in files})
         params = {**held, "request": request, "files": files, "payload": given}
-        found.append(Part("maestro_secrets", params))
+        found.append(Part("secrets", params))
     return found
 
 
@@ -60,10 +60,10 @@ def roll(held: Mapping[str, Any], work: Mapping[str, Any], how: Mapping[str, Any
     ``how`` has ``kind``, ``together``, ``canary``, ``timeout`` and ``settle``.
     """
     same = ("release", "services", "routes", "levels", "recreate", "remove_first", "networks")
-    found = [Part("maestro_up", {**held, **how, **{key: work[key] for key in same}})]
+    found = [Part("up", {**held, **how, **{key: work[key] for key in same}})]
     if work["smoke"]:
         checks = {"release": work["release"], "checks": work["smoke"]}
-        found.append(Part("maestro_smoke", {**held, **checks}))
+        found.append(Part("smoke", {**held, **checks}))
     return found
 
 
@@ -72,9 +72,9 @@ def commit(
 ) -> list[Part]:
     """Make the release the one that runs, also after a restart of the host."""
     same = {key: work[key] for key in ("release", "manifest", "remove")}
-    return [Part("maestro_commit", {**held, **same, "kind": kind, "timeout": timeout})]
+    return [Part("commit", {**held, **same, "kind": kind, "timeout": timeout})]
 
 
 def finish(held: Mapping[str, Any], keep: int) -> list[Part]:
     """Remove what no release needs, and give the lease back."""
-    return [Part("maestro_finish", {**held, "keep": keep})]
+    return [Part("finish", {**held, "keep": keep})]

@@ -1,7 +1,7 @@
 """A run as a person reads it: what was done, an error once, and one line at the end.
 
-The plugin `maestro_story` hands on what Ansible tells it. With ``-v`` Ansible's own output is
-shown instead, and the last line.
+The plugin `maestro.stacks.story` hands on what Ansible tells it. With ``-v`` Ansible's own output
+is shown instead, and the last line.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .told import Told, indented, names, plain_name, reason
 
 # Steps that wait for others, or prepare: they are no part of the story.
 SILENT = (
-    "maestro_gate",
-    "maestro_note",
+    "maestro.stacks.gate",
+    "maestro.stacks.note",
     "set_fact",
     "include_tasks",
     "include_role",
@@ -28,9 +28,9 @@ SILENT = (
     "assert",
     "fail",
 )
-OURS = "maestro_"
+OURS = "maestro.stacks."
 # What takes the lease, whatever else it does.
-TAKE = ("maestro_lease", "maestro_begin")
+TAKE = (f"{OURS}lease", f"{OURS}begin")
 ERROR, GOOD, CHANGED, DIM = "red", "green", "yellow", "dark gray"
 
 
@@ -220,11 +220,11 @@ class Story:
         elif action in TAKE and result.get("token"):
             outcome.limit = float(result.get("limit") or outcome.limit)
             _add(outcome.leased, host)
-        elif action == "maestro_lease":
+        elif action == f"{OURS}lease":
             _add(outcome.released, host)
-        elif action in ("maestro_commit", "maestro_end", "maestro_remove"):
+        elif action in (f"{OURS}commit", f"{OURS}end", f"{OURS}remove"):
             _add(outcome.committed, host)
-        elif action == "maestro_put_back":
+        elif action == f"{OURS}put_back":
             outcome.back[host] = str(result.get("serves") or "")
 
 
@@ -236,8 +236,8 @@ def _ordered(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def short(action: str) -> str:
-    """An action's own name, without its collection."""
-    return action.rsplit(".", 1)[-1]
+    """The name of an action; those that come with Ansible need no collection."""
+    return action.removeprefix("ansible.builtin.")
 
 
 def _add(there: list[str], host: str) -> None:

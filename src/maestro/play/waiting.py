@@ -11,7 +11,7 @@ from ..host.labels import PROJECT, SERVICE
 from . import output
 
 # Steps during which containers start.
-LONG = ("maestro_up", "maestro_put_back", "maestro_recover", "maestro_commit")
+LONG = ("up", "put_back", "recover", "commit")
 FIRST, PAUSE = 2.0, 3.0  # seconds until the first look, and between two
 
 

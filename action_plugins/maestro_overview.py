@@ -1,9 +1,0 @@
-"""Read what a host runs and what was changed by hand."""
-
-from __future__ import annotations
-
-from maestro.play.action import GuardedAction
-
-
-class ActionModule(GuardedAction):
-    """Takes the step `maestro_overview`."""

@@ -1,9 +1,0 @@
-"""Put the release back that served."""
-
-from __future__ import annotations
-
-from maestro.play.action import StepAction
-
-
-class ActionModule(StepAction):
-    """Takes the step `maestro_put_back`."""

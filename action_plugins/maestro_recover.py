@@ -1,9 +1,0 @@
-"""Roll back what a lost deploy did not finish."""
-
-from __future__ import annotations
-
-from maestro.play.action import StepAction
-
-
-class ActionModule(StepAction):
-    """Takes the step `maestro_recover`."""

@@ -1,9 +1,0 @@
-"""Take a stack off a host."""
-
-from __future__ import annotations
-
-from maestro.play.action import StepAction
-
-
-class ActionModule(StepAction):
-    """Takes the step `maestro_remove`."""

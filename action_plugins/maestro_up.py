@@ -1,9 +1,0 @@
-"""Bring services to a release."""
-
-from __future__ import annotations
-
-from maestro.play.action import StepAction
-
-
-class ActionModule(StepAction):
-    """Takes the step `maestro_up`."""

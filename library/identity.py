@@ -1,0 +1,53 @@
+"""Ansible module: what a host is, and who approves changes there, see `maestro.host.identity`."""
+
+from __future__ import annotations
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
+
+DOCUMENTATION = r"""
+module: identity
+short_description: Tell a host what it is, and who approves changes there
+description:
+  - Writes /etc/maestro/host.json and /etc/maestro/allowed_signers, which the host's own program
+    reads before it changes anything.
+  - On a host that asks for an approval, a change of them needs one too.
+options:
+  stack:
+    description: None; it is about the host.
+    type: str
+    default: ""
+  state:
+    description: V(asked) only answers what the host is; V(present) makes it what O(settings) says.
+    type: str
+    choices: [asked, present]
+    default: present
+  settings:
+    description:
+      - C(host), C(environment), C(approval), C(signers) (each with C(name), C(key), C(accounts)),
+        C(own) and C(hours).
+    type: dict
+    default: {}
+  approval:
+    description: The plan of this change and its approval, as the action plugin makes them.
+    type: dict
+    default: {}
+  by:
+    description: Who runs it; known to the action plugin.
+    type: str
+    default: ""
+extends_documentation_fragment: [maestro.stacks.step]
+attributes:
+  check_mode: {support: none, description: Nothing is written in check mode.}
+"""
+EXAMPLES = r"""
+- name: Tell the host what it is
+  maestro.stacks.identity:
+    root: /opt/maestro
+    settings: {host: web-1, environment: production, approval: true, signers: []}
+"""
+RETURN = r"""
+identity: {description: What the host is., returned: asked, type: dict}
+"""
+
+if __name__ == "__main__":
+    step.run("identity")
