@@ -582,3 +582,8 @@ def test_public_stacks_go_in_with_what_they_name(service: dict[str, Any], rules:
     assert bool(told) == bool(rules)
     for number in range(len(allow)):
         assert looked_at(service, "production", *allow[:number], *allow[number + 1 :])[0]
+
+
+def test_a_mounted_configuration_of_the_host_is_told_where_the_stacks_own_goes() -> None:
+    (problem,) = looked_at(mount("/etc/nginx/nginx.conf", ro=True), "production")[0]
+    assert "`./nginx.conf:PATH:ro`, or use configs:" in str(problem.fix)

@@ -36,6 +36,8 @@ READABLE = (
     *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf"),
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/var/log"),
 )
+_ELSEWHERE = "allowed: named volumes, and paths that are no part of the system"
+_BESIDE = "put a configuration beside the Compose file: `./{}:PATH:ro`, or use configs:"
 _SECRET_NAMES = (".ssh", ".gnupg", ".docker")
 
 
@@ -48,7 +50,7 @@ class Judgement:
 
     why: str
     exception: bool
-    fix: str = "allowed: named volumes, and paths that are no part of the system"
+    fix: str = _ELSEWHERE
     rule: str = ""
 
 
@@ -73,7 +75,9 @@ def judge(
         why, fix = "it belongs to the host and is writable", "mount it read-only: add `:ro`"
         return None if read_only else Judgement(why, exception=True, fix=fix)
     if any(_touches(found, place) for place in HOST):
-        return Judgement("it belongs to the host", exception=True)
+        of_program = read_only and _below(found, "/etc/")
+        fix = _BESIDE.format(posixpath.basename(found)) if of_program else _ELSEWHERE
+        return Judgement("it belongs to the host", exception=True, fix=fix)
     whole_home = _below(found, "/home") and found.count("/") <= 2
     if whole_home or set(found.split("/")) & set(_SECRET_NAMES):
         return Judgement("a user's keys are there", exception=True)
