@@ -587,3 +587,47 @@ def test_public_stacks_go_in_with_what_they_name(service: dict[str, Any], rules:
 def test_a_mounted_configuration_of_the_host_is_told_where_the_stacks_own_goes() -> None:
     (problem,) = looked_at(mount("/etc/nginx/nginx.conf", ro=True), "production")[0]
     assert "`./nginx.conf:PATH:ro`, or use configs:" in str(problem.fix)
+
+
+# A service that lives in another's container has what that has of the host.
+LENT: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
+    (web(network_mode="host"), web(network_mode="service:owner"), ".network_mode", "network-host"),
+    (web(pid="host"), web(pid="service:owner"), ".pid", "pid-host"),
+    (web(ipc="host"), web(ipc="service:owner"), ".ipc", "ipc-host"),
+    (bind("/etc/cron.d"), web(volumes_from=["owner:ro"]), ".volumes_from[0]", "host-path"),
+    (bind("/run/docker.sock"), web(volumes_from=["owner"]), ".volumes_from[0]", "engine-socket"),
+]
+
+
+@pytest.mark.parametrize(("owner", "borrower", "path", "rule"), LENT)
+def test_an_exception_is_not_lent(
+    owner: dict[str, Any], borrower: dict[str, Any], path: str, rule: str
+) -> None:
+    def found(*names: str) -> list[str]:
+        allow = [{"rule": rule, "service": name, "reason": "x"} for name in names]
+        last = {**borrower, **{key: "service:middle" for key in borrower if key == path[1:]}}
+        model = {
+            "services": {
+                "owner": owner,
+                "middle": borrower,
+                "last": {**last, "volumes_from": ["middle"]} if "[" in path else last,
+            },
+            "x-maestro": {"allow": allow},
+        }
+        return [str(problem.where) for problem in policy.problems(model, "staging", "shop")]
+
+    place = "shop/compose.yaml: services."
+    assert found("owner") == [f"{place}last{path}", f"{place}middle{path}"]
+    assert found("owner", "middle", "last") == []
+
+
+def test_a_circle_of_loans_ends() -> None:
+    services = {"a": web(pid="service:b"), "b": web(pid="service:a")}
+    assert policy.problems({"services": services}, "staging", "shop") == []
+
+
+def test_who_lives_in_a_container_of_the_hosts_network_listens_there_too() -> None:
+    services = {"a": web(network_mode="service:b"), "b": web(network_mode="host"), "c": web()}
+    model: Any = {"services": services}
+    assert isolation.in_the_hosts_network(model["services"]["a"], model)
+    assert not isolation.in_the_hosts_network(model["services"]["c"], model)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..host.borrowed import NETWORK, VOLUMES
 from ..host.labels import COMPOSE, OURS
-from . import host_paths, mounts
+from . import host_paths, lent, mounts
 
 if TYPE_CHECKING:
     from ..records import Compose, Definition, Entry, Service
@@ -110,8 +111,7 @@ def _capabilities(service: Service, _: Place) -> Iterator[Finding]:
             yield Finding(
                 ".cap_add",
                 f"found {capability}",
-                "allowed: any but ALL, SYS_ADMIN and SYS_PTRACE and others that reach the host, "
-                "outside development",
+                "allowed: any but ALL, SYS_ADMIN and SYS_PTRACE and others that reach the host",
             )
 
 
@@ -183,7 +183,7 @@ def _network_host(service: Service, place: Place) -> Iterator[Finding]:
 
 def in_the_hosts_network(service: Service, model: Compose) -> bool:
     """Whether a container of the service listens where the host does."""
-    return any(True for _ in _network_host(service, Place(model)))
+    return any(True for _ in lent.also_of_owners(_network_host, NETWORK)(service, Place(model)))
 
 
 def _bridge(service: Service, place: Place) -> Iterator[Finding]:
@@ -383,17 +383,17 @@ RULES = (
     Rule("cgroup-parent", _cgroup_parent),
     Rule("device", _devices),
     Rule("out-of-memory", _memory),
-    Rule("pid-host", _host_namespace("pid")),
-    Rule("ipc-host", _host_namespace("ipc")),
+    Rule("pid-host", lent.also_of_owners(_host_namespace("pid"), "pid")),
+    Rule("ipc-host", lent.also_of_owners(_host_namespace("ipc"), "ipc")),
     Rule("uts-host", _host_namespace("uts")),
     Rule("userns-host", _host_namespace("userns_mode")),
     Rule("cgroup-host", _host_namespace("cgroup")),
-    Rule("network-host", _network_host),
+    Rule("network-host", lent.also_of_owners(_network_host, NETWORK)),
     Rule("network-bridge", _bridge),
     Rule("other-container", _other_containers),
     Rule("other-network", _network_of_others),
-    Rule("host-path", _paths),
-    Rule("mount-propagation", _propagation),
+    Rule("host-path", lent.also_of_owners(_paths, VOLUMES)),
+    Rule("mount-propagation", lent.also_of_owners(_propagation, VOLUMES)),
     Rule("host-program", _programs),
     Rule("build", _build),
     Rule("label", _labels, always=True),
