@@ -98,6 +98,18 @@ class Canary(TypedDict):
     checks: list[Check]
 
 
+class RouteOptions(TypedDict, total=False):
+    """What a route asks of the edge besides, see `stack.route_options`; only what it has."""
+
+    redirect_from: list[str]  # hosts
+    strip: bool
+    protocol: str
+    sticky: str  # the name of the cookie
+    headers: dict[str, str]  # of answers
+    max_body: int  # bytes
+    timeout: float  # seconds until an answer begins
+
+
 class Route(TypedDict):
     """A route of ``x-maestro`` with every value there; see `stack.routes.rendered`."""
 
@@ -111,6 +123,7 @@ class Route(TypedDict):
     drain: float  # seconds
     canary: Canary | None
     network: NotRequired[str]
+    options: NotRequired[RouteOptions]
 
 
 class ClaimedRoute(TypedDict):
@@ -119,6 +132,7 @@ class ClaimedRoute(TypedDict):
     hosts: list[str]
     path: str
     health: list[str]
+    options: NotRequired[RouteOptions]
 
 
 # Of releases.

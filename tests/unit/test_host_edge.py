@@ -350,14 +350,14 @@ def host(
 
 @contextlib.contextmanager
 def service(name: str, port: int) -> Iterator[None]:
-    """A container's server: says its name; ``/slow`` takes a second."""
+    """A container's server: says its name; ``/slow`` takes a second, ``/slower`` two."""
     import http.server
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            time.sleep(1.0 if self.path == "/slow" else 0)
+            time.sleep({"/slow": 1.0, "/slower": 2.0}.get(self.path, 0))
             self.send_response(200)
             self.send_header("Content-Length", str(len(name)))
             self.end_headers()
@@ -396,6 +396,37 @@ def test_requests_go_where_they_are_assigned(host: Host) -> None:
         edge.withdraw(host.layout)
         assert edge.current(host.layout) == {}
         assert host.get("/shop")[0] == 404
+
+
+def test_what_routes_ask_besides(host: Host) -> None:
+    """A real Traefik takes each option, and does as it says."""
+    port = free_port()
+    headers = {"X-Frame-Options": "DENY"}
+    given = routes.rendered(
+        {
+            "routes": [
+                {"service": "web", "port": port, "host": "*.a.test", "path": "/x", "strip": True,
+                 "headers": headers, "sticky": True, "max_body": 10, "timeout": 1},
+                {"service": "web", "port": port, "host": "b.a.test", "redirect_from": "old.test"},
+            ]
+        }
+    )  # fmt: skip
+    with service("a", port):
+        host.run("a")
+        edge.assign(host.layout, given, {"web": [group("a")]})
+        status, _, said = host.get("/x/y", "shop.a.test")
+        assert (status, said["X-Frame-Options"]) == (200, "DENY")
+        assert said["Set-Cookie"].startswith("maestro=")
+        assert host.get("/x/slower", "shop.a.test")[0] == 504, "too late, and without its prefix"
+        assert host.get("/x", "c.shop.a.test")[0] == 404, "a star is one label"
+        status, _, said = host.get("/", "b.a.test")
+        assert (status, "X-Frame-Options" in said) == (200, False), "who is named goes first"
+        status, _, said = host.get("/p?q=1", "old.test")
+        assert (status, said["Location"]) == (301, "http://b.a.test/p?q=1")
+        large = http.client.HTTPConnection("127.0.0.1", host.web, timeout=10)
+        with contextlib.closing(large):
+            large.request("POST", "/x", body=b"0" * 11, headers={"Host": "shop.a.test"})
+            assert large.getresponse().status == 413
 
 
 def test_the_same_again_is_at_once(host: Host) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 ANY_HOST = ""
 _NAMED = 100_000  # a route with a host goes before every route without one
+_STARRED = 50_000  # one with a star for a label comes between
+STAR = "*."
 _PER_SIGN = 10  # a longer path goes before a shorter one
 _HEALTH = 5  # a health path goes before a route of the same path
 
@@ -42,7 +44,7 @@ class Claim:
 
     def meets(self, other: Claim) -> bool:
         """Whether a request exists that both claim."""
-        hosts = ANY_HOST in (self.host, other.host) or self.host == other.host
+        hosts = covers(self.host, other.host) or covers(other.host, self.host)
         return hosts and (
             self.path == other.path
             or (not other.exact and below(self.path, other.path))
@@ -63,6 +65,7 @@ def of_route(route: ClaimedRoute) -> list[Claim]:
     """What a route claims, as a release's manifest or a host's traffic.json keeps it."""
     path = str(route["path"])
     paths = [(path, False, priority(route, path))]
+    redirected = (route.get("options") or {}).get("redirect_from") or []
     if route.get("health"):
         paths += [(str(health), True, health_priority(route)) for health in route["health"]]
     hosts = [host(str(name)) for name in route.get("hosts") or []] or [ANY_HOST]
@@ -70,7 +73,7 @@ def of_route(route: ClaimedRoute) -> list[Claim]:
         Claim(name, plain(found), exact, rank, found)
         for name in hosts
         for found, exact, rank in paths
-    ]
+    ] + [Claim(host(name), "/", False, redirect_priority(name), "/") for name in redirected]  # noqa: FBT003
 
 
 def of_routes(routes: Iterable[ClaimedRoute]) -> list[Claim]:
@@ -83,7 +86,8 @@ def taken(
 ) -> list[tuple[Claim, Claim]]:
     """Claims of ours, each with one of another stack whose requests it takes.
 
-    A route without a host has what no other route names: a stack that names a host may have it.
+    A route without a host, or with a star, has what no other route names: a stack that names a
+    host may have it.
     A health path belongs to its route: only the first of both is told. What is ``in_force`` so far
     takes nothing new away.
     """
@@ -92,7 +96,7 @@ def taken(
     found: dict[tuple[str, str], tuple[Claim, Claim]] = {}
     for mine in ours:
         for claim in others:
-            named_it = mine.host and not claim.host
+            named_it = mine.host != claim.host and covers(claim.host, mine.host)
             if mine.takes(claim) and not named_it:
                 found.setdefault((mine.host, mine.path), (mine, claim))
     return [
@@ -118,8 +122,27 @@ def below(path: str, prefix: str) -> bool:
 
 
 def priority(route: ClaimedRoute, path: str) -> int:
-    """A route's rank at the edge: a named host before any, then the longer path."""
-    return _PER_SIGN * len(path) + (_NAMED if route.get("hosts") else 0)
+    """A route's rank at the edge: a named host before a star before any, then the longer path."""
+    return _PER_SIGN * len(path) + _of_hosts(route.get("hosts") or [])
+
+
+def redirect_priority(name: str) -> int:
+    """The rank of the rule for a host that is redirected."""
+    return _PER_SIGN + _of_hosts([name])
+
+
+def _of_hosts(names: list[str]) -> int:
+    if any(name.startswith(STAR) for name in names):
+        return _STARRED
+    return _NAMED if names else 0
+
+
+def covers(wider: str, name: str) -> bool:
+    """Whether one host, which may be any or have a star for its first label, is the other too."""
+    if wider in (ANY_HOST, name):
+        return True
+    first, _, rest = name.partition(".")
+    return wider.startswith(STAR) and first not in ("", "*") and wider == f"*.{rest}"
 
 
 def health_priority(route: ClaimedRoute) -> int:

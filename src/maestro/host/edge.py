@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MaestroError
 from . import address, claims, edge_api, journal, locks
 from .edge_connections import open_connections
-from .edge_traefik import dynamic
+from .edge_traefik import dynamic, is_marker
 from .engine import Engine
 from .labels import ONE_OFF, SERVICE
 from .layout import Layout, write_atomically
@@ -182,11 +182,8 @@ def under_maintenance(layout: Layout) -> bool:
 
 def look(layout: Layout) -> Edge:
     """What a plan needs to know of the edge: is there one, and who has which routes."""
-    others: dict[str, list[ClaimedRoute]] = {
-        path.parent.name: [
-            {"hosts": route["hosts"], "path": route["path"], "health": route.get("health") or []}
-            for route in _read(path).get("routes", [])
-        ]
+    others = {
+        path.parent.name: [_claimed(route) for route in _read(path).get("routes", [])]
         for path in layout.root.glob("*/traffic.json")
         if path.parent.name != layout.stack
     }
@@ -197,6 +194,17 @@ def look(layout: Layout) -> Edge:
         "names": _certificate_names(),
         "uid": _uid(),
     }
+
+
+def _claimed(route: Route) -> ClaimedRoute:
+    found: ClaimedRoute = {
+        "hosts": route["hosts"],
+        "path": route["path"],
+        "health": route.get("health") or [],
+    }
+    if options := route.get("options"):
+        found["options"] = options
+    return found
 
 
 def _refuse_taken(layout: Layout, routes: Sequence[Route]) -> None:
@@ -340,7 +348,7 @@ def markers() -> list[str]:
 def _marker_of(file: Path) -> str:
     """The name that tells whether Traefik follows this file; empty where there is none."""
     names = _read(file).get("http", {}).get("middlewares", {})
-    return next((name for name, item in names.items() if "headers" in item), "")
+    return next((name for name in names if is_marker(name)), "")
 
 
 def _wait(layout: Layout, settings: Mapping[str, Any], gone: str = "") -> None:

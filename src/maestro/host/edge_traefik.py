@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import claims, forwarded
+from . import claims, edge_options, forwarded
 
 if TYPE_CHECKING:
     from ..records import Route
@@ -41,7 +41,10 @@ def dynamic(
     result: dict[str, dict[str, Any]] = {"routers": {}, "services": {}, "middlewares": {}}
     for route in traffic["routes"]:
         name = _named(stack, route["name"])
-        result["services"].update(_services(name, route, traffic["groups"], containers))
+        found = _services(name, route, traffic["groups"], containers, settings)
+        result["services"].update(found)
+        if transport := edge_options.transport(route):
+            result.setdefault("serversTransports", {})[_part(name, "transport")] = transport
         result["middlewares"].update(_middlewares(name, route, settings))
         result["routers"].update(_routers(name, route, settings, maintenance=maintenance))
     if maintenance:
@@ -71,9 +74,11 @@ def _services(
     route: Route,
     groups: Mapping[str, Sequence[Mapping[str, Any]]],
     containers: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One service, or a weighted one over one for each group that has containers."""
-    service, port = route["service"], int(route["port"])
+    service = route["service"]
+    cookie = edge_options.sticky(route, settings)
     chosen = []
     for group in groups.get(service, []):
         addresses = _alive(group["containers"], containers)
@@ -83,12 +88,20 @@ def _services(
         anyone = [key for key, value in sorted(containers.items()) if value["service"] == service]
         chosen = [(1, _alive(anyone, containers))]
     if len(chosen) == 1:
-        return {name: _balancer(chosen[0][1], port)}
+        return {name: _balancer(name, route, chosen[0][1], cookie)}
     parts = {_part(name, str(number)): found for number, found in enumerate(chosen)}
     weighted = [{"name": part, "weight": weight} for part, (weight, _) in parts.items()]
     return {
-        name: {"weighted": {"services": weighted}},
-        **{part: _balancer(addresses, port) for part, (_, addresses) in parts.items()},
+        name: {
+            "weighted": {
+                "services": weighted,
+                **edge_options.sticky(route, settings, "_group"),
+            }
+        },
+        **{
+            part: _balancer(name, route, addresses, cookie)
+            for part, (_, addresses) in parts.items()
+        },
     }
 
 
@@ -100,15 +113,22 @@ def _alive(wanted: Iterable[str], containers: Mapping[str, Mapping[str, Any]]) -
     return [str(item["address"]) for item in healthy or running]
 
 
-def _balancer(addresses: Iterable[str], port: int) -> dict[str, Any]:
+def _balancer(
+    name: str, route: Route, addresses: Iterable[str], cookie: Mapping[str, Any]
+) -> dict[str, Any]:
+    scheme, port = edge_options.options(route).get("protocol", "http"), int(route["port"])
     hosts = (f"[{address}]" if ":" in address else address for address in addresses)
-    servers = [{"url": f"http://{host}:{port}"} for host in hosts]
-    return {"loadBalancer": {"servers": servers, "serversTransport": "maestro"}}
+    servers = [{"url": f"{scheme}://{host}:{port}"} for host in hosts]
+    transport = _part(name, "transport") if edge_options.transport(route) else "maestro"
+    return {"loadBalancer": {"servers": servers, "serversTransport": transport, **cookie}}
 
 
 def _middlewares(name: str, route: Route, settings: Mapping[str, Any]) -> dict[str, Any]:
     # Traefik tries again only where a server took no connection, never a request it began.
     found: dict[str, Any] = {_part(name, "retry"): {"retry": {"attempts": 2}}}
+    found |= {_part(name, key): item for key, item in edge_options.middlewares(route).items()}
+    if edge_options.options(route).get("redirect_from"):
+        found[_part(name, "redirect")] = edge_options.redirect(route, settings)
     if limit := route.get("rate_limit"):
         rate = {
             "average": limit["average"],
@@ -139,9 +159,11 @@ def _routers(
     With trusted proxies also those for what comes through them, see `forwarded`.
     """
     limited = bool(route.get("rate_limit")) and not maintenance
-    common = [_part(name, "rate")] if limited else []
+    before = [_part(name, key) for key in edge_options.first(route)]
+    common = [*before, *([_part(name, "rate")] if limited else [])]
     redirected = bool(settings["redirect_https"])
-    retry = [_part(name, "retry")]
+    after = [] if maintenance else [_part(name, key) for key in edge_options.last(route)]
+    retry = [*after, _part(name, "retry")]
     rule, priority = _rule(route)
     base: dict[str, Any] = {"rule": rule, "priority": priority, "service": name}
     secure = {"entryPoints": [_WEBSECURE], "tls": _tls(route, settings)}
@@ -152,7 +174,8 @@ def _routers(
         _part(name, "https"): {**base, **secure, "middlewares": [*common, *retry]},
     }
     if forwarded.proxies(settings):
-        base["middlewares"] = [*([_part(name, "rate", _PROXY)] if limited else []), *retry]
+        by_client = [_part(name, "rate", _PROXY)] if limited else []
+        base["middlewares"] = [*before, *by_client, *retry]
         through = forwarded.router(base, settings, by_https=redirected)
         found[_part(name, _PROXY, "http")] = {**through, **plain}
         if limited:
@@ -160,10 +183,35 @@ def _routers(
             found[_part(name, _PROXY, "https")] = {**through, **secure}
     if route["health"]:
         rule, priority = _health_rule(route)
-        base = {"rule": rule, "priority": priority, "service": name, "middlewares": retry}
+        passes = [*before, *([_part(name, "strip")] if "strip" in edge_options.last(route) else [])]
+        passes.append(_part(name, "retry"))
+        base = {"rule": rule, "priority": priority, "service": name, "middlewares": passes}
         found[_part(name, _HEALTH, "http")] = {**base, **plain}
         found[_part(name, _HEALTH, "https")] = {**base, **secure}
-    return found
+    return {**found, **_redirected(name, route, settings)}
+
+
+def _redirected(name: str, route: Route, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A router for each entry point with the hosts that are only redirected."""
+    hosts = edge_options.options(route).get("redirect_from")
+    if not hosts:
+        return {}
+    base = {
+        "rule": " || ".join(edge_options.host_rule(host) for host in hosts),
+        "priority": min(claims.redirect_priority(host) for host in hosts),
+        "service": name,
+        "middlewares": [_part(name, "redirect")],
+    }
+    tls = _tls({**route, "hosts": hosts}, settings)
+    return {
+        _part(name, "redirect", "http"): {**base, "entryPoints": [_WEB]},
+        _part(name, "redirect", "https"): {**base, "entryPoints": [_WEBSECURE], "tls": tls},
+    }
+
+
+def is_marker(name: str) -> bool:
+    """Whether a middleware is the one that tells which file is in force, see `dynamic`."""
+    return name.split(JOIN, maxsplit=1)[0].endswith("-marker")
 
 
 def _tls(route: Route, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,5 +247,5 @@ def _health_rule(route: Route) -> tuple[str, int]:
 
 
 def _hosts(route: Route) -> str:
-    names = " || ".join(f"Host(`{host}`)" for host in route["hosts"])
+    names = " || ".join(map(edge_options.host_rule, route["hosts"]))
     return f"({names})" if names else ""

@@ -108,12 +108,14 @@ def _edge(route: Route, secure: bool) -> str:  # noqa: FBT001 -- a fact of the h
 
 def _status(connection: http.client.HTTPConnection, route: Route) -> str:
     """Empty for an answer that counts, or what came instead."""
-    host = next(iter(route.get("hosts") or []), "localhost")
+    host = next(iter(route.get("hosts") or []), "localhost").replace("*", "maestro-asks", 1)
     try:
         connection.request("GET", _path(route), headers={"Host": host, "Connection": "close"})
         status = connection.getresponse().status
     except http.client.BadStatusLine as error:
         # It speaks, although not HTTP/1.1; one that only hangs up does not.
+        if (route.get("options") or {}).get("protocol") == "h2c":
+            return ""
         return "no answer" if isinstance(error, http.client.RemoteDisconnected) else ""
     except (OSError, http.client.HTTPException) as error:
         return f"no answer ({getattr(error, 'strerror', None) or type(error).__name__})"

@@ -57,7 +57,7 @@ def _urls(decision: Decision, urls: Mapping[str, str]) -> list[str]:
         routes: list[Route] = cast("Mapping[str, Any]", work).get("routes") or []
         for route in routes:
             path = "" if route["path"] == "/" else route["path"]
-            for name in route["hosts"]:
+            for name in (each for each in route["hosts"] if "*" not in each):
                 port = f":{edge.port}" if edge.port and edge.port not in (80, 443) else ""
                 found[f"{edge.scheme or 'https'}://{name}{port}{path}"] = None
             if not route["hosts"] and edge.netloc:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host import claims
+from . import route_options
 
 if TYPE_CHECKING:
     from ..records import Canary, Edge, Entry, Extension, RateLimit, Route
@@ -27,6 +28,7 @@ def rendered(extension: Extension) -> list[Route]:
     for route in extension.get("routes") or []:
         service = str(route["service"])
         number = counted[service] = counted.get(service, -1) + 1
+        options = route_options.rendered(route)
         found.append(
             {
                 "name": f"{service}-{number}",
@@ -38,6 +40,8 @@ def rendered(extension: Extension) -> list[Route]:
                 "rate_limit": _rate_limit(route.get("rate_limit") or {}),
                 "drain": float(route.get("drain", DRAIN)),
                 "canary": _canary(route.get("canary") or {}),
+                # Only where there are some: releases of before have no such key.
+                **({"options": options} if options else {}),  # type: ignore[typeddict-item]
             }
         )
     return found
@@ -60,6 +64,7 @@ def problems(extension: Extension, place: str, services: Sequence[str]) -> Itera
                 where=f"{where}.service",
                 fix="name a service that keeps running",
             )
+        yield from route_options.problems(route, where, path)
         health_paths = route.get("health")
         for health in health_paths if isinstance(health_paths, list) else []:
             if not claims.below(str(health), path):
@@ -68,7 +73,9 @@ def problems(extension: Extension, place: str, services: Sequence[str]) -> Itera
                     where=f"{where}.health",
                     fix=f"name paths of this route, such as {path.rstrip('/')}/health",
                 )
-        for host in _hosts(route) or [""]:
+        asked = [(host, path) for host in _hosts(route) or [""]]
+        asked += [(host, "/") for host in route_options.hosts(route.get("redirect_from"))]
+        for host, path in asked:
             other = seen.setdefault((claims.host(host), claims.plain(path)), where)
             if other != where:
                 yield MaestroError(
@@ -158,8 +165,7 @@ def _both(one: claims.Claim, other: claims.Claim) -> str:
 
 
 def _hosts(route: Entry) -> list[str]:
-    host = route.get("host") or []
-    return [str(name) for name in (host if isinstance(host, list) else [host])]
+    return route_options.hosts(route.get("host"))
 
 
 def _path(route: Entry) -> str:
