@@ -10,6 +10,11 @@ HOSTS ?= staging-1
 bench-profile: venv-dev ## Draw where the time of a no-op, a deploy and a rollback goes: HOSTS=staging-1
 	@$(BIN)/python benchmarks/steps.py $(HOSTS)
 
+.PHONY: bench-hosts
+NAMES ?= 100
+bench-hosts: venv-dev ## Measure what each further host costs the controller: NAMES=100
+	@$(BIN)/python benchmarks/hosts.py $(NAMES)
+
 .PHONY: bench-roll bench-rollback
 bench-roll: venv-dev ## Compare replacing one service with doing the same by hand
 	@$(BIN)/python benchmarks/roll.py
