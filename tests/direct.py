@@ -25,7 +25,7 @@ from maestro.errors import MaestroError
 from maestro.host.layout import AGENT
 from maestro.host.steps import STEPS
 from maestro.plan import deploy, describe, removal, rollback, rollout, rotation, wanted
-from maestro.play import agent_archive, controller
+from maestro.play import agent_archive, controller, host_variables
 from maestro.secrets import renewal
 from maestro.stack import files as stack
 
@@ -116,16 +116,13 @@ class Direct:
         )
         missing = sorted(set(loaded.secret_names) - set(self.values))
         assert not missing, f"the test gives no value for {missing}"
-        return {
+        request = {
             "dry": False,
             "stack": name,
             "environment": self.environment,
             "version": version,
-            "files": loaded.files,
-            "compose_files": loaded.compose_files,
-            "profiles": sorted(loaded.profiles),
+            **host_variables.read_of(loaded),
             "variables": variables,
-            "secret_names": loaded.secret_names,
             "registry": REGISTRY,
             "registry_username": "maestro",
             "approved_by": "",
@@ -133,6 +130,8 @@ class Direct:
             "git_commit": "",
             **self.options,
         }
+        filled = host_variables.filled(cast(records.DeployRequest, request))
+        return {**request, "variables": filled}
 
     def payload(self, request: Mapping[str, Any]) -> str:
         """Secrets and the registry's login, as the action plugins send them."""

@@ -644,6 +644,8 @@ class FilesRead(TypedDict):
     # What is wrong with them: the plan tells it, together with all else, and nothing is changed.
     problems: NotRequired[list[ProblemFacts]]
     open_variables: NotRequired[list[str]]  # that have no value
+    env_files: NotRequired[list[str]]  # where it is not `.env` alone
+    secret_variables: NotRequired[dict[str, str]]  # by the name of the variable
     there: NotRequired[dict[str, str]]  # what is at paths that are mounted, see `mounts.kinds`
     files: dict[str, FileFacts]
     compose_files: list[str]

@@ -243,3 +243,49 @@ def test_files_as_before_are_not_read_again(direct: Direct) -> None:
     assert direct.deploy(name)
     assert "LEVEL=two" in direct.container(name, "web")["Config"]["Env"]
     assert not direct.deploy(name)
+
+
+def test_a_secret_that_can_only_be_in_the_environment(direct: Direct) -> None:
+    """Its reader has it, after a rotation too; no other file and no label of it does."""
+    first, second = "one: $x 'or' ${y}\nmore", "the-other-value"
+    token = "${TOKEN}"
+    direct.write(
+        "weaker",
+        {
+            "services": {
+                "web": sleeper(
+                    environment={"URL": f"x://{token}@db", "PLAIN": "5$$", "STAGE": "${STAGE}"},
+                    env_file=["./web.env"],
+                ),
+                "other": sleeper(),
+            },
+            "secrets": {"a.token": {"environment": "TOKEN"}},
+        },
+        web__env="TOKEN=for-development-alone\nLOG_LEVEL=info\n",
+        __env="TOKEN=for-development-alone\n",
+    )
+    (direct.directory / "weaker/.env.staging").write_text("TOKEN='of\nnobody'\nSTAGE=a\n")
+    direct.values["a.token"] = first
+
+    def environment() -> tuple[str, ...]:
+        found = direct.container("weaker", "web")["Config"]["Env"]
+        values = dict(str(entry).split("=", 1) for entry in found)
+        return tuple(values[name] for name in ("URL", "TOKEN", "PLAIN", "STAGE"))
+
+    assert direct.deploy("weaker")
+    assert environment() == (f"x://{first}@db", first, "5$", "a")
+    told = direct.plan("weaker")
+    assert "environment.URL: the secret a.token is in the environment" in told
+    assert not direct.deploy("weaker")
+    kept = direct.container("weaker", "other")["Id"]
+    assert direct.rotate("weaker", **{"a.token": second})
+    assert environment() == (f"x://{second}@db", second, "5$", "a")
+    assert direct.container("weaker", "other")["Id"] == kept
+    found = lab.ssh(
+        direct.host,
+        f"grep -rlE '{second}|for-development|nobody' /opt/maestro/weaker || true",
+    )
+    assert {path.split("/")[4] for path in found.split()} == {"secrets"}
+    for container in direct.containers("weaker"):
+        assert second not in str(container["Config"]["Labels"])
+        assert second not in str(container["Config"]["Cmd"])

@@ -25,7 +25,7 @@ MODULES = {
 MAY_IMPORT: dict[str, set[str]] = {
     "redaction": set(),
     "host": {"redaction"},
-    "stack": {"host"},
+    "stack": {"host", "redaction"},
     "release": {"host", "stack"},
     "secrets": set(),
     "plan": {"host", "stack", "release", "secrets"},

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from . import carried
 
 # Where Docker's command looks for its plugins, in its order.
 # https://pkg.go.dev/github.com/docker/cli/cli-plugins/manager
@@ -65,12 +66,13 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run Compose quietly; a missing program is a clear error.
 
-    ``env`` is its whole environment; `surroundings` where nothing is said.
+    ``env`` is its whole environment; where nothing is said, `surroundings` and the secrets that
+    the release's file has in environments.
     """
     try:
         return subprocess.run(  # noqa: S603 -- an argument list, no shell
             list(argv),
-            env=surroundings() if env is None else dict(env),
+            env={**surroundings(), **carried.values(argv)} if env is None else dict(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -114,17 +116,24 @@ def version() -> str:
 
 
 def canonical(
-    directory: Path, files: Sequence[str], project: str, variables: Mapping[str, str]
+    directory: Path,
+    files: Sequence[str],
+    project: str,
+    variables: Mapping[str, str],
+    env_files: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The whole stack as Compose itself understands it, every profile included.
 
-    ``directory`` holds the files. ``variables`` are all that it is read with, beside a ``.env``
-    there: nothing of this host shows in it. Raises `MaestroError` with Compose's own words.
+    ``directory`` holds the files. ``variables`` are all that it is read with, beside ``env_files``
+    or else a ``.env`` there: nothing of this host shows in it. Raises `MaestroError` with
+    Compose's own words.
     """
     first, *rest = program()
     # By its path: it gets no PATH, which a file could read.
     argv = [shutil.which(first) or first, *rest]
     argv += ["--project-name", project, "--project-directory", str(directory)]
+    for name in env_files:
+        argv += ["--env-file", str(directory / name)]
     for name in files:
         argv += ["--file", str(directory / name)]
     argv += ["--profile", "*", "config", "--format", "json"]

@@ -30,6 +30,7 @@ def read_state(layout: Layout, params: dict[str, Any]) -> Answer:
         resolve=params["resolve"],
         login=Login(**given["login"]) if given["login"] else None,
         secrets=given["secrets"],
+        env_files=tuple(request.get("env_files") or ()),
     )
     lease.expire(layout, params["dead"])
     lease.wait(layout, params["wait"])

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
-from . import compose, files, folder, naming, reading, secrets
+from . import carried, compose, files, folder, naming, reading, secrets
 from .engine import Engine
 from .labels import PROJECT
 from .layout import Layout, point, write_atomically
@@ -48,7 +48,9 @@ def stage(
     write_atomically(layout.compose_file(release), text, COMPOSE_MODE)
     reading.keep(layout, release, read or {})
     argv = compose.arguments(layout.stack, layout.compose_file(release), "config", "--quiet")
-    result = compose.run(argv)
+    # Secrets come after this: something stands for their values.
+    env = {**compose.surroundings(), **carried.stand_ins(text)}
+    result = compose.run(argv, env=env)
     if result.returncode != 0:
         discard(layout, release)
         raise MaestroError(

@@ -68,6 +68,7 @@ class Request:
     resolve: bool
     login: Login | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env_files: tuple[str, ...] = ()  # where it is not `.env` alone
 
 
 def read(request: Request, engine: Engine | None = None) -> State:
@@ -145,7 +146,8 @@ def _engine(info: Mapping[str, Any], composes: str, root: Path) -> EngineFacts:
 def _read(request: Request, version: str, layout: Layout, current: str) -> tuple[Reading, str]:
     """What Compose makes of the stack, and its complaint where it cannot read it."""
     variables = {**request.variables, "VERSION": version}
-    key = reading.key(request.stack, request.files, request.compose_files, variables)
+    read_with = [*request.compose_files, *request.env_files]
+    key = reading.key(request.stack, request.files, read_with, variables)
     kept = reading.kept(layout, current, key)
     if kept:
         return kept, ""
@@ -160,7 +162,9 @@ def _model(request: Request, variables: Mapping[str, str]) -> tuple[dict[str, An
     directory = Path(tempfile.mkdtemp(prefix="maestro-", dir="/run"))
     try:
         files.unpack(directory, request.files)
-        found = compose.canonical(directory, request.compose_files, request.stack, variables)
+        found = compose.canonical(
+            directory, request.compose_files, request.stack, variables, request.env_files
+        )
     except MaestroError as error:
         return {}, str(error)
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host.reference import Reference
-from ..stack import host_paths, isolation, mounts, policy, ports, routes, smoke
+from ..stack import host_paths, isolation, mounts, policy, ports, routes, secret_variables, smoke
 from ..stack.extension import EXTENSION, extension_problems
 from ..stack.model import active_services, migration_services, plain_keys, unescaped
 from ..stack.variables import STAND_IN
@@ -165,7 +165,8 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
     files = inputs.request["files"]
     of_place = _place(model, root, state, inputs.request)
     problems += policy.problems(model, environment, stack, of_place)
-    warnings = policy.warnings(model, environment, of_place)
+    problems += secret_variables.out_of_place(model, stack)
+    warnings = policy.warnings(model, environment, of_place) + secret_variables.weaker(model)
     model = mounts.as_configs(model, files)
     if environment != policy.DEVELOPMENT:
         model = ports.left_to_the_edge(model, extension)
@@ -183,6 +184,8 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
 
 def _without(extension: Extension, place: str, problems: Iterable[MaestroError]) -> Extension:
     """``x-maestro`` without the keys that something is wrong with."""
+    if not isinstance(extension, dict):
+        return {}
     wrong = {
         re.split(r"[.\[]", problem.where.removeprefix(place).lstrip("."))[0] for problem in problems
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MaestroError
 from ..host import naming
-from ..stack import files, profiles, variables
+from ..stack import files, profiles, secret_variables, variables
 from . import problems, variable_text
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ def read_of(loaded: files.Stack) -> FilesRead:
         "secret_names": loaded.secret_names,
         "profiles": sorted(loaded.profiles),
         "there": loaded.there,
+        "secret_variables": dict(loaded.secret_variables),
+        # Compose finds this one by itself, and only where no other is named.
+        "env_files": [] if loaded.env_files == [variables.ENV_FILE] else loaded.env_files,
     }
 
 
@@ -110,8 +113,20 @@ def request_of(
         found.pop("problems", None)
         found.pop("open_variables", None)
         found = cast("DeployRequest", {**found, **said})
-    stand_ins = dict.fromkeys(found.get("open_variables") or (), variables.STAND_IN)
-    return {**found, "variables": {**stand_ins, **found["variables"]}}, differs
+    return {**found, "variables": filled(found)}, differs
+
+
+def filled(request: DeployRequest) -> dict[str, str]:
+    """The variables that a host reads the stack with: something stands for what has no value yet.
+
+    For what lacks one, and for secrets.
+    """
+    stand_ins = dict.fromkeys(request.get("open_variables") or (), variables.STAND_IN)
+    marks = {
+        variable: secret_variables.mark(name)
+        for variable, name in (request.get("secret_variables") or {}).items()
+    }
+    return {**stand_ins, **request["variables"], **marks}
 
 
 def problems_of(request: DeployRequest) -> list[ProblemFacts]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from ..host import carried
 from ..host.drift import digest
 from ..host.labels import HASH_LABEL
 from ..stack import jobs
@@ -61,7 +62,12 @@ def _facts(facts: DriftFacts, definition: Service, compose: Compose) -> list[str
     found = []
     if facts["image"] != definition["image"]:
         found.append("image")
-    found += _named("env", _environment(definition), facts["env"])
+    # Of a secret's value a release knows nothing; another version is another definition.
+    secret = {name for name, value in _said(definition) if carried.paths(value)}
+    there = {name: value for name, value in facts["env"].items() if name not in secret}
+    found += _named("env", _environment(definition, secret), there)
+    gone = sorted(secret - set(facts["env"]))
+    found += [f"env {', '.join(gone)}"] if gone else []
     found += _named("mount", _mounts(definition, compose), facts["mounts"])
     limits = ((definition.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     memory = int(limits.get("memory") or definition.get("mem_limit") or 0)
@@ -86,12 +92,17 @@ def _named(what: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> li
     return [f"{what} {', '.join(names)}"] if names else []
 
 
-def _environment(definition: Service) -> dict[str, str]:
+def _said(definition: Service) -> list[tuple[str, str]]:
+    environment = definition.get("environment") or {}
+    return [(name, str(value)) for name, value in environment.items() if value is not None]
+
+
+def _environment(definition: Service, secret: Collection[str]) -> dict[str, str]:
     """Names and digests of the values the release gives; one without a value is not set."""
     return {
         name: digest(str(unescaped(value)))
-        for name, value in (definition.get("environment") or {}).items()
-        if value is not None
+        for name, value in _said(definition)
+        if name not in secret
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import yaml
 
 from ..errors import MaestroError
+from ..host import carried
 from ..host.files import digests
 from ..host.labels import HASH_LABEL
 from ..host.secret_files import SecretFile
@@ -126,6 +127,11 @@ def with_secrets(rendered: Rendered, versions: Mapping[str, str]) -> Rendered:
     for service in compose["services"].values():
         for item in service.get("secrets") or []:
             item["source"] = renamed[item["source"]]
+        environment = service.get("environment") or {}
+        for name, value in environment.items():
+            for file in carried.files(str(value or "")):
+                wanted = replace(file, version=versions.get(file.name, file.version))
+                environment[name] = carried.renamed(environment[name], file, wanted)
     hashes = {name: hash_of(service, compose) for name, service in compose["services"].items()}
     for name, digest in hashes.items():
         compose["services"][name]["labels"][HASH_LABEL] = digest
@@ -151,6 +157,9 @@ def readers(rendered: Rendered) -> dict[str, set[str]]:
         for item in rendered.compose["services"][service].get("secrets") or []:
             file = SecretFile.at(files[item["source"]]["file"])
             found.setdefault(file.name, set()).add(service)
+        for value in (rendered.compose["services"][service].get("environment") or {}).values():
+            for file in carried.files(str(value or "")):
+                found.setdefault(file.name, set()).add(service)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 from ..errors import MaestroError, raise_all
-from ..host import secret_files
+from ..host import carried, secret_files
 from ..host.compose import SURROUNDINGS
 from ..host.files import File, for_all
 from ..host.folder import Folder
@@ -19,7 +19,16 @@ from ..host.labels import HASH_LABEL
 from ..host.layout import Layout
 from ..host.reference import Reference
 from ..host.userns import of_host
-from ..stack import borrowing, checks, file_access, jobs, mounts, updates, watchdog
+from ..stack import (
+    borrowing,
+    checks,
+    file_access,
+    jobs,
+    mounts,
+    secret_variables,
+    updates,
+    watchdog,
+)
 from ..stack.data import Reading, kept
 from ..stack.model import active_services, migration_services, plain_keys, replicas, unescaped
 from . import compose_quirks, hardening, hashes, order
@@ -224,6 +233,10 @@ def _service(wish: Wish, name: str, active: set[str], result: Rendered, top: _To
     }
     if needs:
         service["depends_on"] = needs
+    try:
+        _carry(wish, service, result, top)
+    except MaestroError as problem:
+        result.problems.append(problem)
     for key, pointed in (("secrets", _secret), ("configs", _config)):
         found = []
         for item in service.get(key) or []:
@@ -244,6 +257,34 @@ def _leave_open(service: Draft) -> None:
             del environment[name]
 
 
+def _carry(wish: Wish, service: Draft, result: Rendered, top: _Top) -> None:
+    """Let a host fill in the secrets that stand in a service's environment."""
+    environment = service.get("environment") or {}
+    for name, value in environment.items():
+        for found in secret_variables.MARK.finditer(str(value or "")):
+            file = secret_files.SecretFile(found[1], _version(wish, found[1]), 0)
+            _need(file, wish, result, top)
+            reference = carried.reference(file.path)
+            environment[name] = environment[name].replace(found[0], reference)
+
+
+def _need(file: secret_files.SecretFile, wish: Wish, result: Rendered, top: _Top) -> None:
+    top["secrets"][file.source] = {"file": str(wish.layout.secrets / file.path)}
+    wanted = file.as_json()
+    if wanted not in result.secret_files:
+        result.secret_files.append(wanted)
+
+
+def _version(wish: Wish, name: str) -> str:
+    if name not in wish.secrets:
+        raise MaestroError(
+            f"the secret {name} is not read by a service of the stack's own Compose files",
+            where=f"{wish.stack}/compose.yaml: secrets.{name}",
+            fix="list it in the service itself, not in a file that is included or extended",
+        )
+    return wish.secrets[name]
+
+
 def _secret(
     wish: Wish,
     reader: str,
@@ -253,13 +294,7 @@ def _secret(
 ) -> Entry:
     """Point one secret of a service at the file of its version for this reader."""
     name = str(item["source"])
-    if name not in wish.secrets:
-        raise MaestroError(
-            f"the secret {name} is not read by a service of the stack's own Compose files",
-            where=f"{wish.stack}/compose.yaml: secrets.{name}",
-            fix="list it in the service itself, not in a file that is included or extended",
-        )
-    version = wish.secrets[name]
+    version = _version(wish, name)
     said = file_access.said(item, f"{wish.stack}/compose.yaml: services.{reader}.secrets.{name}")
     file = secret_files.SecretFile(
         name,
@@ -269,10 +304,7 @@ def _secret(
         mode=said.mode,
         host=of_host(wish.model["services"][reader]),
     )
-    top["secrets"][file.source] = {"file": str(wish.layout.secrets / file.path)}
-    wanted = file.as_json()
-    if wanted not in result.secret_files:
-        result.secret_files.append(wanted)
+    _need(file, wish, result, top)
     # No uid, gid or mode: Compose ignores them, the file itself has the right ones.
     return {"source": file.source, "target": str(item.get("target") or name)}
 

@@ -98,7 +98,7 @@ class Tree:
 
     def _add(self, part: Part, above: tuple[str, ...]) -> None:
         self.parts.append(part)
-        for number, entry in enumerate(_entries(part.document.get("include"))):
+        for number, entry in enumerate(entries(part.document.get("include"))):
             where = f"{self.sources.name}/{part.path}: include[{number}]"
             try:
                 self._include(part, entry, where, (*above, part.path))
@@ -119,7 +119,7 @@ class Tree:
 
     def _include(self, part: Part, entry: Any, where: str, above: tuple[str, ...]) -> None:
         said = entry if isinstance(entry, dict) else {"path": entry}
-        paths = [self._path(part, path, where) for path in _entries(said.get("path"))]
+        paths = [self._path(part, path, where) for path in entries(said.get("path"))]
         if not paths or None in paths:
             return
         first, *_ = found = [str(path) for path in paths]
@@ -145,7 +145,7 @@ class Tree:
     def _values(self, part: Part, home: str, env_file: Any, where: str) -> Mapping[str, str]:
         """What an included file is read with: the including one's values count more."""
         usual = posixpath.join(home, ".env")
-        files = [self._path(part, path, f"{where}.env_file") for path in _entries(env_file)]
+        files = [self._path(part, path, f"{where}.env_file") for path in entries(env_file)]
         if env_file is None and self.sources.there(usual):
             files = [usual]
         found: dict[str, str] = {}
@@ -159,7 +159,7 @@ class Tree:
         """What one service names: its environment files, and the service it extends."""
         service = part.services.get(name, {})
         for key in ("env_file", "label_file"):
-            for entry in _entries(service.get(key)):
+            for entry in entries(service.get(key)):
                 optional = isinstance(entry, dict) and entry.get("required") is False
                 path = entry.get("path") if isinstance(entry, dict) else entry
                 if path is not None:
@@ -305,10 +305,10 @@ class Tree:
         """The profiles one service is of, in any file."""
         found: set[str] = set()
         for part in self.parts:
-            entries = part.services.get(name, {}).get("profiles")
-            if name in part.replaced or isinstance(entries, compose_yaml.Override):
+            said = part.services.get(name, {}).get("profiles")
+            if name in part.replaced or isinstance(said, compose_yaml.Override):
                 found = set()
-            for entry in _entries(entries):
+            for entry in entries(said):
                 found.add(part.filled(entry) or str(entry))
         return found
 
@@ -322,7 +322,8 @@ def source_names(entries: Any) -> Iterable[str]:
             yield str(entry["source"])
 
 
-def _entries(value: Any) -> list[Any]:
+def entries(value: Any) -> list[Any]:
+    """What stands under a key that takes one or a list of them."""
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]

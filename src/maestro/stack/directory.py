@@ -46,6 +46,10 @@ class Sources:
         """Whether something stands at a path, inside or outside."""
         return (self.directory / path).exists()
 
+    def stands(self, path: str) -> bool:
+        """Whether something stands there, be it a link to nothing."""
+        return self.there(path) or (self.directory / path).is_symlink()
+
     def kind(self, path: str) -> str:
         """What is at a path: ``file``, ``folder``, ``large``, or nothing (an empty directory)."""
         target = self.directory / path

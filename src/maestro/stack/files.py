@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host import naming
-from . import dates, mounts, outside_mounts, project_name
+from . import dates, env_files, mounts, outside_mounts, project_name, secret_variables
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
-from .development import development_only
 from .directory import Sources
 from .extension import EXTENSION, extension_problems, mappings
-from .interpolation import dotenv
 from .profiles import meant
 from .words import did_you_mean, kind_of
 
@@ -50,6 +48,9 @@ class Stack:
     compose_files: list[str]
     tree: Tree
     profiles: frozenset[str] = frozenset()
+    # Its env files, the one that counts most last, and the variables that are secrets, by name.
+    env_files: list[str] = field(default_factory=list)
+    secret_variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, FileFacts]:
@@ -84,8 +85,16 @@ class Stack:
     @property
     def secret_names(self) -> list[str]:
         """The secrets that services read which are deployed (not those only a build uses)."""
-        wanted = (name for name in self.services if self._active(name))
-        return sorted({secret for name in wanted for secret in self.tree.secrets_of(name)})
+        wanted = [name for name in self.services if self._active(name)]
+        variables = self.secret_variables
+        found = {secret for name in wanted for secret in self.tree.secrets_of(name)}
+        if variables:
+            found |= {
+                secret
+                for name in wanted
+                for secret in env_files.secrets_of(self.tree, name, variables)
+            }
+        return sorted(found)
 
     def _active(self, name: str) -> bool:
         """Whether a service may be deployed, as far as it is known before Compose read it."""
@@ -137,8 +146,9 @@ def look(
     problems = [
         *stack.tree.problems,
         *variable_checks.steering(
-            name, variables, _dotenv(stack.tree.sources, variables, environment)
+            name, variables, env_files.values(stack.tree.sources, stack.env_files, variables)
         ),
+        *env_files.problems(stack.tree, stack.env_files, environment, stack.secret_variables),
         *_shape(stack),
         *project_name.problems(stack.tree, name),
         *_extension(stack),
@@ -179,13 +189,19 @@ def read(
         else:
             documents[file] = document
     raise_all(problems)
-    dotenv = _dotenv(sources, variables, environment)
-    given = {**dotenv, **variables, "COMPOSE_PROJECT_NAME": name}
+    names = env_files.own(sources, environment)
+    dotenv = env_files.values(sources, names, variables)
+    secret = secret_variables.declared(documents.values())
+    marks = {variable: secret_variables.mark(found) for variable, found in secret.items()}
+    given = {**dotenv, **variables, **marks, "COMPOSE_PROJECT_NAME": name}
     tree.grow(documents, {**given, "VERSION": version} if version else given)
     wanted = frozenset(profiles) or frozenset(
         filter(None, dotenv.get("COMPOSE_PROFILES", "").replace(" ", "").split(","))
     )
-    return Stack(name, sources.directory, list(documents), tree, meant(wanted, tree))
+    if secret:
+        env_files.mark(tree, names, secret)
+    profiled = meant(wanted, tree)
+    return Stack(name, sources.directory, list(documents), tree, profiled, names, secret)
 
 
 def _own_files(home: Path, environment: str) -> list[str]:
@@ -199,14 +215,6 @@ def _own_files(home: Path, environment: str) -> list[str]:
 def _stands(path: Path) -> bool:
     """Whether something stands there, be it a link to nothing."""
     return path.exists() or path.is_symlink()
-
-
-def _dotenv(sources: Sources, variables: Mapping[str, str], environment: str) -> dict[str, str]:
-    """The values of the stack's own ``.env``, which Compose reads by itself."""
-    name = variable_checks.ENV_FILE
-    if not _stands(sources.directory / name) or development_only(sources.peek(name), environment):
-        return {}
-    return dotenv(sources.text(name), variables)
 
 
 def _each_once(problems: Iterable[MaestroError]) -> list[MaestroError]:
