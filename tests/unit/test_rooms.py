@@ -63,6 +63,7 @@ WITH_ANSIBLE = {
 FROM_HOST = {
     "host.address": {"ELSEWHERE"},
     "host.borrowed": {"MODES", "NETWORK", "VOLUMES"},
+    "host.carried": {"files", "paths", "reference", "renamed"},
     "host.compose": {"SURROUNDINGS"},
     "host.drift": {"digest"},
     "host.files": {"File", "digests", "for_all"},

@@ -124,7 +124,8 @@ def weaker(model: Compose) -> list[str]:
     """What a plan says of secrets in the environment of containers."""
     found = []
     for service, definition in sorted(model["services"].items()):
-        for name, value in sorted((definition.get("environment") or {}).items()):
+        environment = definition.get("environment")
+        for name, value in sorted(environment.items() if isinstance(environment, dict) else ()):
             found += [
                 f"services.{service}.environment.{name}: the secret {one[1]} is in the "
                 "environment: every process of the container and `docker inspect` on the host "
