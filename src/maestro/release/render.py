@@ -260,7 +260,9 @@ def _leave_open(service: Draft) -> None:
 def _carry(wish: Wish, service: Draft, result: Rendered, top: _Top) -> None:
     """Let a host fill in the secrets that stand in a service's environment."""
     environment = service.get("environment")
-    for name, value in environment.items() if isinstance(environment, dict) else ():
+    if not isinstance(environment, dict):
+        return
+    for name, value in environment.items():
         for found in secret_variables.MARK.finditer(str(value or "")):
             file = secret_files.SecretFile(found[1], _version(wish, found[1]), 0)
             _need(file, wish, result, top)
