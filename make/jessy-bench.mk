@@ -8,3 +8,7 @@ bench: venv ## Measure Jessy in containers: functions, and the whole stack under
 BASE ?= HEAD
 bench-compare: venv ## Compare the speed of the core's functions with those of a revision: BASE=HEAD
 	@PYTHONPATH=benchmarks $(BIN)/python -m jessy.compare --base $(BASE)
+
+.PHONY: build-report
+build-report: venv ## Measure how Jessy's images are built, cold and warm, and their sizes: test-results/build/build.json
+	@PYTHONPATH=benchmarks $(BIN)/python -m jessy.build

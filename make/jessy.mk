@@ -54,4 +54,7 @@ clippy: ## Check the core with Clippy; a warning fails
 
 clean: ## Remove Jessy's containers, images and volumes, with their data: CONFIRM=1
 	@[ "$(CONFIRM)" = 1 ] || { echo "This deletes Jessy's development database and caches. If you mean it: make clean CONFIRM=1" >&2; exit 1; }
-	@$(COMPOSE_JESSY) down --volumes --remove-orphans --rmi all
+	@$(COMPOSE_JESSY) --profile '*' down --volumes --remove-orphans --rmi all
+	@# Those of files that .env does not name, such as the results of tests.
+	@project=$$($(COMPOSE_JESSY) config | sed -n 's/^name: //p'); \
+	  docker volume ls --quiet --filter "label=com.docker.compose.project=$$project" | xargs --no-run-if-empty docker volume rm

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import time
 import urllib.request
@@ -22,7 +23,26 @@ from e2e import lab
 
 JESSY = lab.PROJECT / "docker/jessy"
 PROJECT = "jessy-edited"
-PORTS = {"JESSY_PORT": 18180, "API_PORT": 13100, "JESSY_DEBUG_PORT": 11334, "API_DEBUG_PORT": 12445}
+
+
+def free(port: int, other: int) -> int:
+    """A port, unless somebody else on this machine has it: a developer's own stack."""
+    with socket.socket() as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("127.0.0.1", port))
+        except OSError:
+            return other
+    return port
+
+
+# Those of everybody who sets none, where they can be had; the debuggers' are moved.
+PORTS = {
+    "JESSY_PORT": free(8080, 18180),
+    "API_PORT": free(3000, 13100),
+    "JESSY_DEBUG_PORT": 11334,
+    "API_DEBUG_PORT": 12445,
+}
 FILES = "compose.yaml:compose.development.yaml:compose.beside.yaml"
 
 
@@ -76,7 +96,7 @@ class Source:
         except OSError:
             return ""
 
-    def wait_for(self, value: str, seconds: float = 120) -> float:
+    def wait_for(self, value: str, seconds: float = 60) -> float:
         """Seconds until the value is served."""
         started = time.monotonic()
         while (found := self.served()) != value:
@@ -87,9 +107,11 @@ class Source:
 
 @dataclass
 class Developing:
-    """The copy, and its commands."""
+    """The copy, and its commands: of this user, or of an ordinary one who may use the Engine."""
 
     home: Path
+    project: str = PROJECT
+    user: int = 0
 
     @property
     def rust(self) -> Source:
@@ -107,10 +129,23 @@ class Developing:
 
     def make(self, *words: str) -> lab.Run:
         """`make` for this copy, as a developer types it."""
-        return lab.run("make", *words, f"JESSY={self.home}", timeout=3000)
+        return lab.run(*self._who(), "make", *words, f"JESSY={self.home}", timeout=3000)
 
     def compose(self, *words: str) -> lab.Run:
-        return lab.run("scripts/stack", str(self.home), *words, timeout=3000)
+        return lab.run(*self._who(), "scripts/stack", str(self.home), *words, timeout=3000)
+
+    def _who(self) -> list[str]:
+        if not self.user:
+            return []
+        engine = Path("/var/run/docker.sock").stat().st_gid
+        ids = (f"--reuid={self.user}", f"--regid={self.user}", f"--groups={engine}")
+        return ["env", f"HOME={self.home.parent}", "setpriv", *ids]
+
+    def model(self, *words: str) -> dict[str, Any]:
+        """The stack as Compose reads it, with options of its own before `config`."""
+        out = self.compose(*words, "config", "--format", "json").ok().out
+        found: dict[str, Any] = json.loads(out[out.index("{") :])
+        return found
 
     def container(self, service: str) -> str:
         return self.compose("ps", "--all", "--quiet", service).ok().out.split()[-1]
@@ -122,10 +157,10 @@ class Developing:
     def remove(self) -> None:
         """Containers and data; the caches stay."""
         self.compose("down", "--remove-orphans", "--timeout", "2")
-        docker("volume", "rm", f"{PROJECT}_db_data", f"{PROJECT}-mmap-data", check=False)
+        docker("volume", "rm", f"{self.project}_db_data", f"{self.project}-mmap-data", check=False)
 
 
-def copy(home: Path) -> Developing:
+def copy(home: Path, project: str = PROJECT, user: int = 0) -> Developing:
     """A copy of the stack as git would give it, with settings that keep it beside others."""
     names = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "."],
@@ -134,13 +169,15 @@ def copy(home: Path) -> Developing:
     for name in filter(None, names):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(JESSY / name, home / name)
+    for path in (home.parent, home, *home.rglob("*")) if user else ():
+        os.chown(path, user, user)
     subprocess.run([home / "development/setup"], check=True)
     settings = home / ".env"
     lines = [line for line in settings.read_text().splitlines() if "COMPOSE_FILE=" not in line]
     lines = [line for line in lines if line.partition("=")[0] not in PORTS]
-    lines += [f"COMPOSE_FILE={FILES}", f"COMPOSE_PROJECT_NAME={PROJECT}"]
+    lines += [f"COMPOSE_FILE={FILES}", f"COMPOSE_PROJECT_NAME={project}"]
     settings.write_text("\n".join([*lines, *(f"{k}={v}" for k, v in PORTS.items())]) + "\n")
-    return Developing(home)
+    return Developing(home, project, user)
 
 
 def mark() -> str:

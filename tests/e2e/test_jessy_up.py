@@ -8,20 +8,25 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import developing
 import pytest
+import yaml
 from developing import Developing, Source, docker, mark
 from e2e import lab
 
 SERVICES = ("db", "jessy-core", "jessy-api")
+DEVELOPMENT = ("-f", "compose.development.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +58,7 @@ def running(jessy: Developing) -> dict[str, tuple[str, str]]:
 
 def in_production(jessy: Developing) -> dict[str, Any]:
     """The services as production has them: without the file and the settings of development."""
-    words = ("--env-file", "/dev/null", "-f", "compose.yaml", "config", "--format", "json")
-    out = jessy.compose(*words).ok().out
-    found: dict[str, Any] = json.loads(out[out.index("{") :])["services"]
+    found: dict[str, Any] = jessy.model("--env-file", "/dev/null", "-f", "compose.yaml")["services"]
     return found
 
 
@@ -69,16 +72,20 @@ def test_ports_are_there_on_this_machine_alone(jessy: Developing) -> None:
         assert jessy.compose("port", service, inside).ok().out.strip() == f"127.0.0.1:{ports[name]}"
         with urllib.request.urlopen(f"http://127.0.0.1:{ports[name]}{path}", timeout=5) as answer:
             assert json.load(answer)["status"] == "healthy"
-    # Those of everybody who sets none; here they are moved.
-    text = (developing.JESSY / "compose.development.yaml").read_text()
-    assert "127.0.0.1:${JESSY_PORT:-8080}:8080" in text
-    assert "127.0.0.1:${API_PORT:-3000}:3000" in text
+    # Those of everybody who sets none; here they are moved if somebody has them.
+    plain = jessy.model("--env-file", "/dev/null", "-f", "compose.yaml", *DEVELOPMENT)["services"]
+    published = {
+        (one["host_ip"], one["published"], one["target"])
+        for service in ("jessy-core", "jessy-api")
+        for one in plain[service]["ports"]
+    }
+    assert published >= {("127.0.0.1", "8080", 8080), ("127.0.0.1", "3000", 3000)}
     for service in SERVICES:
         bindings = jessy.inspect(service)["HostConfig"]["PortBindings"] or {}
         assert {one["HostIp"] for many in bindings.values() for one in many} <= {"127.0.0.1"}
 
 
-@pytest.mark.requirement("D7", "D10", "D11", "R6.5")
+@pytest.mark.requirement("D5", "D6", "D7", "D10", "D11", "R6.5")
 def test_sources_and_caches_are_mounted_and_programs_know_where_they_run(
     jessy: Developing,
 ) -> None:
@@ -102,13 +109,135 @@ def test_sources_and_caches_are_mounted_and_programs_know_where_they_run(
     with urllib.request.urlopen(url, timeout=5) as answer:
         found = json.load(answer)
         assert (found["service"], found["version"]) == ("jessy-core", "dev")
+    # Sources, manifest and lock file come with their directory: a file that is mounted alone stays
+    # what it was when an editor saves by renaming.
+    seen = jessy.compose("exec", "-T", "jessy-core", "ls", "/app/src").ok().out.split()
+    assert {"src", "Cargo.toml", "Cargo.lock"} <= set(seen)
+    for name, folder in (("jessy-core", "core"), ("jessy-api", "api")):
+        build = jessy.model()["services"][name]["build"]
+        assert (build["target"], build["context"]) == ("development", str(jessy.home))
+        assert build["dockerfile"] == f"{folder}/Dockerfile"
+        assert (jessy.home / build["dockerfile"]).exists()
     production = in_production(jessy)
     assert production["jessy-core"]["environment"]["RUST_LOG"] == "info"
     mounted = [mount for one in production.values() for mount in one.get("volumes", [])]
     assert {mount["type"] for mount in mounted} == {"volume"}
 
 
-@pytest.mark.requirement("R1.3", "R1.5")
+@pytest.mark.requirement("D14", "D44")
+def test_volumes_have_their_names_and_clean_takes_what_is_its_own(
+    jessy: Developing, tmp_path: Path
+) -> None:
+    """A second copy under the names of everybody, whose containers are made and not started.
+
+    Its images have names of their own, and so have its networks, which only one project may make.
+    """
+    other = developing.copy(tmp_path / "jessy", "jessy-cleaned")
+    named = {"cargo-cache", "target-cache", "go-cache", "test-results"}
+    project = "label=com.docker.compose.project=jessy-cleaned"
+    theirs = named & set(docker("volume", "ls", "--quiet").split())
+    theirs -= set(docker("volume", "ls", "--quiet", "--filter", project).split())
+    images = {
+        name: f"{name}:cleaned" for name in ("jessy-core", "jessy-api", "jessy-test", "jessy-db")
+    }
+    for name, image in images.items():
+        docker("tag", f"{'jessy-api' if name == 'jessy-api' else 'jessy-core'}:development", image)
+    services = {"db": "jessy-db", "migrate": "jessy-core", "test": "jessy-test"}
+    services |= {name: name for name in ("jessy-core", "jessy-api")}
+    own = {
+        "services": {name: {"image": images[image]} for name, image in services.items()},
+        "networks": {name: {"name": f"jessy-cleaned-{name}"} for name in ("backend", "edge")},
+        "volumes": {
+            name: {"name": f"jessy-cleaned-{name}"}
+            for name in ("db_data", "mmap_data", *sorted(theirs))
+        },
+    }
+    (other.home / "own.json").write_text(json.dumps(own))
+    files = "compose.yaml compose.development.yaml compose.test.yaml own.json".split()
+    words = [word for file in files for word in ("-f", file)]
+    before = running(jessy)
+    other.compose(*words, "--profile", "test", "create", "--no-build", *services).ok()
+    # As .env has it where nobody thinks of the tests.
+    del own["services"]["test"]
+    (other.home / "own.json").write_text(json.dumps(own))
+    settings = (other.home / ".env").read_text()
+    listed = "COMPOSE_FILE=compose.yaml:compose.development.yaml:own.json"
+    settings = settings.replace(f"COMPOSE_FILE={developing.FILES}", listed)
+    (other.home / ".env").write_text(settings)
+    assert named <= set(docker("volume", "ls", "--quiet").split())
+    assert len(docker("ps", "--all", "--quiet", "--filter", project).split()) == len(services)
+    volumes = set(docker("volume", "ls", "--quiet").split())
+    other.make("clean").failed("make clean CONFIRM=1")
+    assert set(docker("volume", "ls", "--quiet").split()) == volumes
+    other.make("clean", "CONFIRM=1").ok()
+    assert docker("ps", "--all", "--quiet", "--filter", project) == ""
+    assert docker("volume", "ls", "--quiet", "--filter", project) == ""
+    left = docker("image", "ls", "--format", "{{.Repository}}", "--filter", "reference=*:cleaned")
+    assert left.split() == ["jessy-test"]
+    docker("image", "rm", images["jessy-test"])
+    # What is another project's is there, and runs.
+    assert running(jessy) == before
+    left = set(docker("volume", "ls", "--quiet").split())
+    assert theirs | {f"{developing.PROJECT}-target-cache"} <= left
+
+
+@pytest.mark.requirement("R6.1")
+def test_development_is_built_on_what_production_is_built_on(jessy: Developing) -> None:
+    """The build host's half of it is with the tests of the images."""
+
+    def layers(image: str) -> list[str]:
+        found: list[str] = json.loads(docker("image", "inspect", image))[0]["RootFS"]["Layers"]
+        return found
+
+    base = jessy.model()["services"]["jessy-core"]["build"]["args"]["BASE_IMAGE"]
+    assert base == in_production(jessy)["jessy-core"]["build"]["args"]["BASE_IMAGE"]
+    for image in ("jessy-core:development", "jessy-api:development"):
+        assert layers(image)[: len(layers(base))] == layers(base)
+    there = lab.ssh("registry", f"docker image inspect -f '{{{{json .RootFS.Layers}}}}' {base}")
+    assert json.loads(there) == layers(base)
+
+
+@pytest.mark.requirement("R6.4")
+def test_environments_differ_in_what_is_allowed_alone(jessy: Developing) -> None:
+    """Development and tests by files over the base; staging and production by variables."""
+
+    def keys(model: dict[str, Any]) -> set[tuple[str, str]]:
+        return {
+            (name, key)
+            for name, service in model["services"].items()
+            for key, value in service.items()
+            if value
+        }
+
+    def of(*options: str) -> dict[str, Any]:
+        jessy.compose(*options, "config", "-q").ok()
+        return jessy.model(*options)
+
+    plain = ("--env-file", "/dev/null", "-f", "compose.yaml")
+    production = of(*plain)
+    allowed = {
+        "development": {"cap_add", "ports", "read_only", "secrets", "user", "volumes"},
+        "acceptance": {"build", "volumes"},
+    }
+    for environment, more in allowed.items():
+        tests = ("-f", "compose.test.yaml") if environment == "acceptance" else ()
+        model = of(*plain, *tests, "-f", f"compose.{environment}.yaml")
+        base = set(production["services"])
+        differ = {key for name, key in keys(model) ^ keys(production) if name in base}
+        assert differ <= more, environment
+    tests = of("--env-file", ".env.test")
+    assert keys(tests) == keys(of(*plain, *DEVELOPMENT))
+    for name in ("staging", "production"):
+        path = lab.PROJECT / f"group_vars/{name}.yml"
+        known = yaml.safe_load(path.read_text()) or {}
+        values = known.get("maestro_stack_variables", {}).get("jessy", {})
+        environ = [f"{key}={value}" for key, value in values.items()]
+        (jessy.home / f"{name}.env").write_text("\n".join(environ) + "\n")
+        model = of("--env-file", f"{name}.env", "-f", "compose.yaml")
+        assert keys(model) == keys(production)
+
+
+@pytest.mark.requirement("D17", "D23", "R1.3", "R1.5")
 @pytest.mark.parametrize("how", [2], ids=["renamed with an old time"])
 def test_the_last_of_a_burst_of_edits_is_served(
     jessy: Developing, source: Source, how: int
@@ -122,6 +251,9 @@ def test_the_last_of_a_burst_of_edits_is_served(
     source.save(last, how)
     source.wait_for(last)
     assert running(jessy) == before
+    # What builds and restarts them is the container's first program.
+    service = "jessy-core" if source.path.suffix == ".rs" else "jessy-api"
+    assert "/usr/local/bin/watch --keep" in docker("top", jessy.container(service))
 
 
 @pytest.mark.requirement("R1.3")
@@ -142,6 +274,33 @@ def test_a_compile_error_is_shown_with_its_line_and_the_old_program_serves(
 
     developing.eventually(shown, 120)
     assert source.served() == kept
+    last = mark()
+    source.save(last)
+    source.wait_for(last)
+
+
+@pytest.mark.requirement("R6.3")
+def test_a_dependency_that_is_not_locked_breaks_the_build(
+    jessy: Developing, source: Source
+) -> None:
+    """Cargo sees it in the manifest; Go at the first import."""
+    rust = source.path.suffix == ".rs"
+    manifest = jessy.home / ("core/Cargo.toml" if rust else "api/go.mod")
+    program = jessy.home / ("core/src/main.rs" if rust else "api/main.go")
+    kept, since = {path: path.read_text() for path in (manifest, program)}, time.time()
+    line = '[dependencies.hex]\nversion = "0.4"' if rust else "require rsc.io/quote v1.5.2"
+    manifest.write_text(f"{kept[manifest]}\n{line}\n")
+    if not rust:
+        program.write_text(kept[program].replace("import (\n", 'import (\n\t_ "rsc.io/quote"\n', 1))
+
+    def shown() -> bool:
+        service = "jessy-core" if rust else "jessy-api"
+        out = docker("logs", "--since", f"{since:.3f}", jessy.container(service))
+        return ("--locked" if rust else "go.sum") in out and "the build failed" in out
+
+    developing.eventually(shown)
+    for path, text in kept.items():
+        path.write_text(text)
     last = mark()
     source.save(last)
     source.wait_for(last)
@@ -217,13 +376,85 @@ def test_the_targets_of_a_developer_work(jessy: Developing) -> None:
     assert untidy.read_text() == tidy
 
 
+def all_healthy(jessy: Developing) -> bool:
+    return {jessy.inspect(name)["State"]["Health"]["Status"] for name in SERVICES} == {"healthy"}
+
+
 @pytest.mark.long
+@pytest.mark.requirement("D40", "T5.1")
 def test_what_builds_and_restarts_works(jessy: Developing) -> None:
+    """What was fetched is on volumes: images that are built anew fetch nothing for a build."""
     jessy.make("clippy").ok()
-    for target in ("build", "restart", "rebuild"):
-        jessy.make(target).ok()
-    assert jessy.rust.served()
+    for target in ("up", "build", "restart", "rebuild"):
+        out = jessy.make(target).ok().out
+        assert all_healthy(jessy), target
+        if target == "up":
+            for name, path in (("API_PORT", "/api/health"), ("JESSY_PORT", "/health")):
+                assert f"http://127.0.0.1:{developing.PORTS[name]}{path}" in out
+    for service, argv, volume in (
+        ("jessy-core", ("cargo", "build", "--locked", "--offline"), "cargo-cache"),
+        ("jessy-api", ("go", "build", "-o", "/dev/null", "."), "go-cache"),
+    ):
+        inspected = jessy.inspect(service)
+        mounts = {
+            one["Destination"]: one.get("Name") or one["Source"] for one in inspected["Mounts"]
+        }
+        (cache,) = [
+            path for path, name in mounts.items() if name == f"{developing.PROJECT}-{volume}"
+        ]
+        assert jessy.compose("exec", "-T", service, "ls", cache).ok().out.strip()
+        words = [f"--volume={name}:{path}" for path, name in mounts.items()]
+        alone = ("run", "--rm", "--network=none", f"--user={inspected['Config']['User']}", *words)
+        docker(
+            *alone, "--env=GOPROXY=off", f"--entrypoint={argv[0]}", inspected["Image"], *argv[1:]
+        )
     assert stopped_after(120, "make", "watch", f"JESSY={jessy.home}").count("jessy-core") > 1
+    jessy.make("down").ok()
+    project = f"label=com.docker.compose.project={developing.PROJECT}"
+    assert docker("ps", "--all", "--quiet", "--filter", project) == ""
+    jessy.make("up").ok()
+
+
+@pytest.mark.long
+@pytest.mark.requirement("R1.2")
+def test_an_ordinary_user_gets_both_programs_compiled_from_nothing(jessy: Developing) -> None:
+    """No cache is there, and both sources answer with what nobody served before."""
+    jessy.make("down").ok()
+    ordinary, project = 12345, "jessy-ordinary"
+    # Where everybody may go; what the tests have is closed to others.
+    parent = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    theirs = developing.copy(parent / "jessy", project, ordinary)
+    try:
+        theirs.compose("down", "--volumes", "--timeout", "2").ok()
+        last = mark()
+        theirs.rust.save(last)
+        theirs.go.save(last)
+        theirs.make("up").ok()
+        assert theirs.rust.served() == theirs.go.served() == last
+        for service in ("jessy-core", "jessy-api"):
+            assert theirs.inspect(service)["Config"]["User"] == f"{ordinary}:{ordinary}"
+        assert {path.lstat().st_uid for path in theirs.home.rglob("*")} == {ordinary}
+    finally:
+        theirs.compose("down", "--volumes", "--timeout", "2")
+        shutil.rmtree(parent)
+    jessy.make("up").ok()
+
+
+@pytest.mark.long
+@pytest.mark.requirement("T8.1")
+def test_builds_are_measured_and_a_warm_one_is_faster(
+    jessy: Developing, tmp_path: Path, show: Callable[[str, str], None]
+) -> None:
+    """From nothing and after a change; both at the same time; sizes within their limits."""
+    argv = (".venv/bin/python", "-m", "jessy.build", "--to", str(tmp_path))
+    out = lab.run("env", "PYTHONPATH=benchmarks", *argv, timeout=3000).ok().out
+    found = json.loads((tmp_path / "build.json").read_text())
+    for name in ("jessy-core", "jessy-api"):
+        one = found["images"][name]
+        assert 0 < one["warm_seconds"] < one["cold_seconds"]
+        assert 0 < one["size_bytes"] < one["limit_bytes"]
+    assert found["together"]["beside_each_other"]
+    show("Builds of Jessy's images", out)
 
 
 def test_clean_asks_first(jessy: Developing) -> None:
@@ -330,21 +561,3 @@ def test_the_last_of_100_bursts_is_served(jessy: Developing, source: Source) -> 
         if number % 25 == 24:
             jessy.make("up").ok()
         source.wait_for(last)
-
-
-@pytest.mark.long
-@pytest.mark.alone
-@pytest.mark.requirement("D44")
-def test_clean_asks_and_deletes_what_is_its_own(jessy: Developing) -> None:
-    """Comes last; the caches go too."""
-    docker("volume", "create", "not-of-the-stack")
-    try:
-        jessy.make("clean").failed("make clean CONFIRM=1")
-        jessy.make("clean", "CONFIRM=1").ok()
-        project = f"label=com.docker.compose.project={developing.PROJECT}"
-        assert docker("ps", "--all", "--quiet", "--filter", project) == ""
-        volumes = docker("volume", "ls", "--quiet").split()
-        assert not [name for name in volumes if name.startswith(developing.PROJECT)]
-        assert "not-of-the-stack" in volumes
-    finally:
-        docker("volume", "rm", "not-of-the-stack")

@@ -103,7 +103,7 @@ def holds(file: Path, value: bytes) -> bool:
         return False
 
 
-@pytest.mark.requirement("C4", "T7.5", "D54")
+@pytest.mark.requirement("C4", "T7.5", "D54", "R9.4")
 def test_a_new_value_shows_nowhere(deployed: Counter) -> None:
     one = deployed.on(deployed.hosts[0])
     value = f"canary+{secrets.token_hex(12)}/%&\"'x"
@@ -162,7 +162,7 @@ def test_the_search_would_find_a_leak(deployed: Counter) -> None:
         lab.ssh(host, "rm -f /tmp/planted")
 
 
-@pytest.mark.requirement("C9")
+@pytest.mark.requirement("C9", "R9.4")
 def test_the_logs_are_shown_without_what_a_service_let_slip(deployed: Counter) -> None:
     """The value goes into the service's own log as it is and in base64."""
     host = deployed.hosts[0]

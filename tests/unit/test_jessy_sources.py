@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import string
 import subprocess
 from pathlib import Path
 
@@ -62,6 +63,41 @@ def test_a_build_takes_what_the_lock_file_names(name: str) -> None:
         assert "-mod=readonly" in text
     lock = JESSY / {"core": "core/Cargo.lock", "api": "api/go.sum"}[name]
     assert lock.stat().st_size > 0
+
+
+# What builds or fetches, with its options; a package of Debian's named cargo is none.
+INSTALLS = (
+    r"(?m)(?:^RUN|&&|;)[^&;\n]*?\b(cargo (?:build|test|bench|fetch)[^&;]*"
+    r"|npm (?:ci|i|install)\b[^&;]*|pip3? install[^&;]*)"
+)
+
+
+@pytest.mark.requirement("R6.3")
+def test_everything_that_is_built_is_locked() -> None:
+    """That a manifest alone breaks a build is with the tests of the images."""
+    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {name for name in names.stdout.splitlines() if (ROOT / name).exists()}
+    locks = {"Cargo.toml": "Cargo.lock", "go.mod": "go.sum", "package.json": "package-lock.json"}
+    for name in files:
+        folder, _, last = name.rpartition("/")
+        if last in locks:
+            assert f"{folder}/{locks[last]}" in files, name
+    assert {"requirements.lock", "requirements-dev.lock", "requirements-bootstrap.lock"} <= files
+    for name in sorted(name for name in files if "Dockerfile" in name):
+        text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+        ours = set(re.findall(r"(?m)^FROM \S+ AS (\S+)$", text)) | {"scratch"}
+        values = dict(re.findall(r"(?m)^ARG (\w+)=(\S+)$", text))
+        for base in re.findall(r"(?m)^FROM (\S+)", text):
+            given = string.Template(base).substitute(values)
+            assert base in ours or re.search(r":(?!latest)[\w.-]+$|@sha256:", given), (name, base)
+        commands = re.findall(INSTALLS, text)
+        for command in commands:
+            locked = r"--(locked|frozen|require-hashes)|^npm ci"
+            assert re.search(locked, command), (name, command)
+        if re.search(r"\bgo build", text):
+            assert "-mod=readonly" in text, name
+    assert "--require-hashes" in (ROOT / "scripts/bootstrap").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", [".", "postgres"])
