@@ -32,4 +32,5 @@ include make/lint.mk
 include make/tests.mk
 include make/jessy-tests.mk
 include make/jessy-bench.mk
+include make/mami.mk
 include make/benchmarks.mk

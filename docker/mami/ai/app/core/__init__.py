@@ -1,0 +1,1 @@
+"""What every part needs: logs, database, Redis, metrics."""

@@ -1,0 +1,1 @@
+"""Image jobs: their records, their queue, and the worker."""

@@ -1,0 +1,1 @@
+"""Language models, and what to do when one fails."""
