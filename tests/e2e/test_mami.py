@@ -18,7 +18,7 @@ from e2e import lab
 pytestmark = pytest.mark.long
 
 HOST = "staging-2"
-NAME = "mami.localhost"
+NAME = "localhost"
 KEPT = {"redis", "elasticsearch", "prometheus"}  # by a new version of Mami
 SECRETS = (".venv/bin/maestro-secrets", "{}", "--environment", "staging", "--stack", "mami")
 
