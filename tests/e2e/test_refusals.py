@@ -177,6 +177,6 @@ def test_no_room_on_disk(untouched: Counter) -> None:
         "mount --bind /mnt/small /opt/maestro",
     )
     try:
-        untouched.deploy("-e", "version=v2").failed("not enough disk room", "staging-2")
+        untouched.deploy("-e", "version=v2").failed("not enough disk space", "staging-2")
     finally:
         lab.ssh("staging-2", "umount /opt/maestro; umount /mnt/small; rm -rf /mnt/small /mnt/kept")

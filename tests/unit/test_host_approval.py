@@ -419,10 +419,10 @@ def test_its_files(layout: Layout, host: Any) -> None:
         ({"signers": [{"name": "*", "key": "ssh-ed25519 AAAA"}]}, "as the name of a signer"),
         ({"signers": [{"name": "jo", "key": "AAAA"}]}, "is no SSH public key"),
         ({"signers": [{"name": "jo", "key": "cert-authority ssh-rsa AA"}]}, "no SSH public key"),
-        ({"signers": [{"name": "jo", "key": "ssh-ed25519 AA"}] * 2}, "stands there twice"),
-        ({"signers": [{"name": "jo", "key": "ssh-ed25519 AA"}], "own": ["x"]}, "is no signer"),
-        ({"signers": ["jo"]}, "no settings of a host"),
-        ({"hours": "long"}, "no settings of a host"),
+        ({"signers": [{"name": "jo", "key": "ssh-ed25519 AA"}] * 2}, "is there twice"),
+        ({"signers": [{"name": "jo", "key": "ssh-ed25519 AA"}], "own": ["x"]}, "is not a signer"),
+        ({"signers": ["jo"]}, "not the settings of a host"),
+        ({"hours": "long"}, "not the settings of a host"),
     ],
 )
 def test_settings_that_are_none(changes: dict[str, Any], why: str) -> None:

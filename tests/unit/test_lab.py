@@ -67,8 +67,8 @@ class TestSettings:
         [
             ({"LAB_NAME": "Not A Name"}, "LAB_NAME='Not A Name'"),
             ({"LAB_PORT_OFFSET": "-1"}, "LAB_PORT_OFFSET='-1'"),
-            ({"LAB_PORT_OFFSET": "99999"}, "is no port"),
-            ({"LAB_PORT_STAGING_1_HTTP": "0"}, "LAB_PORT_STAGING_1_HTTP: 0 is no port"),
+            ({"LAB_PORT_OFFSET": "99999"}, "is not a port"),
+            ({"LAB_PORT_STAGING_1_HTTP": "0"}, "LAB_PORT_STAGING_1_HTTP: 0 is not a port"),
             ({"LAB_PORT_STAGING_1_HTTP": "2200"}, "used twice: by registry ssh and by staging-1"),
         ],
     )

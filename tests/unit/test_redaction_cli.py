@@ -62,7 +62,7 @@ def test_a_secret_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--secrets-from", "/nonexistent"], "/nonexistent: this is no directory"),
+        (["--secrets-from", "/nonexistent"], "/nonexistent: this is not a directory"),
         (
             ["--secrets-from-env", "NOT_SET_HERE"],
             "NOT_SET_HERE: there is no such environment variable",

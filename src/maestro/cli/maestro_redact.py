@@ -98,7 +98,7 @@ def _secrets(options: argparse.Namespace) -> dict[str, bytes]:
 def _files(directory: Path) -> Iterator[tuple[str, bytes]]:
     if not directory.is_dir():
         raise MaestroError(
-            "this is no directory",
+            "this is not a directory",
             where=f"--secrets-from {directory}",
             fix="give a directory that holds a file for each secret",
         )
@@ -119,7 +119,7 @@ def _content(path: Path) -> bytes:
     raise MaestroError(
         f"a secret of more than {_LARGEST} bytes",
         where=str(path),
-        fix="move what is no secret elsewhere",
+        fix="move files that are not secrets to another directory",
     )
 
 

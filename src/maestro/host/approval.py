@@ -200,7 +200,7 @@ def _signed(here: Identity, claim: Claim, plan: str, files: Files) -> Approved:
 def _about_this(here: Identity, claim: Claim, said: signature.Statement, plan: str) -> None:
     if said.environment != here.environment:
         raise MaestroError(
-            f"the approval is for {said.environment}, and this host is of {here.environment}",
+            f"the approval is for {said.environment}, but this host is in {here.environment}",
             where=here.host,
             fix=PLAN,
         )

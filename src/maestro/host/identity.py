@@ -82,7 +82,7 @@ class Identity:
                 float(said.get("hours") or HOURS),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise MaestroError("these are no settings of a host", fix=_FIX) from None
+            raise MaestroError("these are not the settings of a host", fix=_FIX) from None
         return found.checked()
 
     def checked(self) -> Identity:
@@ -103,7 +103,7 @@ class Identity:
         names = [signer.name for signer in self.signers]
         if len(set(names)) != len(names) or (set(self.own) - set(names) and names):
             raise MaestroError(
-                "a name stands there twice, or one of maestro_approval_self is no signer",
+                "a name is there twice, or a name in maestro_approval_self is not a signer",
                 where=SETTING,
                 fix="name each signer once, and in maestro_approval_self only signers",
             )

@@ -41,7 +41,7 @@ class Question:
             step, program = str(given["step"]), str(given["program"])
             asked = dict(given["params"])
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise MaestroError("this is no question", fix="ask by a playbook") from None
+            raise MaestroError("this is not a question", fix="ask by a playbook") from None
         if step not in QUESTIONS:
             raise MaestroError(
                 f"{step!r} is not allowed: this account may only look",

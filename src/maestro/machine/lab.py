@@ -86,7 +86,7 @@ def _port(
     raw = environ.get(key) or str(default)
     port = int(raw) if re.fullmatch(r"[0-9]{1,5}", raw) else 0
     if not 0 < port < 65536:
-        problems.append(f"{key if environ.get(key) else 'LAB_PORT_OFFSET'}: {raw} is no port")
+        problems.append(f"{key if environ.get(key) else 'LAB_PORT_OFFSET'}: {raw} is not a port")
     return port
 
 

@@ -44,7 +44,7 @@ def preflight(plan: Plan, rendered: Rendered, state: State) -> list[MaestroError
     if plan.changes and engine["free"] < needed:
         problems.append(
             MaestroError(
-                f"not enough disk room: {_size(needed)} needed, {_size(engine['free'])} free",
+                f"not enough disk space: {_size(needed)} needed, {_size(engine['free'])} free",
                 where=f"{plan.host}: {engine['data']}",
                 fix="free some space (`docker image prune`; `docker system df` shows what uses it) "
                 "or enlarge the disk; nothing was changed",
@@ -53,7 +53,7 @@ def preflight(plan: Plan, rendered: Rendered, state: State) -> list[MaestroError
     if plan.changes and engine["root_free"] < ROOT_RESERVE:
         problems.append(
             MaestroError(
-                f"not enough disk room for releases: {_size(ROOT_RESERVE)} needed, "
+                f"not enough disk space for releases: {_size(ROOT_RESERVE)} needed, "
                 f"{_size(engine['root_free'])} free",
                 where=plan.host,
                 fix="free some space or enlarge the disk; nothing was changed",

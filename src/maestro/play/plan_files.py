@@ -52,9 +52,9 @@ def read_plan(path: Path) -> tuple[Document, Mapping[str, Any]]:
     try:
         document = Document.of(said)
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise MaestroError("this is no plan", where=str(path), fix="maestro plan --out FILE") from (
-            None
-        )
+        raise MaestroError(
+            "this is not a plan", where=str(path), fix="maestro plan --out FILE"
+        ) from (None)
     if document.hash != said.get("hash"):
         raise MaestroError(
             "the plan was changed after it was written, or by another version of Maestro",
@@ -73,7 +73,7 @@ def read_approval(path: Path) -> Approval:
         )
     except (KeyError, TypeError, AttributeError, ValueError):
         raise MaestroError(
-            "this is no approval", where=str(path), fix="maestro approve writes one"
+            "this is not an approval", where=str(path), fix="maestro approve writes one"
         ) from None
 
 
