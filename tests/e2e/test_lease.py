@@ -96,7 +96,11 @@ def test_a_dead_owners_lease_is_taken_over(
     serves: Counter, others: list[str], tmp_path: Path
 ) -> None:
     new, newer = others
-    play(serves, new).until(FETCH).kill()
+    first = play(serves, new).until(FETCH)
+    for host in serves.hosts:
+        lease = "/opt/maestro/counter/lease.json"
+        lab.ssh(host, f"for i in $(seq 300); do test -e {lease} && exit; sleep 0.1; done; exit 1")
+    first.kill()
     # Somebody else cannot know that it is dead, and waits; its owner does not.
     somebody = {"ANSIBLE_HOME": str(tmp_path)}
     words = ["-l", serves.environment, *serves.arguments("-e", f"version={newer}")]
