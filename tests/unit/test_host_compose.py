@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from maestro.errors import MaestroError
-from maestro.host import compose, release, smoke, state
+from maestro.host import compose, registry, release, smoke, state
 from maestro.host.files import File
 from maestro.host.layout import Layout
 from maestro.host.reference import Reference
@@ -257,7 +257,7 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
                 raise MaestroError("no such image", where=reference)
             return ResolvedImage(reference, "sha256:n", "1000", 7, volumes=("/data",))
 
-    monkeypatch.setattr(state, "Registry", Registry)
+    monkeypatch.setattr(registry, "Registry", Registry)
     return asked
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -227,9 +226,12 @@ def _certificate_names() -> list[str]:
     if found.get("certificate_resolver") or not found.get("redirect_https"):
         return []
     try:
-        # Python has no public reader of a certificate on disk; this one its own tests use.
-        told = ssl._ssl._test_decode_cert(str(_settings_file().parent / "certs/edge.crt"))  # type: ignore[attr-defined] # noqa: SLF001
-    except (OSError, AttributeError, ssl.SSLError):
+        # Python has no public reader of a certificate on disk; this one its own tests use. The
+        # module `ssl` around it takes longer to load than all else that is done here.
+        import _ssl  # noqa: PLC0415
+
+        told = _ssl._test_decode_cert(str(_settings_file().parent / "certs/edge.crt"))  # type: ignore[attr-defined] # noqa: SLF001
+    except (OSError, AttributeError, ImportError):
         return []
     return [str(name) for _, name in told.get("subjectAltName", ())]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .engine import Engine
 from .layout import Layout, write_atomically
+from .login import Login
 from .reference import Reference
-from .registry import Login
 
 AT_ONCE = 3  # the Engine's own default for concurrent downloads
 

@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 def read_state(layout: Layout, params: dict[str, Any]) -> Answer:
     """What a deploy is decided on."""
     from . import state
-    from .registry import Login
+    from .login import Login
 
     request, given = params["request"], json.loads(params["payload"])
     asked = state.Request(

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from .login import Login
 from .reference import DOCKER_HUB, Reference
 
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -37,18 +38,6 @@ _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le"}
-
-
-@dataclass(frozen=True)
-class Login:
-    """A user and a password for one registry."""
-
-    registry: str
-    username: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Login({self.registry!r}, {self.username!r}, password=***)"
 
 
 @dataclass(frozen=True)

@@ -37,15 +37,15 @@ from . import (
 from .containers import of_stack
 from .engine import Engine
 from .holds import behind, dump, nameless, now, of_others
-from .insecure import Lenient
 from .labels import HASH_LABEL, SERVICE
 from .layout import AGENT, Layout
+from .login import Login
 from .reading import Reading
 from .reference import Reference
-from .registry import Login, Registry
 
 if TYPE_CHECKING:
     from ..records import Container, EngineFacts, Image, Manifest, State
+    from .insecure import Lenient
 
 # What stands for the stack's own directory in paths, wherever its files lie.
 STACK_DIRECTORY = "."
@@ -234,6 +234,10 @@ def _clients(
     references: Iterable[str], login: Login | None, registries: Mapping[str, Any]
 ) -> tuple[dict[str, Lenient], dict[str, str]]:
     """A client for each registry of some images, and which references none can be."""
+    # Few hosts ask, and what this loads takes a while.
+    from . import registry  # noqa: PLC0415
+    from .insecure import Lenient  # noqa: PLC0415
+
     refused = {}
     clients: dict[str, Lenient] = {}
     for reference in references:
@@ -243,7 +247,7 @@ def _clients(
             refused[reference] = str(error)
             continue
         mine = login if _owns(login, host) else None
-        clients.setdefault(host, Lenient(Registry(host, mine), registries))
+        clients.setdefault(host, Lenient(registry.Registry(host, mine), registries))
     return clients, refused
 
 

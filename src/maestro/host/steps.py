@@ -95,7 +95,7 @@ def _remember(layout: Layout, step: Step, params: Mapping[str, Any], message: st
 
 def _pull(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import approval, images
-    from .registry import Login
+    from .login import Login
 
     approval.pulled(layout, params)
     login = json.loads(params["payload"])["login"]

@@ -97,7 +97,9 @@ class StepAction(Action):
             if step.reads or not self._task.check_mode:
                 answer = self.by_the_hosts_program(["step", name], checked(step, args))
                 if answer is not None:
-                    return answer
+                    # Its archive may be packed otherwise, see `agent_archive.identity`.
+                    same = {"agent": agent_archive.identity()} if "agent" in answer else {}
+                    return {**answer, **same}
             return self.by_module(name, args, task_vars)
 
     def watched(
