@@ -71,3 +71,4 @@ def test_many_hosts_are_counted() -> None:
 
 def test_a_name_shows_no_template() -> None:
     assert plain_name("Build {{ images_stack }} and push it") == "Build and push it"
+    assert plain_name("Build << error 1 - 'x' is undefined >> now") == "Build now"

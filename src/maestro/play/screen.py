@@ -79,10 +79,11 @@ class Screen:
     ) -> None:
         self.moves = moving(os.environ)
         self._show, self._now, self._hide = show, now, hide
-        self._lock = threading.Lock()
+        # A signal's handler shows something too, whatever it interrupts.
+        self._lock = threading.RLock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._drawn = False
+        self._drawn, self._shown = False, ""
         os.register_at_fork(after_in_child=self._forked)
 
     def line(self, text: str, color: str | None = None) -> None:
@@ -120,7 +121,7 @@ class Screen:
                 self._drawn = False
 
     def _forked(self) -> None:
-        self._lock, self._drawn = threading.Lock(), False
+        self._lock, self._drawn = threading.RLock(), False
         self._ended = threading.Event()
         self._ended.set()
 
@@ -147,7 +148,8 @@ class Screen:
             rest = shown[-12:]
             shown = f"{shown[: columns - len(rest) - 3]}...{rest}"
         with self._lock:
-            if not self._ended.is_set():
+            if not self._ended.is_set() and (shown != self._shown or not self._drawn):
+                self._shown = shown
                 _write(_CLEAR + shown.encode("utf-8", "replace"))
                 self._drawn = True
 

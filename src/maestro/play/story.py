@@ -187,7 +187,7 @@ class Story:
             return
         shown = doing.changed or (doing.action.startswith(OURS) and doing.done)
         if shown and doing.action not in SILENT:
-            where = "" if doing.once else f"{names(doing.done)}, "
+            where = "" if doing.once else f"{names(sorted(doing.done))}, "
             self.screen.line(f"{doing.name} ({where}{doing.seconds:.1f} s)")
         self._say_failures(doing.failed, doing, "failed")
         self._say_failures(doing.lost, doing, "cannot be reached")

@@ -9,7 +9,8 @@ from typing import Any
 
 MOST_NAMES = 6  # hosts named one by one
 LINES = 20  # of what a program wrote
-_TEMPLATE = re.compile(r"\{[{%#].*?[}%#]\}")
+# What is left of a template, or what Ansible says in the place of one that failed.
+_TEMPLATE = re.compile(r"\{[{%#].*?[}%#]\}|<< error.*?>>")
 _NUMBER = re.compile(r"\d+(\.\d+)?|\b[0-9a-f]{12,64}\b")
 # What Ansible puts before the message of an action.
 _WRAPPING = re.compile(r"^(Task failed: |Action failed: |Module failed: )+")
