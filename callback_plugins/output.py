@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible.plugins.callback import CallbackBase
 
-from maestro.play import output
+from maestro.play import output, runs
 
 DOCUMENTATION = """
 name: output
@@ -32,3 +32,4 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
     def __init__(self) -> None:
         super().__init__()
         output.install()
+        runs.begin()

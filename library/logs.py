@@ -24,6 +24,10 @@ options:
     description: How many last lines of each container, or V(all).
     type: str
     required: true
+  timestamps:
+    description: Whether each line begins with its time.
+    type: bool
+    default: false
 extends_documentation_fragment: [maestro.stacks.step, maestro.stacks.step.stack]
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}

@@ -71,7 +71,8 @@ def test_after_an_interruption_it_is_said_what_is_half_done() -> None:
         "  it goes back by itself to what served before, within 70 s",
         "  -> to deploy again at once, without waiting, type the same command:",
         "     ansible-playbook deploy.yml -l staging",
-        "  -> to see what is running: ansible-playbook playbooks/status.yml -l a -e stack=shop",
+        "  -> to see what is running:",
+        "     ansible-playbook playbooks/status.yml -l a -e stack=shop",
     ]
 
 

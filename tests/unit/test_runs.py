@@ -74,6 +74,12 @@ def test_the_lease_of_a_dead_run_expires_at_once(
     found = lease.read(layout)
     assert found
     assert found.held is held
+    if not held:
+        with pytest.raises(lease.Lost):
+            lease.beat(layout, CLAIM["token"])
+        taken = lease.take_over(layout, "the next run")
+        assert taken
+        assert taken.armed
 
 
 def test_a_lease_without_a_run_is_ended_by_nobody(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ..host.identity import HOURS, NAMESPACE
 from ..host.signature import TIME, Statement
 from ..plan.document import Document
 from ..play import plan_files
+from . import completion
 from .maestro_secrets import find_root
 
 NOTHING, ERROR, CHANGES = 0, 1, 2  # exit codes of a plan
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     approve.add_argument("--out", type=Path, help="where the approval is written")
     approve.add_argument("--yes", action="store_true", help="do not ask: you read the plan before")
     approve.set_defaults(run=_approve)
+    completion.add(commands)
     return parser
 
 

@@ -11,11 +11,14 @@ from .labels import PROJECT, SERVICE
 from .layout import Layout
 
 
-def read(layout: Layout, services: Sequence[str], since: str, tail: str) -> str:
+def read(
+    layout: Layout, services: Sequence[str], since: str, tail: str, *, timestamps: bool = False
+) -> str:
     """The log lines of the stack's containers, or of some services, as Compose shows them.
 
     ``since`` is a time or an age such as ``10m``, empty for all; ``tail`` the number of last
-    lines per container, or ``all``. Raises `MaestroError` on what is not there or malformed.
+    lines per container, or ``all``; ``timestamps`` begin each line. Raises
+    `MaestroError` on what is not there or malformed.
     """
     where = f"stack {layout.stack}"
     labels = [item["Labels"] for item in Engine().containers(f"{PROJECT}={layout.stack}")]
@@ -38,6 +41,7 @@ def read(layout: Layout, services: Sequence[str], since: str, tail: str) -> str:
         )
     argv = [*compose.program(), "--project-name", layout.stack, "logs", "--no-color"]
     argv += [f"--tail={tail}", *[f"--since={since}"] * bool(since)]
+    argv += ["--timestamps"] * timestamps
     result = compose.run([*argv, *services], timeout=60)
     # Compose writes "erase this line" before each, also where there is no terminal.
     text = (result.stdout + result.stderr).replace("\x1b[2K", "")

@@ -20,7 +20,7 @@ from . import steps
 QUESTIONS: Mapping[str, Mapping[str, Any]] = {
     "overview": {"stack": "", "security": False},
     "journal": {"stack": "", "last": 50},
-    "logs": {"stack": "", "services": [], "since": "", "tail": "100"},
+    "logs": {"stack": "", "services": [], "since": "", "tail": "100", "timestamps": False},
 }
 LONGEST = 64 << 10  # characters of a question
 

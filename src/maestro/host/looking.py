@@ -92,7 +92,8 @@ def read_logs(layout: Layout, params: dict[str, Any]) -> Answer:
     """What services wrote."""
     from . import logs
 
-    text = logs.read(layout, params["services"], params["since"], params["tail"])
+    asked = (params["services"], params["since"], params["tail"])
+    text = logs.read(layout, *asked, timestamps=params["timestamps"])
     return {"changed": False, "text": text}
 
 

@@ -277,7 +277,14 @@ STEPS: dict[str, Step] = {
     ),
     "note": Step(looking.note_refusal, {"claim": _FACTS, "message": _TEXT}),
     "logs": Step(
-        looking.read_logs, {"services": _TEXTS, "since": _TEXT, "tail": _TEXT}, reads=True
+        looking.read_logs,
+        {
+            "services": _TEXTS,
+            "since": _TEXT,
+            "tail": _TEXT,
+            "timestamps": {"type": "bool", "default": False},
+        },
+        reads=True,
     ),
     "lease": Step(
         beginning.use_lease,

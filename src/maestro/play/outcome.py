@@ -114,8 +114,9 @@ class Outcome:
             f"  -> to deploy again at once, without waiting, type the same command:\n     {command}"
         )
         lines.append(
-            f"  -> to see what is running: ansible-playbook playbooks/status.yml -l "
-            f"{','.join(self.half_done[:3])}{f' -e stack={stack}' if stack else ''}"
+            "  -> to see what is running:\n"
+            f"     ansible-playbook playbooks/status.yml -l {','.join(self.half_done[:3])}"
+            f"{f' -e stack={stack}' if stack else ''}"
         )
         return "\n".join(lines)
 

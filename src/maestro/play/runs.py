@@ -31,6 +31,12 @@ class _Mine:
 _mine = _Mine()
 
 
+def begin() -> None:
+    """Say that this process is the run, and not one of its workers."""
+    global _mine  # noqa: PLW0603 -- once in a process
+    _mine = _Mine()
+
+
 def announce() -> str:
     """Write down that this run may change hosts, and return its id; empty where it cannot be."""
     facts = {"pid": _mine.process, "started": _started(_mine.process)}

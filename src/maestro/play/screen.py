@@ -98,9 +98,9 @@ class Screen:
         """Print a text without the time."""
         self._show(wrapped(text), color=color)
 
-    def raw(self, text: str) -> None:
-        """Print a line that programs read, however long."""
-        self._show(text, color=None)
+    def raw(self, text: str, color: str | None = None) -> None:
+        """Print a line that programs read, or that is copied, however long."""
+        self._show(text, color=color)
 
     def begin(self) -> None:
         """Let the line move."""

@@ -154,7 +154,10 @@ class Story:
         self.ended = True
         self.screen.end()
         doing = self._doing.name if self._doing and self._doing.hosts else ""
-        self.screen.text(self.outcome.interrupted(doing, self._command), color=ERROR)
+        for line in self.outcome.interrupted(doing, self._command).splitlines():
+            # A command is copied as it is.
+            show = self.screen.raw if line.startswith("     ") else self.screen.text
+            show(line, color=ERROR)
 
     # What is shown of it.
 
@@ -169,7 +172,7 @@ class Story:
     def _now(self) -> tuple[str, float]:
         """The line that moves."""
         doing = self._doing
-        if not doing or not doing.running:
+        if not doing or not doing.running or doing.action == f"{OURS}logs":
             return "", 0.0
         alone = len(doing.running) == 1
         waits = [
