@@ -34,3 +34,4 @@ include make/jessy-tests.mk
 include make/jessy-bench.mk
 include make/mami.mk
 include make/benchmarks.mk
+include make/ci.mk

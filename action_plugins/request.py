@@ -27,6 +27,9 @@ class ActionModule(LocalAction):
         extra = controller.said(self._loader)
         controller.guard_play(args, task_vars, extra, check_mode=self._task.check_mode)
         stack, environment = str(args["stack"]), str(args["environment"])
+        promoted: records.Promoted | None = args.get("promoted") or None
+        if promoted:
+            args["version"] = promoted["version"]
         directory = str(args["directory"])
         settings = host_variables.settings(args, stack, controller.project())
         loaded, read = host_variables.read(
@@ -48,5 +51,6 @@ class ActionModule(LocalAction):
             "remove_unnamed": boolean(args["remove_unnamed"], "deploy_remove_unnamed"),
             "allowed_accounts": sorted(accounts.names(args["allowed_accounts"])),
             "git_commit": controller.git_commit(Path(loaded.directory)),
+            "promoted": promoted,
         }
         return secret_values.checked(request, self._loader)

@@ -13,6 +13,16 @@ lab-down: venv ## Remove the lab and everything on it
 provision: venv ## Prepare the hosts of LIMIT for a deploy: Docker Engine, registry login
 	@$(BIN)/ansible-playbook playbooks/provision.yml -l $(LIMIT)
 
-images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy]
+# A version in the registry is not overwritten: FORCE=1 does it, and hosts that run it note it.
+FORCE ?=
+PUSH ?=
+LATEST ?=
+BUILD_HOST ?=
+REGISTRY ?=
+CACHE_FROM ?=
+CACHE_TO ?=
+images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy] [PUSH=no] [FORCE=1]
 	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e images_version=$(VERSION) \
-	  -e maestro_stacks_dir=$(STACKS_DIR) $(if $(OVERWRITE),-e images_overwrite=$(OVERWRITE)) $(if $(REBUILD),-e images_rebuild=$(REBUILD))
+	  -e maestro_stacks_dir=$(STACKS_DIR) $(if $(OVERWRITE)$(FORCE),-e images_overwrite=yes) $(if $(REBUILD),-e images_rebuild=$(REBUILD)) \
+	  $(if $(PUSH),-e images_push=$(PUSH)) $(if $(LATEST),-e images_latest=$(LATEST)) $(if $(BUILD_HOST),-e images_host=$(BUILD_HOST)) \
+	  $(if $(REGISTRY),-e images_registry=$(REGISTRY)) $(if $(CACHE_FROM),-e images_cache_from=$(CACHE_FROM)) $(if $(CACHE_TO),-e images_cache_to=$(CACHE_TO))

@@ -1,7 +1,7 @@
 ## Style and types
 
 .PHONY: lint lint-ansible lint-yaml lint-python lint-types lint-shell lint-docker
-lint: lint-python lint-types lint-yaml lint-shell lint-docker lint-ansible ## Check style and types of everything
+lint: lint-python lint-types lint-yaml lint-shell lint-docker lint-workflows lint-ansible ## Check style and types of everything
 
 # What git knows or would know, so that a new file is checked before it is added.
 FILES = git ls-files -z --cached --others --exclude-standard
@@ -19,3 +19,7 @@ lint-docker: .venv/.dev ## Check the Dockerfiles (hadolint)
 	@$(FILES) '*Dockerfile*' | xargs -0 --no-run-if-empty $(BIN)/hadolint
 lint-ansible: .venv/.dev ## Check the playbooks and roles (ansible-lint)
 	@$(BIN)/ansible-lint -q --nocolor
+# actionlint is built from its module once for each machine.
+lint-workflows: .venv/.dev ## Check the workflows of CI (actionlint, zizmor)
+	@$$(scripts/go-tool actionlint) -shellcheck= -pyflakes=
+	@$(BIN)/zizmor --quiet --offline --no-progress --persona=pedantic .github

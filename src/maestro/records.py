@@ -265,6 +265,8 @@ class Manifest(TypedDict, total=False):
     secrets: dict[str, str]  # name to version
     configs: dict[str, list[str]]  # name to digests
     userns: dict[str, list[list[int]]]
+    made_of: dict[str, Any]  # see `MadeOf`
+    promoted: str  # the environment and the release there that it was promoted from
     rotated: list[str]  # secrets it brought new versions of
     rolled_back_to: str
 
@@ -579,6 +581,30 @@ class HostOverview(TypedDict):
     edge: NotRequired[EdgeOverview]  # where security was asked for
 
 
+class VerifiedFacts(TypedDict):
+    """What a host runs of a stack and has verified, see `host.verified`."""
+
+    release: str  # empty where nothing serves
+    environment: str
+    version: str
+    images: dict[str, Image]  # by reference
+    made_of: dict[str, Any]  # see `MadeOf`; empty for a release of an older Maestro
+    at: str  # UTC, YYYY-MM-DDTHH:MM:SSZ
+    problems: list[str]
+
+
+class Promoted(TypedDict):
+    """What another environment runs and has verified, see `plan.promotion`."""
+
+    environment: str
+    version: str
+    release: str
+    at: str
+    images: dict[str, Image]
+    made_of: dict[str, Any]
+    differs: list[str]  # what may be another thing here, by the names of `made_of`
+
+
 class EventFacts(TypedDict):
     """Something that happened to a stack, see `host.journal.Event`."""
 
@@ -667,6 +693,7 @@ class DeployRequest(Settings, FilesRead):
     adopt: NotRequired[bool]
     remove_unnamed: NotRequired[bool]
     allowed_accounts: NotRequired[list[str]]
+    promoted: NotRequired[Promoted | None]
 
 
 class Pull(TypedDict):

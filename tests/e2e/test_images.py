@@ -42,8 +42,20 @@ def digest(run: lab.Run, name: str) -> str:
     return line.strip().partition("@")[2].split()[0]
 
 
+def in_registry(name: str, tag: str) -> str:
+    """The digest of a tag; nothing where there is no such tag."""
+    asked = f"docker buildx imagetools inspect registry.test:5000/{name}:{tag}"
+    said = lab.ssh("registry", f"{asked} --format '{{{{.Manifest.Digest}}}}'", check=False)
+    return said.strip() if said.startswith("sha256:") else ""
+
+
+@pytest.mark.requirement("R4.2", "D33")
 def test_a_tag_keeps_its_content(stacks: Path) -> None:
-    first = images(stacks).ok()
+    images(stacks, "PUSH=no").ok()
+    assert not in_registry("twice-app", VERSION), "it was only built"
+    first = images(stacks, "LATEST=yes").ok()
+    assert in_registry("twice-app", VERSION) == in_registry("twice-app", "latest")
+    assert in_registry("twice-app", VERSION) == digest(first, "twice-app")
     assert images(stacks).ok().changed("registry") == [0]
     (stacks / "twice/app/text").write_text("app second")
     refused = " ".join(images(stacks).failed().out.split())

@@ -11,7 +11,9 @@ from e2e import lab
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("kind", ["python", "types", "yaml", "shell", "docker", "ansible"])
+@pytest.mark.parametrize(
+    "kind", ["python", "types", "yaml", "shell", "docker", "workflows", "ansible"]
+)
 def test_lint(kind: str) -> None:
     # Without what measures the tests: it would take half as long again.
     done = subprocess.run(

@@ -67,6 +67,13 @@ def read_overview(layout: Layout, params: dict[str, Any]) -> Answer:
     return {"changed": False, **overview.read(layout, here, looker)}
 
 
+def read_verified(layout: Layout, _params: dict[str, Any]) -> Answer:
+    """What this host has verified, for another environment."""
+    from . import verified
+
+    return {"changed": False, **verified.read(layout)}
+
+
 def read_journal(layout: Layout, params: dict[str, Any]) -> Answer:
     """What happened to stacks, the newest last."""
     from . import journal

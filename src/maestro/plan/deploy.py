@@ -27,6 +27,7 @@ from . import (
     names,
     ownership,
     preflight,
+    promotion,
     reachability,
     records,
     settings,
@@ -38,7 +39,16 @@ from .wanted import Inputs, Wanted, images, images_of, of_hosts, once
 from .work import work
 
 if TYPE_CHECKING:
-    from ..records import DeployRequest, Extension, Image, Manifest, ReadingFacts, State, Work
+    from ..records import (
+        DeployRequest,
+        Extension,
+        Image,
+        MadeOf,
+        Manifest,
+        ReadingFacts,
+        State,
+        Work,
+    )
 
 
 def decide(inputs: Inputs) -> Decision:
@@ -48,13 +58,18 @@ def decide(inputs: Inputs) -> Decision:
     wanted, found = of_hosts(inputs)
     problems = [*brought.problems(inputs), *found]
     known, refused = images(inputs, wanted)
-    problems += refused
+    known, others = promotion.pinned(known, request)
+    problems += [*refused, *others]
     decision = Decision(inputs.run.release, [], "", {}, approved_by=str(request["approved_by"]))
     releases = {
         host: _rendered(inputs, host, of_host, known, decision.release)
         for host, of_host in wanted.items()
     }
     problems += once({host: it.problems for host, it in releases.items()}, list(inputs.states))
+    made_of = {
+        host: facts.of_release(wanted[host], rendered, images_of(known, wanted[host]))
+        for host, rendered in releases.items()
+    }
     for host, rendered in releases.items():
         state = inputs.states[host]
         plan = compare.decide(
@@ -66,6 +81,8 @@ def decide(inputs: Inputs) -> Decision:
             wish=_wish(request, wanted[host]),
         )
         plan.settings = settings.changes(state, rendered, wanted[host].extension)
+        plan.warnings += promotion.warnings(made_of[host], request)
+        problems += promotion.problems(host, made_of[host], request)
         problems += _refusals(inputs, plan, rendered, wanted[host], problems)
         plan.warnings += _warnings(
             plan, rendered, state, wanted[host], images_of(known, wanted[host])
@@ -77,13 +94,9 @@ def decide(inputs: Inputs) -> Decision:
     for plan in decision.plans:
         used = images_of(known, wanted[plan.host])
         decision.hosts[plan.host] = _work(
-            inputs, plan, releases[plan.host], wanted[plan.host], used
+            inputs, plan, releases[plan.host], wanted[plan.host], used, made_of[plan.host]
         )
     decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
-    made_of = {
-        host: facts.of_release(wanted[host], rendered, images_of(known, wanted[host]))
-        for host, rendered in releases.items()
-    }
     document.seal(decision, "deploy", inputs.states, made_of)
     return decision
 
@@ -193,6 +206,7 @@ def _work(
     rendered: Rendered,
     wanted: Wanted,
     images: Mapping[str, Image],
+    made_of: MadeOf,
 ) -> Work:
     """What the steps after the plan need on one host."""
     timeouts = {
@@ -204,7 +218,7 @@ def _work(
             plan,
             rendered,
             state=inputs.states[plan.host],
-            manifest=_manifest(inputs, plan, rendered, wanted, images),
+            manifest=_manifest(inputs, plan, rendered, wanted, images, made_of),
             staged=inputs.run.release,
             purpose=f"deploy of {wanted.version}",
             by=inputs.run.by,
@@ -235,6 +249,7 @@ def _manifest(
     rendered: Rendered,
     wanted: Wanted,
     images: Mapping[str, Image],
+    made_of: MadeOf,
 ) -> Manifest:
     request = inputs.request
     origin = manifest.Origin(
@@ -257,6 +272,8 @@ def _manifest(
         names=names.recorded(plan.stack, rendered.compose, wanted.extension),
         smoke=list(wanted.extension.get("smoke") or []),
         userns=inputs.states[plan.host].get("userns") or {},
+        made_of=made_of,
+        promoted=promotion.origin(request),
     )
     return manifest.deployed(origin, rendered, content)
 

@@ -36,6 +36,7 @@ NAMES: dict[str, Callable[[str], Any]] = {
     "maestro_stack": lambda value: naming.stack(value, "-e maestro_stack"),
     "version": naming.version,
     "to": lambda value: naming.part(value, "a release", "-e to"),
+    "promote": lambda value: naming.part(value, "an environment", "-e promote"),
     "secret": lambda value: naming.part(value, "a secret", "-e secret"),
     "service": lambda value: naming.part(value, "a service", "-e service"),
     "volumes": lambda value: naming.part(value, "a volume", "-e volumes"),
@@ -51,6 +52,7 @@ SEVERAL = ("secret", "service", "volumes")
 # What is asked for by these names, by the playbooks that read them.
 READ_BY: dict[str, tuple[str, ...]] = {
     "version": ("deploy.yml", "plan.yml", "images.yml", "rotate_secrets.yml"),
+    "promote": ("deploy.yml", "plan.yml"),
     "to": ("rollback.yml",),
     "accept_schema": ("rollback.yml",),
     "secret": ("rotate_secrets.yml",),

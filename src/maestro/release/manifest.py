@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .render import Rendered
 
 if TYPE_CHECKING:
-    from ..records import Check, Image, Manifest, Names, Route, ServiceFacts
+    from ..records import Check, Image, MadeOf, Manifest, Names, Route, ServiceFacts
 
 SCHEMA = 1
 
@@ -46,6 +46,9 @@ class Content:
     smoke: list[Check]
     # Which of the Engine's data this release's containers and volumes are in.
     userns: dict[str, list[list[int]]]
+    # By names that an operator knows, see `plan.facts`; and where it was verified before.
+    made_of: MadeOf
+    promoted: str = ""
 
 
 def deployed(origin: Origin, rendered: Rendered, content: Content) -> Manifest:
@@ -75,6 +78,8 @@ def deployed(origin: Origin, rendered: Rendered, content: Content) -> Manifest:
         "secrets": _secrets(rendered),
         "configs": rendered.configs,
         "userns": content.userns,
+        "made_of": dict(content.made_of),
+        "promoted": content.promoted,
     }
 
 
