@@ -1,6 +1,6 @@
 ## Style and types
 
-.PHONY: lint lint-ansible lint-yaml lint-python lint-types lint-shell lint-docker
+.PHONY: lint lint-ansible lint-yaml lint-python lint-types lint-shell lint-docker lint-workflows
 lint: lint-python lint-types lint-yaml lint-shell lint-docker lint-workflows lint-ansible ## Check style and types of everything
 
 # What git knows or would know, so that a new file is checked before it is added.

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SECRET = "hunter2-correct-horse"
 MAKE = """#!/bin/bash
 echo "called: $*"
-if [ "$1" = ci-slow ]; then
+if [ "$3" = ci-slow ]; then
     trap 'echo ended > ended' INT; touch began; sleep 30 & wait; exit 130
 fi
 for number in $(seq 1 30); do echo "line $number"; done
@@ -70,7 +70,7 @@ def failure(project: Path, name: str) -> dict[str, Any]:
 def test_a_stage_is_a_target_of_make_and_is_timed(project: Path) -> None:
     done = stage(project, "lint")
     assert done.returncode == 0
-    assert done.stdout.startswith("called: ci-lint\n")
+    assert done.stdout.startswith("called: -f .ci/stages.mk ci-lint\n")
     (line,) = (project / ".cache/ci/times.jsonl").read_text().splitlines()
     said = json.loads(line)
     assert (said["stage"], said["ok"]) == ("lint", True)

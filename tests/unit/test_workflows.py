@@ -44,8 +44,8 @@ def run_of(name: str, job: str, stage: str) -> dict[str, Any]:
 
 
 def stages() -> set[str]:
-    """Every stage that make/ci.mk has."""
-    lines = (ROOT / "make/ci.mk").read_text().splitlines()
+    """Every stage there is."""
+    lines = (ROOT / ".ci/stages.mk").read_text().splitlines()
     phony = " ".join(line for line in lines if line.startswith(".PHONY:"))
     return set(re.findall(r"\bci-([a-z-]+)", phony))
 
