@@ -57,19 +57,15 @@ def decide(inputs: Inputs) -> Decision:
     request = inputs.request
     wanted, found = of_hosts(inputs)
     problems = [*brought.problems(inputs), *found]
-    known, refused = images(inputs, wanted)
-    known, others = promotion.pinned(known, request)
-    problems += [*refused, *others]
+    known, refused = _images(inputs, wanted)
+    problems += refused
     decision = Decision(inputs.run.release, [], "", {}, approved_by=str(request["approved_by"]))
     releases = {
         host: _rendered(inputs, host, of_host, known, decision.release)
         for host, of_host in wanted.items()
     }
     problems += once({host: it.problems for host, it in releases.items()}, list(inputs.states))
-    made_of = {
-        host: facts.of_release(wanted[host], rendered, images_of(known, wanted[host]))
-        for host, rendered in releases.items()
-    }
+    made_of = _made_of(releases, wanted, known)
     for host, rendered in releases.items():
         state = inputs.states[host]
         plan = compare.decide(
@@ -99,6 +95,24 @@ def decide(inputs: Inputs) -> Decision:
     decision.waves = waves([plan.host for plan in decision.plans if plan.changes], inputs.waves)
     document.seal(decision, "deploy", inputs.states, made_of)
     return decision
+
+
+def _images(
+    inputs: Inputs, wanted: Mapping[str, Wanted]
+) -> tuple[dict[str, Image], list[MaestroError]]:
+    """`images`, as they were verified where a run promotes them."""
+    known, refused = images(inputs, wanted)
+    verified, others = promotion.pinned(known, inputs.request)
+    return verified, [*refused, *others]
+
+
+def _made_of(
+    releases: Mapping[str, Rendered], wanted: Mapping[str, Wanted], known: Mapping[str, Image]
+) -> dict[str, dict[str, str | list[str]]]:
+    return {
+        host: facts.of_release(wanted[host], rendered, images_of(known, wanted[host]))
+        for host, rendered in releases.items()
+    }
 
 
 def _with_lines(
