@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
@@ -45,8 +46,10 @@ def digest(run: lab.Run, name: str) -> str:
 def in_registry(name: str, tag: str) -> str:
     """The digest of a tag; nothing where there is no such tag."""
     asked = f"docker buildx imagetools inspect registry.test:5000/{name}:{tag}"
-    said = lab.ssh("registry", f"{asked} --format '{{{{.Manifest.Digest}}}}'", check=False)
-    return said.strip() if said.startswith("sha256:") else ""
+    found = re.search(
+        r"^Digest: +(sha256:\S+)", lab.ssh("registry", asked, check=False), re.MULTILINE
+    )
+    return found[1] if found else ""
 
 
 @pytest.mark.requirement("R4.2", "D33")
