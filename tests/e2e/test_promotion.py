@@ -69,5 +69,5 @@ def test_what_staging_verified_is_promoted(direct: Direct, tmp_path: Path) -> No
     direct.write(STACK, compose(), text="not verified")
     plan(at, "-e", "promote=staging").failed("config text: this is not what staging runs")
     direct.write(STACK, compose(), text="verified")
-    direct.until(f"docker kill $(docker ps -q --filter name={STACK}-web)")
+    direct.until(f"docker stop -t 0 $(docker ps -aq --filter name={STACK}-web)")
     plan(at, "-e", "promote=staging").failed("verified-there: web does not run")

@@ -264,7 +264,7 @@ STEPS: dict[str, Step] = {
         },
         reads=True,
     ),
-    "maestro_verified": Step(looking.read_verified, {}, reads=True),
+    "verified": Step(looking.read_verified, {}, reads=True),
     # Without a stack: all of them.
     "overview": Step(
         looking.read_overview,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from ansible.module_utils import maestro_module
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 DOCUMENTATION = r"""
-module: maestro_verified
+module: verified
 short_description: Read what a host runs of a stack and has verified
 description:
   - Reads the release that serves, when its checks passed, and what is wrong with it by now.
-extends_documentation_fragment: [maestro, maestro.stack]
+extends_documentation_fragment: [maestro.stacks.step, maestro.stacks.step.stack]
 attributes:
   check_mode: {support: full, description: Changes nothing in any mode.}
 """
 EXAMPLES = r"""
 - name: Read what staging has verified
-  maestro_verified:
+  maestro.stacks.verified:
     root: /opt/maestro
     stack: shop
   delegate_to: staging-1
@@ -28,4 +28,4 @@ problems: {description: What is wrong with it by now., returned: success, type: 
 """
 
 if __name__ == "__main__":
-    maestro_module.run("maestro_verified")
+    step.run("verified")

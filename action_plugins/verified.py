@@ -6,4 +6,4 @@ from maestro.play.action import StepAction
 
 
 class ActionModule(StepAction):
-    """Takes the step `maestro_verified`."""
+    """Takes the step `verified`."""
