@@ -198,7 +198,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--vault-password-file", help="default: what ansible.cfg says")
         sub.set_defaults(source="vault", names=[])
         if verb == "list":
-            sub.add_argument("--source", choices=SOURCES, default="vault", help="default: vault")
+            # A program cannot be asked which secrets there are.
+            kinds = [source for source in SOURCES if source != "command"]
+            sub.add_argument("--source", choices=kinds, default="vault", help="default: vault")
         else:
             names = "the secrets; without any: all that the stack's Compose files name"
             sub.add_argument(

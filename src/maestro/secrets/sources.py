@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import MaestroError, raise_all
+from .command import CommandSource
 from .encrypted import SopsSource, VaultSource
 from .source import NAME, Found, Place, SecretSource, VaultLoader, read_bytes
 
@@ -96,7 +97,9 @@ class DirectorySource(SecretSource):
         return Found(text.removesuffix("\n").removesuffix("\r"), where)
 
 
-SOURCES = ("vault", "sops", "environment", "directory")
+SOURCES = ("vault", "sops", "environment", "directory", "command")
+_KEYS = {"source", "path"}
+_KEYS_OF_COMMAND = {"source", "command", "timeout"}
 
 
 def open_source(
@@ -111,7 +114,8 @@ def open_source(
     """Open the source that ``maestro_secrets`` names for one stack in one environment.
 
     ``settings`` has ``source`` (one of ``SOURCES``, by default vault) and, for the sources
-    that are files, ``path`` (a directory instead of ``secrets``, relative to ``root``).
+    that are files, ``path`` (a directory instead of ``secrets``, relative to ``root``); for
+    ``command``, ``command`` and ``timeout``, see `CommandSource`.
     ``loader`` is Ansible's DataLoader, which knows the vault passwords; vault needs it.
     """
     settings = settings or {}
@@ -125,6 +129,8 @@ def open_source(
         return DirectorySource(place)
     if source == "sops":
         return SopsSource(place)
+    if source == "command":
+        return CommandSource(place, settings.get("command"), settings.get("timeout"))
     if loader is None:
         raise TypeError("the source vault needs Ansible's DataLoader")
     return VaultSource(place, loader, environ)
@@ -141,9 +147,14 @@ def _check_settings(settings: Mapping[str, object], environment: str, stack: str
                 fix=f"one of: {', '.join(SOURCES)}",
             )
         )
+    known = _KEYS_OF_COMMAND if source == "command" else _KEYS
     problems += [
-        MaestroError(f"unknown key {key!r}", where="maestro_secrets", fix="known: source, path")
-        for key in sorted(set(settings) - {"source", "path"})
+        MaestroError(
+            f"unknown key {key!r}",
+            where="maestro_secrets",
+            fix=f"known: {', '.join(sorted(known, reverse=True))}",
+        )
+        for key in sorted(set(settings) - known)
     ]
     if source == "environment" and settings.get("path"):
         problems.append(
