@@ -21,3 +21,7 @@ lock: .venv/.runtime ## Update the lock files from pyproject.toml (LOCK_OPTIONS=
 .PHONY: hooks
 hooks: venv-dev ## Check every commit in this clone
 	@$(BIN)/pre-commit install
+
+.PHONY: package
+package: venv ## Build the wheel and the Ansible collection into dist/
+	@scripts/package

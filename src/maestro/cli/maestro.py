@@ -29,12 +29,12 @@ from .maestro_secrets import find_root
 NOTHING, ERROR, CHANGES = 0, 1, 2  # exit codes of a plan
 # The playbook of each operation, and what makes it plan without changing anything.
 PLAYBOOKS: Mapping[str, tuple[str, ...]] = {
-    "deploy": ("playbooks/plan.yml",),
-    "rollback": ("playbooks/rollback.yml", "--check"),
-    "rotation": ("playbooks/rotate_secrets.yml", "--check"),
-    "removal": ("playbooks/remove.yml", "--check"),
-    "maintenance": ("playbooks/maintenance.yml", "--check"),
-    "provisioning": ("playbooks/provision.yml", "--check", "--tags", "host_identity"),
+    "deploy": ("maestro.stacks.plan",),
+    "rollback": ("maestro.stacks.rollback", "--check"),
+    "rotation": ("maestro.stacks.rotate_secrets", "--check"),
+    "removal": ("maestro.stacks.remove", "--check"),
+    "maintenance": ("maestro.stacks.maintenance", "--check"),
+    "provisioning": ("maestro.stacks.provision", "--check", "--tags", "host_identity"),
 }
 
 
@@ -50,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="maestro", description="Plan a change, approve a plan.")
+    parser = argparse.ArgumentParser(
+        prog="maestro", description="Deploys Compose stacks to your servers."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     asked = argparse.ArgumentParser(add_help=False)
     asked.add_argument("-l", "--limit", help="the hosts")
@@ -72,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     approve.add_argument("--out", type=Path, help="where the approval is written")
     approve.add_argument("--yes", action="store_true", help="do not ask: you read the plan before")
     approve.set_defaults(run=_approve)
+    # Programs of their own, see `main`: here for the help alone.
+    for name, text in (
+        ("init", "write the files that a repository needs beside its Compose file"),
+        ("secrets", "make, list and set the secrets of a stack"),
+        ("redact", "copy standard input with every secret masked"),
+    ):
+        commands.add_parser(name, help=text, add_help=False)
     completion.add(commands)
     return parser
 

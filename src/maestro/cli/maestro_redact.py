@@ -1,6 +1,6 @@
 """`maestro-redact`: masks secrets in what flows through it.
 
-    docker compose logs -f | maestro-redact --secrets-from /run/secrets
+    docker compose logs -f | maestro redact --secrets-from /run/secrets
 
 Standard library only, besides the package's own modules: it also runs on a host.
 """
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         redactor = Redactor(_secrets(options), unknown=not options.known_only)
     except MaestroError as error:
-        sys.stderr.write(f"maestro-redact: {error}\n")
+        sys.stderr.write(f"maestro redact: {error}\n")
         return 2
     if options.report:
         for name, reason in sorted(redactor.report().items()):
@@ -48,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="maestro-redact",
+        prog="maestro redact",
         description="Copy standard input to standard output with every secret masked.",
-        epilog="Example: docker compose logs -f | maestro-redact --secrets-from secrets/",
+        epilog="Example: docker compose logs -f | maestro redact --secrets-from secrets/",
     )
     parser.add_argument(
         "--secrets-from",

@@ -180,7 +180,7 @@ def _ask(name: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="maestro-secrets", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="maestro secrets", description=__doc__.split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
     texts = {
         "init": "make random values where there are none",
