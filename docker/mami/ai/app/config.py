@@ -20,7 +20,15 @@ from app.llm.chain_text import Chains, parse_chains
 DEFAULT_CHAINS = "chat=groq:llama-3.3-70b-versatile,gemini:gemini-2.5-flash,ollama:llama3.2"
 MORE_KEYS = ("", "_BACKUP", "_2", "_3", "_4", "_5")
 PLACEHOLDERS = ("none", "changeme", "change-me", "your-key-here")
+DEVELOPER = "http://localhost:5173"
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
+
+
+def _origins(environment: str) -> str:
+    # Set to nothing is none; not set at all is the page of a developer, and elsewhere none.
+    if "CORS_ORIGINS" in os.environ or environment != "development":
+        return ""
+    return DEVELOPER
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -77,7 +85,7 @@ class Settings(BaseSettings):
     REDIS_PASSWORD: SecretStr = SecretStr("")
     MEMORY_SECONDS: int = Field(86400, ge=60)
 
-    CORS_ORIGINS: str = "http://localhost:5173"
+    CORS_ORIGINS: str = Field(default_factory=lambda data: _origins(data.get("ENVIRONMENT", "")))
 
     GROQ_API_KEY: SecretStr = SecretStr("")
     GROQ_API_KEY_BACKUP: SecretStr = SecretStr("")

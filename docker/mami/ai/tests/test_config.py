@@ -76,6 +76,22 @@ def test_open_origins_are_refused_in_production(origins: str) -> None:
     assert done.returncode != 0 and "CORS_ORIGINS" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("environment", "origins"),
+    [
+        ({}, ["http://localhost:5173"]),
+        ({"CORS_ORIGINS": ""}, []),
+        ({"ENVIRONMENT": "production"}, []),
+        ({"ENVIRONMENT": "staging", "CORS_ORIGINS": ""}, []),
+        ({"ENVIRONMENT": "production", "CORS_ORIGINS": "https://a.example"}, ["https://a.example"]),
+    ],
+)
+def test_origins_that_are_not_set(environment: dict[str, str], origins: list[str]) -> None:
+    """A developer's page by default, and nobody's elsewhere."""
+    code = "from app.config import settings; print(settings.get_cors_origins_list())"
+    assert start(code, **environment).stdout.strip() == str(origins)
+
+
 def test_a_secret_comes_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line end at its end is not part of it; both at once are refused."""
     file = tmp_path / "key"
