@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host import naming
-from . import dates, env_files, mounts, outside_mounts, project_name, secret_variables
+from . import dates, env_files, item_names, mounts, outside_mounts, project_name, secret_variables
 from . import variables as variable_checks
 from .compose_tree import Part, Tree
 from .directory import Sources
@@ -254,6 +254,7 @@ def _shape(stack: Stack) -> list[MaestroError]:
     for part, document in stack.tree.all_parts():
         where = f"{stack.name}/{part.path}"
         problems += dates.problems(document, ("services", *MAPPINGS), where)
+        problems += item_names.problems(document, ("services", *MAPPINGS), where)
     for part in stack.tree.parts:
         where = f"{stack.name}/{part.path}"
         problems += _keys(part, where)
