@@ -61,7 +61,7 @@ x-any: {"ä b": .inf}
     ("extension", "said"),
     [
         ("routes: [{service: web, port: 80, sticky: null}]", "sticky: found None"),
-        ("watchdog: {web: often}", "watchdog.web: found 'often'"),
+        ("watchdog: {web: often}", "x-maestro.watchdog: found"),
     ],
 )
 def test_a_key_of_several_kinds_says_which(tmp_path: Path, extension: str, said: str) -> None:
