@@ -315,6 +315,21 @@ def _any(fact: Any) -> Any:
     return kinds.get(fact["type"], "shop") if fact.get("required") else fact.get("default")
 
 
+def test_a_call_that_is_made_anew_has_its_lease(
+    leased: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection broke after a step that used the approval."""
+    approval.step(leased, "remove", REMOVAL, "t1")
+    claimed = {"token": "t1", "by": "carol@laptop", "purpose": "deploy", **STOPPED}
+    given = {"state": "acquired", "expect": STATE, "claim": claimed}
+    assert take(leased, "lease", **given)["token"] == "t1"
+    given["claim"] = {**claimed, "token": "t2"}
+    assert take(leased, "lease", **given)["failed"]
+    monkeypatch.setattr(approval, "_kept", lambda _: None)
+    given["claim"] = claimed
+    assert "asks for an approval" in take(leased, "lease", **given)["msg"]
+
+
 def test_only_what_was_approved(leased: Layout) -> None:
     approval.step(leased, "remove", REMOVAL, "t1")
     for params in ({"volumes": []}, {"volumes": ["data", "more"]}):

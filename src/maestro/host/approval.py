@@ -359,6 +359,12 @@ def _used(files: Files) -> dict[str, str]:
     return found
 
 
+def taken(layout: Layout, token: str) -> bool:
+    """Whether an approval was taken with the lease that has this token, see `keep`."""
+    found = _kept(layout)
+    return found is not None and found.token == token
+
+
 def _kept(layout: Layout) -> Approved | None:
     try:
         return Approved(**json.loads(_file(layout).read_text(encoding="utf-8")))
