@@ -103,6 +103,21 @@ def test_a_lease_lives_through_a_step_that_does_not_keep_it(
     assert held == [True]
 
 
+def test_an_end_that_nobody_heard_of_is_not_a_failure(layout: Layout) -> None:
+    """The connection broke after the lease was given back, and the call is made anew."""
+    place = {"root": str(layout.root), "stack": "shop"}
+    held = {**place, "lease": "t1"}
+    found = [*parts.commit(held, WORK, "update", 1), *parts.finish(held, 5)]
+    given = [{"step": part.name, "params": part.params} for part in found]
+    assert "is no longer this run's" in sequence.take(given)[0]["msg"]
+    layout.release("r1").mkdir(parents=True)
+    (layout.release("r1") / "release.json").write_text("{}")
+    layout.current.symlink_to("releases/r1")
+    assert sequence.take(given) == [{"changed": False, "removed": []}]
+    lease.acquire(layout, {**CLAIM, "token": "t2"})
+    assert sequence.take(given)[0]["failed"], "somebody else changes the stack"
+
+
 @pytest.mark.parametrize(
     ("kind", "work", "expected"),
     [
