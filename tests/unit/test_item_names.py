@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,28 @@ def test_a_key_of_several_kinds_says_which(tmp_path: Path, extension: str, said:
         load(tmp_path, text)
     assert said in str(caught.value)
     assert "-> allowed: true" in str(caught.value)
+
+
+LONG = "v" * 300
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        f'volumes: ["{LONG}:/data"]',
+        f'volumes: ["./{LONG}:/data:ro"]',
+        f'env_file: ["./{LONG}"]',
+        f'configs: ["{LONG}"]',
+        f'extends: {{file: "{LONG}.yaml", service: web}}',
+        f'build: {{context: "{LONG}"}}',
+        f'label_file: ["{LONG}"]',
+    ],
+)
+def test_a_name_that_is_too_long_for_a_file_is_no_traceback(tmp_path: Path, service: str) -> None:
+    text = f"""
+services: {{web: {{image: "r.test/a:1", {service}}}}}
+volumes: {{{LONG}: {{}}}}
+configs: {{{LONG}: {{file: "./{LONG}"}}}}
+"""
+    with contextlib.suppress(MaestroError):
+        load(tmp_path, text)

@@ -44,15 +44,23 @@ class Sources:
 
     def there(self, path: str) -> bool:
         """Whether something stands at a path, inside or outside."""
-        return (self.directory / path).exists()
+        try:
+            return (self.directory / path).exists()
+        except OSError:  # too long a name, no rights
+            return False
 
     def stands(self, path: str) -> bool:
         """Whether something stands there, be it a link to nothing."""
-        return self.there(path) or (self.directory / path).is_symlink()
+        try:
+            return self.there(path) or (self.directory / path).is_symlink()
+        except OSError:
+            return False
 
     def kind(self, path: str) -> str:
         """What is at a path: ``file``, ``folder``, ``large``, or nothing (an empty directory)."""
         target = self.directory / path
+        if not self.there(path):
+            return ""
         if target.is_file():
             return "file" if target.stat().st_size <= FILE_LIMIT else "large"
         if not target.is_dir() or climbs(path):

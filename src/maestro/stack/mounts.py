@@ -71,7 +71,7 @@ def kinds(parts: Iterable[Part], sources: Sources) -> dict[str, str]:
 
 def take(sources: Sources, path: str, where: str) -> None:
     """Let a mounted file or directory go along; one that is not there is refused by its readers."""
-    if (sources.directory / path).is_dir():
+    if sources.there(path) and (sources.directory / path).is_dir():
         sources.folder(path, where)
     elif sources.there(path):
         sources.read(path, where)
