@@ -199,6 +199,7 @@ zkCli.sh addauth digest bob:⟦hunter2⟧
 
 SENTENCES = _cases(
     r"""
+user carol has password ⟦kP7vQmZ19xLw⟧
 password for user bob is ⟦hunter2x⟧
 The password for user "app" is ⟦Sommer-2024!⟧
 Password for admin: ⟦Xy7-abc⟧
@@ -388,6 +389,8 @@ missing secret: app_dsn
 missing secrets: app_dsn, db_password
 secrets/staging/shop.yml: missing secret: smtp_login\n  -> add it:\n     .venv/bin/maestro-secrets set smtp_login --environment staging --stack shop
 "msg": "missing secret: app_dsn\n  -> add it"
+-> name it: -e secret=db_password, or -e secret=api_key
+-e secret=db_password,api_key
 db_password stays: Maestro did not make its value; name it (-e secret=db_password) to have it replaced by a random one
 ansible-playbook playbooks/rotate_secrets.yml -l staging -e secret=db_password
 secrets db_password, api_token (new)

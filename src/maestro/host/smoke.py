@@ -223,7 +223,7 @@ def _command(layout: Layout, release: str, spec: Entry, timeout: float) -> None:
     except compose.TimedOut as error:
         raise Failed(error.what) from error
     if result.returncode != 0:
-        seen = (result.stdout + result.stderr).strip()[-300:]
+        seen = (result.stdout + result.stderr).strip()[-300:] or "it wrote nothing"
         raise Failed(f"{' '.join(map(str, spec['argv']))}: exit code {result.returncode}: {seen}")
 
 

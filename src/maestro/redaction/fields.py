@@ -139,7 +139,7 @@ def _passwords(text: str, found: list[Span], name: str) -> Iterator[Span]:
 
 _ASKED = Lazy(r"(?i)\b(?:missing|no such|undefined|undeclared|unused) (?:\w+ )?\Z")
 _NAMES = Lazy(
-    r"[\"'`]?[ \t]?[:=][ \t]{0,2}[\"'`]?([A-Za-z][\w.-]*(?:, [A-Za-z][\w.-]*)*)(?=[\"'`]?(?:[).,;:]?(?:\s|\\|\Z)))"
+    r"[\"'`]?[ \t]?[:=][ \t]{0,2}[\"'`]?([A-Za-z][\w.-]*(?:, ?[A-Za-z][\w.-]*)*)(?=[\"'`]?(?:[).,;:]?(?:\s|\\|\Z)))"
 )
 _NAME_OF_ONE = Lazy(
     r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*[_-](?:password|passwd|token|key|pwd|credentials?|dsn|certificate)\.?\Z"
@@ -151,13 +151,16 @@ def _names_one(text: str, start: int, end: int, names: Collection[str]) -> bool:
     match = _NAMES.match(text, end)
     if not match:
         return False
-    name = match.group(1)
-    return (
-        name.rstrip(".") in names
-        or name == "NAME"
-        or bool(_NAME_OF_ONE.match(name))
-        or bool(_ASKED.search(text[max(0, start - 40) : start]))
+    if _ASKED.search(text[max(0, start - 40) : start]):
+        return True
+    # A list of names, or a name and the sentence that goes on behind it.
+    return _is_name(match.group(1).split(",")[0], names) and all(
+        _is_name(name, names) for name in match.group(1).split(",") if name[:1] != " "
     )
+
+
+def _is_name(name: str, names: Collection[str]) -> bool:
+    return name.rstrip(".") in names or name == "NAME" or bool(_NAME_OF_ONE.match(name))
 
 
 def _is_signed(text: str, start: int, name: str) -> bool:

@@ -15,7 +15,7 @@ _PROSE = Lazy(
     r"|is|was|now|are)(?: now)?:?|(?(about)(?: ?(?::|=>?|->|→))|(?: ->| →))) {1,2}"
     r"([\"'`]?)([^\s\"'`]{4,200})"
 )
-_GIVEN = Lazy(r"(?i)\b(?:with|using|and|use)(?: the| a| this| my| your| new)? \Z")
+_GIVEN = Lazy(r"(?i)\b(?:with|using|and|use|has|got)(?: the| a| this| my| your| new)? \Z")
 _SPOKEN = Lazy(r" {1,2}([\"'`]?)([^\s\"'`]{6,200})")
 # What stands in a sentence about a password, or is a time, an amount, a flag.
 _ADVERB = Lazy(
