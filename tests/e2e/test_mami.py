@@ -91,7 +91,7 @@ def once(image: str, *options: str, python: str = "", end: str = "") -> str:
 def mami(production_hosts: None, production: None) -> Iterator[None]:
     """The stack, built and deployed."""
     words = ("--environment", "production", "--stack", "mami")
-    lab.run(".venv/bin/maestro-secrets", "init", *words).ok()
+    lab.run(".venv/bin/maestro", "secrets", "init", *words).ok()
     for version in ("v1", "v2"):
         lab.run("make", "images", "STACK=mami", f"VERSION={version}", timeout=3600).ok()
     deploy("v1").ok()

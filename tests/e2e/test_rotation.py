@@ -102,7 +102,7 @@ def vault(deployed: Counter) -> tuple[list[str], Path]:
         "maestro_secrets": {"source": "vault", "path": str(home)},
     }
     words = ["-e", "stack=counter", "-e", json.dumps(variables)]
-    command = [".venv/bin/maestro-secrets", "set", "--path", str(home), "--environment"]
+    command = [".venv/bin/maestro", "secrets", "set", "--path", str(home), "--environment"]
     command.append(deployed.environment)
     registry = (lab.PROJECT / ".lab" / "registry_password").read_text().strip()
     made = secrets.token_hex(32)

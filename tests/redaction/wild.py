@@ -387,7 +387,7 @@ Set-Cookie: lang=en-US; Path=/; SameSite=Lax
 missing secret: db_password
 missing secret: app_dsn
 missing secrets: app_dsn, db_password
-secrets/staging/shop.yml: missing secret: smtp_login\n  -> add it:\n     .venv/bin/maestro-secrets set smtp_login --environment staging --stack shop
+secrets/staging/shop.yml: missing secret: smtp_login\n  -> add it:\n     .venv/bin/maestro secrets set smtp_login --environment staging --stack shop
 "msg": "missing secret: app_dsn\n  -> add it"
 -> name it: -e secret=db_password, or -e secret=api_key
 -e secret=db_password,api_key

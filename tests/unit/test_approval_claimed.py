@@ -85,7 +85,7 @@ NOBODY = [
 def test_nobody_is_no_name(by: Any) -> None:
     with pytest.raises(MaestroError, match="production needs an approval") as caught:
         approval.check_claim("production", "web-1", by, HASH)
-    assert "plan.yml -l web-1" in caught.value.fix
+    assert "maestro.stacks.plan -l web-1" in caught.value.fix
 
 
 @pytest.mark.parametrize("plan", ["", " ", "x", HASH[:-1], HASH.upper(), f"{HASH}\n", None, True])

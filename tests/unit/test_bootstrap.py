@@ -54,7 +54,8 @@ def test_a_bare_clone_gets_the_locked_toolkit_and_nothing_is_done_twice(bare: Pa
     assert {line.lower() for line in locked} <= {line.lower() for line in versions}
     listed = subprocess.run(
         [
-            bare / ".venv/bin/maestro-secrets",
+            bare / ".venv/bin/maestro",
+            "secrets",
             "list",
             "--environment",
             "x",

@@ -100,7 +100,7 @@ def test_the_guard_lets_through(changes: dict[str, Any]) -> None:
             },
             "production needs an approval",
             "",
-            "playbooks/plan.yml -l production",
+            "maestro.stacks.plan -l production",
         ),
         (
             {"limit": "web-1", "approval": {**NO_APPROVAL, "required": True}},

@@ -399,7 +399,7 @@ def test_the_engine_and_the_edge_are_changed_by_approved_provisioning_alone(
     host()
     with pytest.raises(MaestroError, match="before the edge is changed") as caught:
         approval.provisioned("the edge")
-    assert "provision.yml with an approval" in caught.value.fix
+    assert "maestro.stacks.provision with an approval" in caught.value.fix
     approval.open_provisioning()
     approval.provisioned("the edge")
     later = time.time() + 3700

@@ -110,7 +110,7 @@ def test_a_program_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with pytest.raises(MaestroError) as caught:
         compose.version()
     assert caught.value.what == "the docker command is not installed"
-    assert "playbooks/provision.yml" in caught.value.fix
+    assert "maestro.stacks.provision" in caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_no_engine_at_all(tmp_path: Path) -> None:
         Engine(path).info()
     assert caught.value.what.startswith("no Docker Engine answers: ")
     assert caught.value.where == path
-    assert "playbooks/provision.yml" in caught.value.fix
+    assert "maestro.stacks.provision" in caught.value.fix
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n"])

@@ -462,7 +462,7 @@ def test_an_authority_that_is_no_certificate(trust: Path) -> None:
     with pytest.raises(MaestroError) as caught:
         Registry("r.test")
     assert caught.value.where.endswith("certs.d/r.test/ca.crt")
-    assert "playbooks/provision.yml" in caught.value.fix
+    assert "maestro.stacks.provision" in caught.value.fix
 
 
 # What the Engine takes without a certificate

@@ -162,7 +162,7 @@ def test_a_host_that_was_never_told(tmp_path: Path) -> None:
     need = approval.Need("production", "web-1", inventory=True, unaware=["a"])
     with pytest.raises(MaestroError, match="these hosts do not know of it") as caught:
         approval.settled(document(given()), guard(approved_by="jo"), need)
-    assert "playbooks/provision.yml -l a --tags host_identity" in caught.value.fix
+    assert "maestro.stacks.provision -l a --tags host_identity" in caught.value.fix
 
 
 def test_who_is_asked_by_whom() -> None:

@@ -72,7 +72,7 @@ def test_after_an_interruption_it_is_said_what_is_half_done() -> None:
         "  -> to deploy again at once, without waiting, type the same command:",
         "     ansible-playbook deploy.yml -l staging",
         "  -> to see what is running:",
-        "     ansible-playbook playbooks/status.yml -l a -e stack=shop",
+        "     ansible-playbook maestro.stacks.status -l a -e stack=shop",
     ]
 
 

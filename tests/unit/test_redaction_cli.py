@@ -1,4 +1,4 @@
-"""`maestro-redact` masks what flows through it, line by line, and refuses what it cannot read."""
+"""`maestro redact` masks what flows through it, line by line, and refuses what it cannot read."""
 
 from __future__ import annotations
 

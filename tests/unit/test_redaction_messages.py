@@ -30,7 +30,7 @@ def _texts(node: ast.AST | None, name: str) -> str:
         return "".join(_texts(part, name) for part in node.values)
     if isinstance(node, ast.FormattedValue):
         # The sign of the plural and a list of commands are no names.
-        others = {"several": "s", "ways": f"\n     maestro-secrets set {name}"}
+        others = {"several": "s", "ways": f"\n     maestro secrets set {name}"}
         if isinstance(node.value, ast.IfExp):
             return _texts(node.value.body, name)
         return others.get(getattr(node.value, "id", ""), name)

@@ -64,7 +64,7 @@ def edge(installed: bool = True, **others: list[dict[str, Any]]) -> dict[str, An
 def test_a_host_without_an_edge_takes_no_routes() -> None:
     (problem,) = routes.preflight("h1", "shop", [BARE], edge(installed=False))
     assert problem.what == "shop has routes, and this host has no edge"
-    assert "provision.yml -l h1" in problem.fix
+    assert "maestro.stacks.provision -l h1" in problem.fix
     assert routes.preflight("h1", "shop", [], edge(installed=False)) == []
 
 

@@ -1,4 +1,4 @@
-"""The command maestro-secrets, run as a user runs it.
+"""The command maestro secrets, run as a user runs it.
 
 Most tests call it in this process: the program itself needs half a second to start. See `Project`.
 """
@@ -74,7 +74,7 @@ class Project:
 
     def start(self, *words: str, stdin: str = "", status: int = 0) -> str:
         """The same by the program, in a process of its own."""
-        command = [BIN / "maestro-secrets", *words]
+        command = [BIN / "maestro", "secrets", *words]
         done = subprocess.run(
             command,
             input=stdin,
@@ -243,7 +243,7 @@ def at_terminal(project: Project, words: list[str], answers: list[str]) -> tuple
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(project.root)
-        os.execve(BIN / "maestro-secrets", ["maestro-secrets", *words], project.environ)
+        os.execve(BIN / "maestro", ["maestro", "secrets", *words], project.environ)
     shown = b""
     waiting = list(answers)
     while True:
@@ -300,7 +300,7 @@ def test_files_of_another_source_need_no_vault_password(project: Project) -> Non
 
 
 def test_list_before_init_says_what_to_run(project: Project) -> None:
-    assert "run: .venv/bin/maestro-secrets init" in project.start("list", *JESSY, status=1)
+    assert "run: .venv/bin/maestro secrets init" in project.start("list", *JESSY, status=1)
 
 
 def test_a_wrong_password_is_told_before_a_value_is_asked(project: Project) -> None:

@@ -222,9 +222,9 @@ def test_a_release_of_an_engine_with_other_data_is_not_built_upon(
 ) -> None:
     state = {"release": {"id": "r1", "userns": before}, "userns": now}
     found = [str(problem) for problem in userns.moved("h1", "shop", state)]
-    assert [words in text and "remove.yml -l h1 -e stack=shop" in text for text in found] == [
-        True
-    ] * bool(words)
+    assert [
+        words in text and "maestro.stacks.remove -l h1 -e stack=shop" in text for text in found
+    ] == [True] * bool(words)
     assert userns.moved("h1", "shop", {"release": {}, "userns": now}) == []
 
 

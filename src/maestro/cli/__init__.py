@@ -1,1 +1,1 @@
-"""The commands `maestro-redact` and `maestro-secrets`."""
+"""The commands `maestro` and its subcommands."""

@@ -1,4 +1,4 @@
-"""`maestro-redact`: masks secrets in what flows through it.
+"""`maestro redact`: masks secrets in what flows through it.
 
     docker compose logs -f | maestro redact --secrets-from /run/secrets
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.report:
         for name, reason in sorted(redactor.report().items()):
-            sys.stderr.write(f"maestro-redact: {name} is not masked everywhere: {reason}\n")
+            sys.stderr.write(f"maestro redact: {name} is not masked everywhere: {reason}\n")
     try:
         _pump(redactor.open())
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""The command ``maestro-secrets``: make, list and set the secrets of a stack in Vault files.
+"""The command ``maestro secrets``: make, list and set the secrets of a stack in Vault files.
 
 A value is read from standard input or a prompt and goes nowhere but into the encrypted
 file: not onto the command line, not to the screen, not into a temporary file in the clear.
@@ -65,7 +65,7 @@ def password_file(root: Path, directory: Path, given: str | None, *, make: bool)
             fix="put the password back into .vault-password (mode 0600) or into"
             " MAESTRO_VAULT_PASSWORD"
             if encrypted
-            else "run: .venv/bin/maestro-secrets init",
+            else "run: .venv/bin/maestro secrets init",
         )
     write_private(kept, f"{random.token_hex(RANDOM_BYTES)}\n".encode())
     return path

@@ -19,7 +19,7 @@ from . import identity, lease, plan_hash, signature
 from .identity import Files, Identity
 from .layout import Layout, write_atomically
 
-PLAN = "read the plan (playbooks/plan.yml) and have it approved: docs/approval.md"
+PLAN = "read the plan (maestro.stacks.plan) and have it approved: docs/approval.md"
 _PROVISIONING = 3600  # seconds that an approved provisioning may take
 SHORTEST = 12  # digits of a plan's hash, as a plan shows it
 
@@ -267,7 +267,7 @@ def provisioned(what: str) -> None:
         raise MaestroError(
             f"this host asks for an approval before {what} is changed, and this run has none",
             where=here.host,
-            fix="use playbooks/provision.yml with an approval: docs/approval.md",
+            fix="use maestro.stacks.provision with an approval: docs/approval.md",
         )
 
 

@@ -88,7 +88,7 @@ def run(
         raise MaestroError(
             "the docker command is not installed",
             where="this host",
-            fix="run playbooks/provision.yml for this host",
+            fix="run maestro.stacks.provision for this host",
         ) from error
 
 

@@ -279,7 +279,7 @@ def settings() -> dict[str, Any]:
         raise MaestroError(
             "this host has no edge, and the stack has routes",
             where=str(_settings_file()),
-            fix="run playbooks/provision.yml for this host",
+            fix="run maestro.stacks.provision for this host",
         )
     return found
 
@@ -367,7 +367,7 @@ def _wait(layout: Layout, settings: Mapping[str, Any], gone: str = "") -> None:
                 f"the edge has not loaded its new routes within {IN_FORCE:.0f} s"
                 + (f": {problem}" if problem not in ("", "404") else ""),
                 where=f"stack {layout.stack}",
-                fix="`docker logs maestro-edge` says why; playbooks/provision.yml repairs the edge",
+                fix="`docker logs maestro-edge` says why; maestro.stacks.provision repairs it",
             )
         time.sleep(POLL)
 

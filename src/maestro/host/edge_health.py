@@ -89,7 +89,7 @@ def restarted(why: str) -> bool:
         raise MaestroError(
             f"the edge cannot be restarted: {body.decode('utf-8', 'replace').strip()}",
             where=edge_proxy.NAME,
-            fix="playbooks/provision.yml makes a new one",
+            fix="maestro.stacks.provision makes a new one",
         )
     return True
 

@@ -68,7 +68,7 @@ class Engine:
             raise MaestroError(
                 f"no Docker Engine answers: {error}",
                 where=self._path,
-                fix="run playbooks/provision.yml for this host, or start its docker service",
+                fix="run maestro.stacks.provision for this host, or start its docker service",
             ) from error
         finally:
             connection.close()
@@ -179,7 +179,7 @@ class Engine:
                 f"the image cannot be pulled: {reason}",
                 where=reference,
                 fix="check that this host reaches the registry and trusts its certificate "
-                "(playbooks/provision.yml installs both)",
+                "(maestro.stacks.provision installs both)",
             )
 
     def create(self, name: str, definition: Mapping[str, Any]) -> str:

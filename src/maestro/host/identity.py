@@ -120,7 +120,7 @@ class Identity:
 
 
 SETTING = "maestro_approval_signers"
-_FIX = "run playbooks/provision.yml for this host"
+_FIX = "run maestro.stacks.provision for this host"
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,7 @@ def _own(layout: Layout, token: str) -> Lease:
             f"the lease of {layout.stack} is no longer this run's"
             + (f": {found.owner()} has it" if found else ""),
             fix="this host lost contact with its deploy and rolled itself back; see "
-            "playbooks/status.yml, then deploy again",
+            "maestro.stacks.status, then deploy again",
         )
     return found
 

@@ -45,7 +45,7 @@ class Question:
         if step not in QUESTIONS:
             raise MaestroError(
                 f"{step!r} is not allowed: this account may only look",
-                fix="use playbooks/status.yml, history.yml or logs.yml",
+                fix="use maestro.stacks.status, history.yml or logs.yml",
             )
         params = {key: asked.get(key, default) for key, default in QUESTIONS[step].items()}
         for key, value in params.items():

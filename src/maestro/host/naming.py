@@ -19,7 +19,7 @@ def stack(name: str, where: str = "-e stack") -> str:
         raise MaestroError(
             "no stack is named",
             where=where,
-            fix=f"add {where.partition('=')[0]}=NAME; playbooks/status.yml lists what is there",
+            fix=f"add {where.partition('=')[0]}=NAME; maestro.stacks.status lists what is there",
         )
     if not STACK.match(name):
         raise MaestroError(

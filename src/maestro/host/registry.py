@@ -91,7 +91,7 @@ class Registry:
                 raise MaestroError(
                     f"the certificate cannot be read: {error}",
                     where=str(certificate),
-                    fix="run playbooks/provision.yml for this host",
+                    fix="run maestro.stacks.provision for this host",
                 ) from error
         self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 

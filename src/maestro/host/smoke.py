@@ -174,7 +174,7 @@ def _hint(reason: object) -> str:
     if isinstance(reason, ssl.SSLCertVerificationError) and reason.verify_code == 62:
         return (
             "; the certificate has no such name: add it to edge_hosts of the host and run "
-            "playbooks/provision.yml, or correct the check's host"
+            "maestro.stacks.provision, or correct the check's host"
         )
     return ""
 

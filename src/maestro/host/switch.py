@@ -29,7 +29,7 @@ def set_up(layout: Layout) -> None:
         raise MaestroError(
             f"the timer that rolls back an unfinished deploy cannot be set: "
             f"{result.stderr.strip()}",
-            fix="run playbooks/provision.yml for this host",
+            fix="run maestro.stacks.provision for this host",
         )
 
 

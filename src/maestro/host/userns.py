@@ -125,7 +125,7 @@ def read(info: Mapping[str, Any], etc: Path = ETC) -> Remap:
         raise MaestroError(
             f"the Engine has user namespaces, and its data directory {data} does not say which",
             where="docker info",
-            fix="set docker_engine_userns_remap: true and run playbooks/provision.yml",
+            fix="set docker_engine_userns_remap: true and run maestro.stacks.provision",
         )
     first = [int(number) for number in found.groups()]
     return Remap(

@@ -26,7 +26,7 @@ def problems(host: str, stack: str, extension: Extension, edge: Edge) -> list[Ma
                 MaestroError(
                     f"the certificate of the edge has no name {asked} (it has {', '.join(names)})",
                     where=f"{host}: {stack}/compose.yaml: x-maestro.smoke[{number}].http.host",
-                    fix=f"add {asked} to edge_hosts of this host and run playbooks/provision.yml",
+                    fix=f"add {asked} to edge_hosts of this host and run maestro.stacks.provision",
                 )
             )
     return found

@@ -83,7 +83,7 @@ def _too_old(host: str, what: str, found: str, least: tuple[int, ...]) -> list[M
             if found
             else f"{what} was not found, {wanted} or newer is needed",
             where=host,
-            fix="run playbooks/provision.yml for this host",
+            fix="run maestro.stacks.provision for this host",
         )
     ]
 

@@ -93,7 +93,7 @@ def _of_host(asked: Asked, host: str, facts: VerifiedFacts) -> Iterator[MaestroE
             fix=f"leave -e version out, or {again}",
         )
     for problem in facts["problems"]:
-        yield MaestroError(problem, where=host, fix=f"{again}, and look at playbooks/status.yml")
+        yield MaestroError(problem, where=host, fix=f"{again}, and look at maestro.stacks.status")
     if not facts["made_of"]:
         yield MaestroError(
             "its release does not say what it is made of: an older version of Maestro made it",

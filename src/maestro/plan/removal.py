@@ -65,7 +65,7 @@ def _unknown(asked: Asked, found: Mapping[str, Found]) -> list[MaestroError]:
             MaestroError(
                 f"the stack {asked.stack} was never deployed to these hosts",
                 where="-e stack",
-                fix="playbooks/status.yml without a stack lists those that are there",
+                fix="maestro.stacks.status without a stack lists those that are there",
             )
         )
     volumes = sorted({name for there in found.values() for name in there.volumes})

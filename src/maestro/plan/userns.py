@@ -34,7 +34,7 @@ def moved(host: str, stack: str, state: Serving) -> list[MaestroError]:
             f"{_words(now)} now: it has other containers, images and volumes ({PLACE})",
             where=host,
             fix=f"switch it back (docker_engine_userns_remap: {str(before.on).lower()}), or "
-            f"begin anew: playbooks/remove.yml -l {host} -e stack={stack}, then deploy",
+            f"begin anew: maestro.stacks.remove -l {host} -e stack={stack}, then deploy",
         )
     ]
 

@@ -152,7 +152,7 @@ class StepAction(Action):
             f"the host's program ended with exit code {said['rc']} and no answer:\n"
             f"{said['stderr']}",
             where=str(AGENT),
-            fix="playbooks/provision.yml installs it anew",
+            fix="maestro.stacks.provision installs it anew",
         )
 
 

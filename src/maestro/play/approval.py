@@ -64,7 +64,7 @@ def name_of(said: Any) -> str:
 
 def check_claim(environment: str, hosts: str, by: Any, plan: Any) -> None:
     """Refuse a run that nobody approved, or that is not bound to a plan; ``hosts`` is its limit."""
-    read = f"read the plan (ansible-playbook playbooks/plan.yml -l {hosts}), then deploy with "
+    read = f"read the plan (ansible-playbook maestro.stacks.plan -l {hosts}), then deploy with "
     if not name_of(by):
         raise MaestroError(
             f"{environment} needs an approval",
@@ -123,7 +123,7 @@ def settled(document: Document, guard: Mapping[str, Any], need: Need) -> dict[st
             f"{need.environment} asks for approvals, and these hosts do not know of it: they "
             "were provisioned before, or by an older version of Maestro",
             where=", ".join(need.unaware),
-            fix=f"ansible-playbook playbooks/provision.yml -l {','.join(need.unaware)} "
+            fix=f"ansible-playbook maestro.stacks.provision -l {','.join(need.unaware)} "
             "--tags host_identity",
         )
     path = str(guard.get("approval") or "")

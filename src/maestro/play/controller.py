@@ -233,7 +233,7 @@ def whole(answers: Mapping[str, Mapping[str, Any]], record: type[Record]) -> Map
             MaestroError(
                 f"its answer lacks {', '.join(sorted(missing))}",
                 where=place,
-                fix="another version of Maestro made it: run playbooks/provision.yml for this "
+                fix="another version of Maestro made it: run maestro.stacks.provision for this "
                 "host, then run this again",
             )
             for place, answer in answers.items()

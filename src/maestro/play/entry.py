@@ -156,7 +156,7 @@ def unread(extra: Mapping[str, Any], playbooks: Iterable[str]) -> list[MaestroEr
 
 _READ_OTHERWISE = {
     ("rollback.yml", "version"): "name the release to roll back to: -e to=RELEASE "
-    "(playbooks/history.yml shows them), or deploy the version: deploy.yml -e version=TAG"
+    "(maestro.stacks.history shows them), or deploy the version: deploy.yml -e version=TAG"
 }
 
 

@@ -40,10 +40,10 @@ def answer(shell: Shell, step: str, args: Mapping[str, Any]) -> dict[str, Any]:
         raise MaestroError(
             "the host's program is not of the version of this checkout",
             where=str(AGENT),
-            fix="use the version it was provisioned with, or have playbooks/provision.yml run",
+            fix="use the version it was provisioned with, or have maestro.stacks.provision run",
         )
     raise MaestroError(
         f"this account may not look: {(said['stderr'] or said['stdout']).strip()[-300:]}",
         where=shlex.join(command(root)),
-        fix="add the account to host_agent_lookers and have playbooks/provision.yml run",
+        fix="add the account to host_agent_lookers and have maestro.stacks.provision run",
     )

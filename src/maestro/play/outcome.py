@@ -115,7 +115,7 @@ class Outcome:
         )
         lines.append(
             "  -> to see what is running:\n"
-            f"     ansible-playbook playbooks/status.yml -l {','.join(self.half_done[:3])}"
+            f"     ansible-playbook maestro.stacks.status -l {','.join(self.half_done[:3])}"
             f"{f' -e stack={stack}' if stack else ''}"
         )
         return "\n".join(lines)

@@ -50,7 +50,7 @@ class VaultSource(_EncryptedFiles):
     def how_to_add(self, name: str) -> str:
         """Return the command that adds one secret."""
         where = f"--environment {self.place.environment} --stack {self.place.stack}"
-        return f".venv/bin/maestro-secrets set {name} {where}"
+        return f".venv/bin/maestro secrets set {name} {where}"
 
     def _decrypt(self, path: Path) -> str:
         where = self.place.show(path)

@@ -13,7 +13,7 @@ RANDOM_BYTES = 32
 """256 bits, written as 64 hexadecimal digits: safe in a URL, a shell and a header."""
 
 
-# What `maestro-secrets init` makes: 256 bits as hexadecimal digits.
+# What `maestro secrets init` makes: 256 bits as hexadecimal digits.
 MADE = re.compile(rf"[0-9a-f]{{{2 * RANDOM_BYTES}}}\Z")
 
 
@@ -50,7 +50,7 @@ def choose(
             f"{', '.join(elsewhere)} does not stand in {where} but in the environment's own file, "
             "which other stacks read",
             where="-e secret",
-            fix=f"maestro-secrets set {elsewhere[0]} --environment ENVIRONMENT, then deploy "
+            fix=f"maestro secrets set {elsewhere[0]} --environment ENVIRONMENT, then deploy "
             "each stack that reads it",
         )
     fresh = [name for name in names if name in own and (asked or _made(own[name]))]

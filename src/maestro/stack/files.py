@@ -160,7 +160,7 @@ def look(
             MaestroError(
                 "has no services",
                 where=f"{name}/{stack.compose_files[0]}",
-                fix="to remove the stack from its hosts: ansible-playbook playbooks/remove.yml "
+                fix="to remove the stack from its hosts: ansible-playbook maestro.stacks.remove "
                 f"-l LIMIT -e stack={name}",
             )
         )

@@ -118,7 +118,7 @@ def preflight(
             MaestroError(
                 f"{stack} has routes, and this host has no edge",
                 where=host,
-                fix=f"run playbooks/provision.yml -l {host}; nothing was changed",
+                fix=f"run maestro.stacks.provision -l {host}; nothing was changed",
             )
         ]
     found = []
