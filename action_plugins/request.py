@@ -9,6 +9,7 @@ from maestro.plan import accounts
 from maestro.play import arguments, controller, host_variables, secret_values
 from maestro.play.action import LocalAction
 from maestro.play.values import boolean
+from maestro.stack import exceptions, policy
 
 if TYPE_CHECKING:
     from maestro import records
@@ -50,6 +51,7 @@ class ActionModule(LocalAction):
             "adopt": boolean(args["adopt"], "deploy_adopt"),
             "remove_unnamed": boolean(args["remove_unnamed"], "deploy_remove_unnamed"),
             "allowed_accounts": sorted(accounts.names(args["allowed_accounts"])),
+            "allow": exceptions.checked(args["allow"], policy.rules()),
             "git_commit": controller.git_commit(Path(loaded.directory)),
             "promoted": promoted,
         }

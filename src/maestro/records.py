@@ -267,6 +267,7 @@ class Manifest(TypedDict, total=False):
     userns: dict[str, list[list[int]]]
     made_of: dict[str, Any]  # see `MadeOf`
     promoted: str  # the environment and the release there that it was promoted from
+    exceptions: list[str]  # from what a stack may not do, as the plan told them
     rotated: list[str]  # secrets it brought new versions of
     rolled_back_to: str
 
@@ -679,6 +680,10 @@ class FilesRead(TypedDict):
     profiles: list[str]
 
 
+# Exceptions that an environment makes, see `stack.exceptions`.
+Exceptions = list[dict[str, str]]
+
+
 class DeployRequest(Settings, FilesRead):
     """What a deploy is asked to do: the answer of the request step, with no secret's value."""
 
@@ -687,6 +692,7 @@ class DeployRequest(Settings, FilesRead):
     directory: NotRequired[str]
     approved_by: str
     git_commit: str
+    allow: NotRequired[Exceptions]
     lacking: NotRequired[list[str]]  # secrets without a value, and the registry's password
     dry: NotRequired[bool]
     accept_volume_change: NotRequired[bool]

@@ -475,7 +475,7 @@ def looked_at(
     place = isolation.Place(model, REAL, HERE)
     return (
         policy.problems(model, environment, "shop", place),
-        policy.warnings(model, environment, place),
+        [made.text for made in policy.made(model, environment, place)],
     )
 
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host.identity import HOURS, NAMESPACE
@@ -25,6 +25,9 @@ from ..plan.document import Document
 from ..play import plan_files
 from . import completion
 from .maestro_secrets import find_root
+
+if TYPE_CHECKING:
+    from ..records import PlanPart
 
 NOTHING, ERROR, CHANGES = 0, 1, 2  # exit codes of a plan
 # The playbook of each operation, and what makes it plan without changing anything.
@@ -73,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     approve.add_argument("--hours", type=float, default=HOURS, help="how long it holds (24)")
     approve.add_argument("--out", type=Path, help="where the approval is written")
     approve.add_argument("--yes", action="store_true", help="do not ask: you read the plan before")
+    approve.add_argument(
+        "--exceptions", action="store_true", help="do not ask: you read its exceptions before"
+    )
     approve.set_defaults(run=_approve)
     # Programs of their own, see `main`: here for the help alone.
     for name, text in (
@@ -102,6 +108,7 @@ def _approve(given: argparse.Namespace) -> int:
         raise MaestroError("this plan changes nothing", fix="there is nothing to approve")
     if not given.yes and input("\nDo you approve this plan? Type yes: ").strip() != "yes":
         raise MaestroError("not approved", fix="nothing was signed")
+    _exceptions(document, given)
     statement = _statement(document, given)
     approval = plan_files.Approval(statement.text, _signature(statement.text, given.key), document)
     out = given.out or Path(f"approval-{document.hash[:12]}.json")
@@ -109,6 +116,23 @@ def _approve(given: argparse.Namespace) -> int:
     _say(f"\n{given.name} approves plan {document.hash[:12]} until {statement.expires}: {out}")
     _say(f"It is used with -e approval={out}")
     return 0
+
+
+def _exceptions(document: Document, given: argparse.Namespace) -> None:
+    """Ask for the exceptions of a plan by themselves; `MaestroError` where they are not allowed."""
+    made = sorted({text for part in document.parts.values() for text in _made_in(part)})
+    if not made or given.exceptions:
+        return
+    _say("\nThis plan lets the stack do what it may not:\n" + "\n".join(f"  {it}" for it in made))
+    if given.yes or input("Do you allow each of these? Type allow: ").strip() != "allow":
+        raise MaestroError(
+            "its exceptions are not approved", fix="read them, then add --exceptions"
+        )
+
+
+def _made_in(part: PlanPart) -> list[str]:
+    made = part["plan"].get("exceptions")
+    return [str(text) for text in made] if isinstance(made, list) else []
 
 
 def _statement(document: Document, given: argparse.Namespace) -> Statement:

@@ -234,7 +234,7 @@ def _work(
             state=inputs.states[plan.host],
             manifest=_manifest(inputs, plan, rendered, wanted, images, made_of),
             staged=inputs.run.release,
-            purpose=f"deploy of {wanted.version}",
+            purpose=_purpose(wanted),
             by=inputs.run.by,
         ),
         "reading": _reading(inputs.states[plan.host]),
@@ -249,6 +249,13 @@ def _work(
             if item["on"] == plan.host
         ],
     }
+
+
+def _purpose(wanted: Wanted) -> str:
+    """What a host's history says of it."""
+    rules = sorted({made.rule for made in wanted.exceptions})
+    also = f", allowed: {', '.join(rules)}" if rules else ""
+    return f"deploy of {wanted.version}{also}"
 
 
 def _reading(state: State) -> ReadingFacts:
@@ -285,6 +292,7 @@ def _manifest(
         routes=wanted.routes,
         names=names.recorded(plan.stack, rendered.compose, wanted.extension),
         smoke=list(wanted.extension.get("smoke") or []),
+        exceptions=[made.text for made in wanted.exceptions],
         userns=inputs.states[plan.host].get("userns") or {},
         made_of=made_of,
         promoted=promotion.origin(request),

@@ -59,4 +59,7 @@ def _lines(plan: Plan) -> list[str]:
 
 
 def _warnings(plan: Plan) -> list[str]:
-    return [f"    warning   {warning}" for warning in plan.warnings]
+    return [
+        *(f"    exception {made}" for made in plan.exceptions),
+        *(f"    warning   {warning}" for warning in plan.warnings),
+    ]

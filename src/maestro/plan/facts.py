@@ -26,7 +26,7 @@ def of_release(
         **{f"image {name}": str(image["digest"]) for name, image in images.items()},
         **{f"x-maestro.{key}": _short(value) for key, value in wanted.extension.items()},
         **{f"config {name}": digests for name, digests in rendered.configs.items()},
-        "policy exceptions": _short(wanted.warnings),
+        "policy exceptions": _short([made.text for made in wanted.exceptions]),
     }
     for name, service in model["services"].items():
         for key, value in service.items():

@@ -36,6 +36,7 @@ def judge(
         names.recorded(plan.stack, rendered.compose, wanted.extension),
     )
     readers = accounts.shared(rendered.secret_files, state)
+    plan.exceptions = [made.text for made in wanted.exceptions]
     plan.warnings += [
         *accounts.warnings(readers),
         *wanted.warnings,

@@ -104,6 +104,8 @@ class Plan:
     removals: list[Besides] = field(default_factory=list)
     # What this deploy does, or does not guard against, that an operator should know before it.
     warnings: list[str] = field(default_factory=list)
+    # What the stack may not do, and is allowed by name.
+    exceptions: list[str] = field(default_factory=list)
 
     @property
     def changes(self) -> bool:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MaestroError
 from ..host.reference import Reference
-from ..stack import host_paths, isolation, mounts, policy, ports, routes, secret_variables, smoke
+from ..stack import (
+    exceptions,
+    host_paths,
+    isolation,
+    mounts,
+    policy,
+    ports,
+    routes,
+    secret_variables,
+    smoke,
+)
+from ..stack.exceptions import Made
 from ..stack.extension import EXTENSION, extension_problems
 from ..stack.model import active_services, migration_services, plain_keys, unescaped
 from ..stack.variables import STAND_IN
@@ -55,8 +66,10 @@ class Wanted:
     model: Compose
     extension: Extension
     routes: list[Route]
-    # What the stack is allowed by name, as the plan tells it.
+    # What the plan tells besides.
     warnings: list[str] = field(default_factory=list)
+    # What the stack is allowed by name.
+    exceptions: list[Made] = field(default_factory=list)
     # Why it cannot be: what else is wrong is looked for all the same.
     problems: list[MaestroError] = field(default_factory=list)
 
@@ -166,7 +179,7 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
     of_place = _place(model, root, state, inputs.request)
     problems += policy.problems(model, environment, stack, of_place)
     problems += secret_variables.out_of_place(model, stack)
-    warnings = policy.warnings(model, environment, of_place) + secret_variables.weaker(model)
+    warnings, made = secret_variables.weaker(model), policy.made(model, environment, of_place)
     model = mounts.as_configs(model, files)
     if environment != policy.DEVELOPMENT:
         model = ports.left_to_the_edge(model, extension)
@@ -178,6 +191,7 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
         extension,
         reachability.named(routes.rendered(extension), model, extension),
         warnings,
+        made,
         problems,
     )
 
@@ -216,6 +230,9 @@ def _place(model: Compose, root: str, state: State, request: DeployRequest) -> i
         request["files"],
         request.get("there") or {},
         digests,
+        exceptions.of_environment(
+            request.get("allow") or [], str(request["environment"]), str(request["stack"])
+        ),
     )
 
 

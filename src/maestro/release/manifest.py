@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,7 @@ class Content:
     # By names that an operator knows, see `plan.facts`; and where it was verified before.
     made_of: MadeOf
     promoted: str = ""
+    exceptions: Sequence[str] = ()
 
 
 def deployed(origin: Origin, rendered: Rendered, content: Content) -> Manifest:
@@ -75,6 +76,7 @@ def deployed(origin: Origin, rendered: Rendered, content: Content) -> Manifest:
         "routes": content.routes,
         "names": content.names,
         "smoke": content.smoke,
+        **({"exceptions": [*content.exceptions]} if content.exceptions else {}),
         "secrets": _secrets(rendered),
         "configs": rendered.configs,
         "userns": content.userns,

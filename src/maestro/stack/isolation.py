@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..host.borrowed import NETWORK, VOLUMES
 from ..host.labels import COMPOSE, OURS
 from . import host_paths, lent, mounts
+from .exceptions import Allowed
 
 if TYPE_CHECKING:
     from ..records import Compose, Definition, Entry, Service
@@ -79,6 +80,7 @@ class Place:
     files: Collection[str] = ()
     there: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
+    allowed: tuple[Allowed, ...] = ()  # by the environment
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from ..errors import Line, MaestroError
 from ..host.reference import Reference
-from . import borrowing, data, engine_refusals, host_paths, isolation, mount_lines, ports, updates
+from . import (
+    borrowing,
+    data,
+    engine_refusals,
+    exceptions,
+    host_paths,
+    isolation,
+    mount_lines,
+    ports,
+    updates,
+)
+from .exceptions import Allowed
 from .extension import EXTENSION
 
 if TYPE_CHECKING:
@@ -26,7 +37,8 @@ def problems(
     ``model`` is the canonical model of `host.compose.canonical`, active services only.
     """
     found: list[MaestroError] = []
-    place, allowed = place or isolation.Place(model), exceptions(model)
+    place = place or isolation.Place(model)
+    allowed = [*exceptions.of_stack(model), *place.allowed]
     for name, service in sorted(model["services"].items()):
         where = f"{stack}/compose.yaml: services.{name}"
         found += _image(service, where)
@@ -43,15 +55,6 @@ def problems(
     found += data.problems(model["services"], stack)
     found += engine_refusals.problems(model["services"], stack)
     return [*found, *ports.clashes(model["services"], stack), *updates.problems(model, stack)]
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """One entry of ``x-maestro.allow``; without a ``service`` it is for all of them."""
-
-    rule: str
-    service: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -80,25 +83,20 @@ class _Breach:
         return self.finding.exception and self.by(allowed) is not None
 
 
-def exceptions(model: Compose) -> list[Allowed]:
-    """What the stack's author allows by name."""
-    entries = (model.get("x-maestro") or {}).get("allow") or []
-    return [
-        Allowed(str(item["rule"]), str(item.get("service") or ""), str(item["reason"]))
-        for item in entries
-    ]
-
-
-def warnings(model: Compose, environment: str, place: isolation.Place | None = None) -> list[str]:
+def made(
+    model: Compose, environment: str, place: isolation.Place | None = None
+) -> list[exceptions.Made]:
     """Every exception that is made use of, as a plan tells it: in production too."""
-    place, allowed = place or isolation.Place(model), exceptions(model)
+    place = place or isolation.Place(model)
+    allowed = [*exceptions.of_stack(model), *place.allowed]
     found = []
     for name, service in sorted(model["services"].items()):
         for breach in _breaches(name, service, place, environment):
             by = breach.by(allowed)
             if by and breach.finding.exception:
                 path = f"services.{name}{breach.finding.path}"
-                found.append(f"{path}: {breach.finding.what}; allowed as {by.rule}: {by.reason}")
+                text = f"{path}: {breach.finding.what}; {by.shown()}"
+                found.append(exceptions.Made(by.rule, text))
     return found
 
 
@@ -165,11 +163,16 @@ def _pinned(breach: _Breach, service: Service, place: isolation.Place) -> Line |
     return Line(path, f"{image}@{digest}") if digest else None
 
 
+def rules() -> list[str]:
+    """The names of what can be allowed, but for what has no name."""
+    also = (host_paths.SOCKET, host_paths.DATA, host_paths.WHOLE)
+    return sorted([*(rule.name for rule in RULES if not rule.always), *also])
+
+
 def _unknown_rules(model: Compose, stack: str) -> Iterable[MaestroError]:
     """Exceptions for rules there are not."""
-    also = (host_paths.SOCKET, host_paths.DATA, host_paths.WHOLE)
-    names = sorted([*(rule.name for rule in RULES if not rule.always), *also])
-    for number, item in enumerate(exceptions(model)):
+    names = rules()
+    for number, item in enumerate(exceptions.of_stack(model)):
         where = f"{stack}/compose.yaml: x-maestro.allow[{number}]"
         if item.rule not in names:
             yield MaestroError(
