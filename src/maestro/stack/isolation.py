@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..host.borrowed import NETWORK, VOLUMES
 from ..host.labels import COMPOSE, OURS
-from . import host_paths, lent, mounts
+from . import host_paths, lent, mounts, volume_options
 from .exceptions import Allowed
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ CAPABILITIES = frozenset(
 )
 RUNTIMES = re.compile(r"(runc|io\.containerd\.runc\.v2|crun|nvidia|runsc|kata.*)?\Z")
 RESERVED_LABELS = (OURS, COMPOSE)
-# File systems whose files are on a disk, in memory or on a server. Others are the kernel's own, and
-# show the host whoever mounts them: proc, binfmt_misc, mqueue, debugfs.
-_REMOTE = frozenset("nfs nfs3 nfs4 cifs smb3 smbfs ceph glusterfs lustre tmpfs ramfs".split())
-_LOCAL = frozenset(
-    "none bind ext2 ext3 ext4 xfs btrfs f2fs vfat exfat ntfs ntfs3 squashfs erofs iso9660".split()
-)
-_NAMED = frozenset("overlay 9p virtiofs zfs".split())  # whose device is a name, not a path
-_LAYERS = ("lowerdir", "upperdir", "workdir", "datadir")  # of an overlay
 # What the Engine takes for a container's protection, without those that take it away.
 # https://docs.docker.com/reference/cli/docker/container/run/#security-opt
 _CONFINED = re.compile(
@@ -280,13 +272,13 @@ def _volume(
         return
     options = {str(k): str(v) for k, v in (defined.get("driver_opts") or {}).items()}
     kind = options.get("type", "").strip().lower() or "none"
-    if kind not in _REMOTE | _LOCAL | _NAMED:
+    if kind not in volume_options.KINDS:
         what = f"found the volume {name} of the type {kind}"
         yield Finding(where, what, "allowed: local volumes, nfs, cifs and tmpfs")
         return
     said = [item.strip() for item in options.get("o", "").split(",")]
     read_only = read_only or "ro" in said
-    for path in _option_paths(kind, options.get("device", "").strip(), said):
+    for path in volume_options.paths(kind, options.get("device", "").strip(), said):
         if not posixpath.isabs(path):
             what = f"found {path}: the Engine takes it from its own directory, not the stack's"
             fix = f"write the absolute path (device of the volume {name}), or leave out driver_opts"
@@ -295,20 +287,6 @@ def _volume(
         for found in _path(path, where, place, read_only=read_only):
             what = f"{found.what} (device of the volume {name})"
             yield Finding(where, what, found.fix, found.exception, found.rule)
-
-
-def _option_paths(kind: str, device: str, said: Iterable[str]) -> list[str]:
-    """Paths in a volume's options: its device, and layers of an overlay."""
-    options = [item.partition("=") for item in said]
-    layers = [
-        part
-        for name, _, value in options
-        for part in value.split(":")
-        if name.startswith(_LAYERS) or posixpath.isabs(part)
-    ]
-    bound = any(name in ("bind", "rbind") for name, _, _ in options)
-    is_path = bound or kind not in _REMOTE | _NAMED
-    return [path for path in (device if is_path else "", *layers) if path]
 
 
 def _propagation(service: Service, _: Place) -> Iterator[Finding]:
