@@ -19,6 +19,10 @@ def load(directory: Path, text: str) -> files.Stack:
 
 
 WRONG = [
+    (
+        f'services: {{{"w" * 129}: {{image: "r.test/a:1"}}}}',
+        f"services.{'w' * 20}...: a name has 129 characters, more than 128",
+    ),
     ('services: {"wéb": {image: "r.test/a:1"}}', r"services: 'w\xe9b' cannot name one of services"),
     ('services: {"w\\u202eb": {image: "r.test/a:1"}}', r"services: 'w\u202eb' cannot name one"),
     ('services: {"a\\nb": {image: "r.test/a:1"}}', r"services: 'a\nb' cannot name one of services"),

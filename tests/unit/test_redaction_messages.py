@@ -95,7 +95,7 @@ class _Loader:
 @pytest.mark.parametrize("source", sources.SOURCES)
 def test_a_missing_secret_is_named(source: str, tmp_path: Path) -> None:
     opened = sources.open_source(
-        {"source": source},
+        {"source": source, **({"command": "false {name}"} if source == "command" else {})},
         **_place(tmp_path),
         loader=_Loader(),
         environ={},  # type: ignore[arg-type]

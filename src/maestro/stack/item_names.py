@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # https://github.com/compose-spec/compose-spec/blob/main/schema/compose-spec.json: patternProperties
 _NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
+_LONGEST = 128  # with a stack's name before it, it names a directory of the Engine
 
 
 def problems(document: Written, sections: Iterable[str], where: str) -> Iterator[MaestroError]:
@@ -26,6 +27,12 @@ def problems(document: Written, sections: Iterable[str], where: str) -> Iterator
                     f"{name!a} cannot name one of {section}",
                     where=f"{where}: {section}",
                     fix="use letters (a to z), digits, '.', '_' and '-'",
+                )
+            elif len(str(name)) > _LONGEST:
+                yield MaestroError(
+                    f"a name has {len(str(name))} characters, more than {_LONGEST}",
+                    where=f"{where}: {section}.{str(name)[:20]}...",
+                    fix="choose a shorter one",
                 )
         for path in _infinite(items, section):
             yield MaestroError(
