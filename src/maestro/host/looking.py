@@ -110,3 +110,12 @@ def read_removal(layout: Layout, params: dict[str, Any]) -> Answer:
 
     lease.expire(layout, params["dead"])
     return {"changed": False, **removal.read(layout), **itself(layout, {})}
+
+
+def execute(layout: Layout, params: dict[str, Any]) -> Answer:
+    """Run a command in a container: Maestro changes nothing, what the command does is its own."""
+    from . import command
+
+    asked = (params["service"], params["argv"], params["seconds"], params["by"])
+    ended = command.run(layout, *asked)
+    return {"changed": True, "rc": ended.code, "text": ended.text}

@@ -287,6 +287,15 @@ STEPS: dict[str, Step] = {
         },
         reads=True,
     ),
+    "execute": Step(
+        looking.execute,
+        {
+            "service": _TEXT,
+            "argv": _TEXTS,
+            "seconds": {"type": "float", "default": 60},
+            "by": _ANY_TEXT,
+        },
+    ),
     "lease": Step(
         beginning.use_lease,
         {
