@@ -37,11 +37,11 @@ WRONG = [
     ),
     (
         'services: {web: {image: "r.test/a:1", cpus: .inf}}',
-        "services.web.cpus: found a number without end",
+        "services.web.cpus: found an infinite number or NaN",
     ),
     (
         'services: {web: {image: "r.test/a:1", environment: [{A: .nan}]}}',
-        "services.web.environment[0].A: found a number without end",
+        "services.web.environment[0].A: found an infinite number or NaN",
     ),
 ]
 

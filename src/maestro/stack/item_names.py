@@ -36,9 +36,9 @@ def problems(document: Written, sections: Iterable[str], where: str) -> Iterator
                 )
         for path in _infinite(items, section):
             yield MaestroError(
-                "found a number without end",
+                "found an infinite number or NaN",
                 where=f"{where}: {path}",
-                fix="write a number, or put the text into quotes",
+                fix="write a finite number, or put the text into quotes",
             )
 
 
