@@ -28,6 +28,11 @@ def test_the_name_of_the_host_in_a_message_makes_no_difference() -> None:
     assert told == [(["a", "b"], "a: 3 files\n  -> log in to a")]
 
 
+def test_hosts_that_run_different_releases_are_told_apart() -> None:
+    failures = {host: f"release 20261127T04413{n}Z-3141 runs" for n, host in enumerate("ab")}
+    assert Told().news(failures) == [(["a"], failures["a"]), (["b"], failures["b"])]
+
+
 def test_nothing_is_said_twice() -> None:
     told = Told()
     told.news({"a": "service web: is unhealthy\n  -> mend it"})

@@ -11,7 +11,8 @@ MOST_NAMES = 6  # hosts named one by one
 LINES = 20  # of what a program wrote
 # What is left of a template, or what Ansible says in the place of one that failed.
 _TEMPLATE = re.compile(r"\{[{%#].*?[}%#]\}|<< error.*?>>")
-_NUMBER = re.compile(r"\d+(\.\d+)?|\b[0-9a-f]{12,64}\b")
+# Numbers, and ids of containers; a release has an id that makes a difference.
+_NUMBER = re.compile(r"(\d{8}T\d{6}Z-\w+)|\d+(?:\.\d+)?|\b[0-9a-f]{12,64}\b")
 # What Ansible puts before the message of an action.
 _WRAPPING = re.compile(r"^(Task failed: |Action failed: |Module failed: )+")
 
@@ -105,7 +106,7 @@ class Told:
 def _gist(text: str, host: str) -> str:
     lines = [line for line in text.splitlines() if not line.startswith("    ")]
     named = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", "HOST", "\n".join(lines))
-    return _NUMBER.sub("N", named)
+    return _NUMBER.sub(lambda match: match[1] or "N", named)
 
 
 def indented(text: str) -> str:
