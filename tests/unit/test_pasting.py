@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import stack_models as models
 from maestro.errors import Line, MaestroError, MaestroErrors
 from maestro.plan import deploy
 from maestro.plan.wanted import LOGIN, Inputs
-from maestro.play import host_variables, problems
+from maestro.play import action, controller, host_variables, problems
 from maestro.secrets.source import SecretProblem
 from maestro.stack import compose_yaml, mount_lines, pasting
 from maestro.stack.compose_yaml import Override
@@ -274,3 +275,14 @@ def test_the_edge_has_the_ports_of_a_routed_service(
     asked = {**models.REQUEST, "environment": environment}
     decision = deploy.decide(Inputs(asked, {"a": found}, "a", "/opt/maestro", run=models.run()))
     assert (f'published: "{published}"' in decision.hosts["a"]["compose"]) == stays
+
+
+def test_what_is_no_deploy_refuses_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotation makes no plan of the files that would tell what is wrong with them."""
+    monkeypatch.setattr(controller, "guard_play", lambda *_, **__: None)
+    monkeypatch.setattr(controller, "said", lambda _: {})
+    found = problems.as_facts([SecretProblem("missing secret: api", ["api"])])
+    step = action.GuardedAction.__new__(action.GuardedAction)
+    step._loader, step._task = None, SimpleNamespace(check_mode=False)
+    with pytest.raises(MaestroError, match="missing secret: api"):
+        step.step({"guard": {}, "request": {"problems": found, "lacking": ["api"]}}, {})

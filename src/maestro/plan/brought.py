@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def problems(inputs: Inputs) -> list[MaestroError]:
     """Those of the request, then those of hosts that read the stack with values of their own."""
-    found = _read(inputs.request.get("problems") or ())
+    found = of(inputs.request.get("problems") or ())
     said = {str(problem) for problem in found}
     of_hosts = {
         host: [
             problem
-            for problem in _read(state["own"].get("problems") or ())
+            for problem in of(state["own"].get("problems") or ())
             if str(problem) not in said
         ]
         for host, state in inputs.states.items()
@@ -28,7 +28,8 @@ def problems(inputs: Inputs) -> list[MaestroError]:
     return [*found, *once(of_hosts, list(inputs.states))]
 
 
-def _read(facts: Iterable[ProblemFacts]) -> list[MaestroError]:
+def of(facts: Iterable[ProblemFacts]) -> list[MaestroError]:
+    """Problems from their facts, see `play.problems`."""
     return [
         MaestroError(
             fact["what"],

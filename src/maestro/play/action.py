@@ -14,11 +14,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..errors import MaestroError
+from ..errors import MaestroError, raise_all
 from ..host import naming, steps
 from ..host.agent import OTHER_PROGRAM
 from ..host.layout import AGENT
-from ..plan import closing, describe
+from ..plan import brought, closing, describe
 from ..plan import document as document_of
 from ..plan.rollout import Decision
 from . import (
@@ -223,6 +223,8 @@ class GuardedAction(StepAction):
         extra = controller.said(self._loader)
         controller.guard_play(guard, task_vars or {}, extra, check_mode=self._task.check_mode)
         if request:
+            # No plan of a deploy follows, which would tell them with all else.
+            raise_all(brought.of(request.get("problems") or ()))
             request = host_variables.settled(request, values_of) if values_of else request
             values = controller.read_secrets(request, self._loader)
             args["payload"] = controller.payload(values, request["secret_names"], request)
