@@ -49,6 +49,7 @@ def test_a_secret_of_a_variable_is_read_by_who_uses_the_variable(tmp_path: Path)
     loaded, problems = look(tmp_path, COMPOSE)
     assert problems == []
     assert loaded.secret_names == ["db.pw"]
+    assert loaded.secrets_of("tool") == {"other"}  # for whoever makes the secrets of all profiles
     request: Any = {"variables": {"A": "b"}, **host_variables.read_of(loaded)}
     assert host_variables.filled(request) == {
         "A": "b",

@@ -133,7 +133,7 @@ class Command:
             )
         # Of every service, whichever profiles are deployed.
         stack = files.read(home, name, self.options.environment, {})
-        return sorted({name for item in stack.services for name in stack.tree.secrets_of(item)})
+        return sorted({name for item in stack.services for name in stack.secrets_of(item)})
 
     def show(self) -> list[str]:
         """Show the names, never the values."""

@@ -85,16 +85,15 @@ class Stack:
     @property
     def secret_names(self) -> list[str]:
         """The secrets that services read which are deployed (not those only a build uses)."""
-        wanted = [name for name in self.services if self._active(name)]
-        variables = self.secret_variables
-        found = {secret for name in wanted for secret in self.tree.secrets_of(name)}
-        if variables:
-            found |= {
-                secret
-                for name in wanted
-                for secret in env_files.secrets_of(self.tree, name, variables)
-            }
-        return sorted(found)
+        wanted = (name for name in self.services if self._active(name))
+        return sorted({secret for name in wanted for secret in self.secrets_of(name)})
+
+    def secrets_of(self, service: str) -> set[str]:
+        """The secrets that one service reads: as files, and in its environment."""
+        found = self.tree.secrets_of(service)
+        if self.secret_variables:
+            found |= env_files.secrets_of(self.tree, service, self.secret_variables)
+        return found
 
     def _active(self, name: str) -> bool:
         """Whether a service may be deployed, as far as it is known before Compose read it."""
