@@ -13,7 +13,8 @@ down: ## Stop Jessy; data and caches stay
 	@$(COMPOSE_JESSY) down --remove-orphans
 
 build: ## Build the images of development
-	@$(COMPOSE_JESSY) build
+	@# Both programs at once: Compose itself builds the API after the core.
+	@$(COMPOSE_JESSY) build db jessy-core & core=$$!; $(COMPOSE_JESSY) build jessy-api; wait $$core
 
 rebuild: ## Build them again from nothing, and run what was built
 	@$(COMPOSE_JESSY) build --no-cache
@@ -55,6 +56,5 @@ clippy: ## Check the core with Clippy; a warning fails
 clean: ## Remove Jessy's containers, images and volumes, with their data: CONFIRM=1
 	@[ "$(CONFIRM)" = 1 ] || { echo "This deletes Jessy's development database and caches. If you mean it: make clean CONFIRM=1" >&2; exit 1; }
 	@$(COMPOSE_JESSY) --profile '*' down --volumes --remove-orphans --rmi all
-	@# Those of files that .env does not name, such as the results of tests.
 	@project=$$($(COMPOSE_JESSY) config | sed -n 's/^name: //p'); \
 	  docker volume ls --quiet --filter "label=com.docker.compose.project=$$project" | xargs --no-run-if-empty docker volume rm

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["lanes", "traceability", "newer_compose", "counter", "relay", "gallery_hosts"]
+pytest_plugins = [
+    "lanes", "traceability", "newer_compose", "counter", "relay", "gallery_hosts", "jessy_stack",
+]  # fmt: skip
 
 SHOWN = pytest.StashKey[list[tuple[str, str]]]()
 

@@ -56,7 +56,14 @@ LANES: dict[str, tuple[str, ...]] = {
         "test_edge_tls.py",
     ),
     **dict.fromkeys(GALLERY, ("test_gallery.py",)),  # tests with a Direct
-    "build host": ("test_jessy_images.py", "test_jessy_tests.py", "test_images.py", "test_lab.py"),
+    "build host": (
+        "test_jessy_images.py",
+        "test_jessy_stress.py",
+        "test_jessy_bench.py",
+        "test_jessy_tests.py",
+        "test_images.py",
+        "test_lab.py",
+    ),
     # This machine's own Engine.
     "this machine": ("test_jessy_up.py",),
     "molecule deploys": (),  # scenarios that take turns on one host

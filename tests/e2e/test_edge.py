@@ -236,7 +236,7 @@ def test_an_edge_that_cannot_start_leaves_the_old_one_alone(demo: lab.Run) -> No
     lab.playbook(*PROVISION, "-e", "edge_image=registry.test:5000/none:1").failed(
         "the edge's image cannot be pulled", "registry.test:5000/none:1"
     )
-    lab.playbook(*PROVISION, "-e", "edge_image=registry.test:5000/postgres:17-3").failed(
+    lab.playbook(*PROVISION, "-e", "edge_image=registry.test:5000/postgres:17-4").failed(
         "the edge does not come up: it ended with exit code"
     )
     assert lab.inspect(HOST, "maestro-edge")["Id"] == before
@@ -246,10 +246,10 @@ def test_an_edge_that_cannot_start_leaves_the_old_one_alone(demo: lab.Run) -> No
 
 # Takes addresses until one of them is $1: the Engine gives the lowest that is free.
 SQUAT = """
-docker pull -q registry.test:5000/postgres:17-3
+docker pull -q registry.test:5000/postgres:17-4
 for i in 0 1 2 3 4 5 6 7 8 9; do
     docker run -d --rm --name squatter-$i --network jessy-network --entrypoint /bin/sleep \\
-        registry.test:5000/postgres:17-3 300
+        registry.test:5000/postgres:17-4 300
     docker inspect squatter-$i | grep -q "\\"IPAddress\\": \\"$1\\"" && break
 done
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import secrets
 import shlex
@@ -17,110 +16,40 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+import jessy_stack
 import pytest
 from e2e import lab
+from jessy_stack import (
+    API,
+    CORE,
+    HOST,
+    POSTGRES,
+    REGISTRY,
+    SECONDS,
+    VERSION,
+    Stack,
+    config,
+    ended,
+    get,
+    shell,
+)
 
-HOST = "registry"
-# The same in every process of a run: names of tests hold it.
-RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(3)
-VERSION = f"images-{RUN[:6]}"
-REGISTRY = "registry.test:5000"
-CORE = f"{REGISTRY}/jessy-core:{VERSION}"
-API = f"{REGISTRY}/jessy-api:{VERSION}"
-POSTGRES = f"{REGISTRY}/postgres:17-3"
 PROGRAMS = {CORE: "app/jessy", API: "app/jessy-api"}
-COMPOSE = lab.PROJECT / "docker/jessy/compose.yaml"
 PORT = 13000  # on the build host, for a container that runs in its network
-SECONDS = 10**9  # nanoseconds in one, as Docker counts
-
-
-def shell(command: str, *, check: bool = True, stdin: bytes = b"") -> str:
-    """What a command on the build host wrote, stderr included."""
-    done = subprocess.run(
-        ["ssh", "-F", ".lab/ssh_config", HOST, f"exec 2>&1; {command}"],
-        cwd=lab.PROJECT,
-        input=stdin,
-        stdout=subprocess.PIPE,
-        check=False,
-        timeout=600,
-    )
-    out = done.stdout.decode(errors="replace")
-    assert not check or done.returncode == 0, f"{command} ended with {done.returncode}:\n{out}"
-    return out
-
-
-def ended(command: str) -> tuple[int, str, float]:
-    """Exit code, output and seconds of a command that may fail."""
-    started = time.monotonic()
-    out = shell(f"({command}); rc=$?; echo; echo rc=$rc", check=False)
-    text, _, code = out.rpartition("rc=")
-    return int(code), text, time.monotonic() - started
-
-
-@dataclass
-class Stack:
-    """The running stack: where it stands and which secrets it was given."""
-
-    directory: str
-    secrets: dict[str, str]
-
-    def compose(self, *words: str) -> str:
-        environment = f"VERSION={VERSION} REGISTRY={REGISTRY}"
-        return shell(f"cd {self.directory} && {environment} docker compose {shlex.join(words)}")
-
-    def container(self, service: str) -> str:
-        return self.compose("ps", "--all", "--quiet", service).strip()
-
-    def inspect(self, service: str) -> dict[str, Any]:
-        return json.loads(shell(f"docker inspect {self.container(service)}"))[0]
-
-    def address(self, service: str) -> str:
-        return self.inspect(service)["NetworkSettings"]["Networks"]["jessy-network"]["IPAddress"]
-
-    def url(self, service: str) -> str:
-        port = 3000 if service == "jessy-api" else 8080
-        return f"http://{self.address(service)}:{port}"
 
 
 @pytest.fixture(scope="module")
-def built(demo: lab.Run) -> lab.Run:
-    """`make images` with a version nobody built before."""
-    return lab.run("make", "images", f"VERSION={VERSION}").ok()
+def built(built_jessy: lab.Run) -> lab.Run:
+    return built_jessy
 
 
 @pytest.fixture(scope="module")
 def stack(built: lab.Run) -> Iterator[Stack]:
-    # Where a restart of the host leaves it.
-    directory = shell("mktemp -d -p /var/tmp").strip()
-    values = {
-        # With what JSON, URLs and shells would write in another way.
-        "db_password": f"Db+{secrets.token_hex(8)}/&\"'",
-        "api_token": f"Token-{secrets.token_hex(12)}",
-    }
-    running = Stack(directory, values)
-    shell(
-        f"cat >{directory}/compose.yaml && mkdir {directory}/.secrets", stdin=COMPOSE.read_bytes()
-    )
-    for name, value in values.items():
-        # Compose does not change the owner; Maestro does, see the tests of the deploy.
-        path = f"{directory}/.secrets/{name}"
-        shell(f"cat >{path} && chmod 444 {path}", stdin=value.encode())
-    try:
-        # What an earlier session left.
-        running.compose("down", "--volumes", "--timeout", "1")
-        running.compose("up", "--detach", "--wait", "--wait-timeout", "60")
-        yield running
-    finally:
-        running.compose("down", "--volumes", "--timeout", "1")
-        shell(f"rm -rf {directory}; docker image rm {CORE} {API}", check=False)
-
-
-def config(image: str) -> dict[str, Any]:
-    return json.loads(shell(f"docker image inspect {image}"))[0]
+    with jessy_stack.prepared() as stack:
+        stack.compose("up", "--detach", "--wait", "--wait-timeout", "60")
+        yield stack
 
 
 def files_of(image: str) -> tarfile.TarFile:
@@ -136,17 +65,10 @@ def files_of(image: str) -> tarfile.TarFile:
     return tarfile.open(fileobj=io.BytesIO(done.stdout))
 
 
-def get(url: str, *options: str) -> tuple[int, str]:
-    """Status and body of a request made on the build host."""
-    words = shlex.join(["curl", "-sS", "-w", "\n%{http_code}", *options, url])
-    body, _, status = shell(words).rpartition("\n")
-    return int(status), body
-
-
 # The images
 
 
-@pytest.mark.requirement("R3.2", "R3.3")
+@pytest.mark.requirement("R3.2", "R3.3", "T8.2")
 def test_images_are_small(built: lab.Run) -> None:
     core, api = config(CORE)["Size"], config(API)["Size"]
     assert core < 100_000_000
@@ -193,6 +115,34 @@ def test_an_image_holds_the_program_and_no_tool(built: lab.Run, image: str) -> N
     }
     code, _, _ = ended(f"docker run --rm --entrypoint /bin/sh {image} -c 'command -v cargo'")
     assert code != 0
+
+
+@pytest.mark.requirement("D18")
+def test_the_cores_image_brings_the_authorities_it_trusts(stack: Stack) -> None:
+    """The lab's registry is refused with them alone, and not when the lab's is added."""
+    with files_of(CORE) as files:
+        bundle = files.extractfile("etc/ssl/certs/ca-certificates.crt").read()
+    assert bundle.count(b"BEGIN CERTIFICATE") > 100
+    assert config(CORE)["Config"]["Cmd"] == ["/app/jessy"]
+    path = f"{stack.directory}/core.crt"
+    # Without those of the host, which knows the lab.
+    asked = f"--capath {stack.directory}/.secrets --cacert {path} https://{REGISTRY}/"
+    call = f"cat >{path}; curl -s -o /dev/null {asked}; echo $?"
+    authority = (lab.PROJECT / ".lab/ca.crt").read_bytes()
+    assert shell(call, stdin=bundle).strip() == "60"
+    assert shell(call, stdin=bundle + authority).strip() == "0"
+
+
+@pytest.mark.requirement("T8.2")
+@pytest.mark.parametrize("image", [CORE, API, POSTGRES])
+def test_an_image_holds_nothing_of_its_build(built: lab.Run, image: str) -> None:
+    with files_of(image) as files:
+        # A lock of apt's is an empty file.
+        names = {member.name for member in files if member.issym() or member.size}
+    left = r"^var/(lib/apt/lists|cache/apt)/.|(^|/)(\.git|\.cache|tests?|__pycache__)/"
+    assert not [name for name in names if re.search(left, name)]
+    tools = {"cargo", "rustc", "go", "gcc", "cc", "ld", "make", "pip", "pip3", "git"}
+    assert not {name.rpartition("/")[2] for name in names} & tools
 
 
 @pytest.mark.requirement("D22")
@@ -248,24 +198,77 @@ def build(directory: str, service: str, target: str, *words: str) -> str:
     )
 
 
+BUILDS = (
+    "cd {} && test ! -e /etc/maestro/build-ca.crt || "
+    "export BUILD_CA_FILE=/etc/maestro/build-ca.crt; "
+    "VERSION=changed REGISTRY=changed docker compose --progress plain build"
+)
+
+
+def builds(directory: str, *words: str) -> str:
+    """What `docker compose build` said of images of development's names, step by step."""
+    return shell(f"{BUILDS.format(directory)} {shlex.join(words)}")
+
+
 @pytest.mark.requirement("R3.4", "D16")
 def test_a_change_of_sources_leaves_the_dependencies_cached(sources: str) -> None:
     mark = secrets.token_hex(8)
     shell(f"cd {sources} && sed -i 's/no such path/no such path {mark}/' "
           "core/src/http.rs api/internal/server/handlers.go")  # fmt: skip
-    for service, step in (("core", "rm -r build.rs src"), ("api", "go mod download")):
-        log = build(sources, service, "production", "-t", f"jessy-{service}:{mark}")
-        number = re.search(rf"^#(\d+) .*{re.escape(step)}$", log, re.MULTILINE)
+    names = ("jessy-core", "jessy-api")
+    log = builds(sources, *names)
+    for name, step in zip(names, ("rm -r build.rs src", "go mod download"), strict=True):
+        number = re.search(rf"^#(\d+) \[{name} .*{re.escape(step)}", log, re.MULTILINE)
         assert number, log[-3000:]
         assert f"#{number[1]} CACHED" in log, log[-3000:]
     # The sources that were changed are the ones that run, not those of the cached step.
-    for service in ("core", "api"):
-        program = f"jessy-{service}:{mark}"
+    for name in names:
+        program = f"changed/{name}:changed"
         found = shell(
             f"c=$(docker create {program}) && docker export $c | grep -a -c {mark}; "
             f"docker rm $c >/dev/null; docker image rm {program} >/dev/null"
         )
         assert int(found) > 0
+
+
+@pytest.mark.requirement("R6.1")
+def test_what_production_runs_is_built_on_the_base_and_deployed_by_its_digest(
+    stack: Stack, built: lab.Run, sources: str
+) -> None:
+    """Development's half of it is with the tests of the developers' stack."""
+    base = config("debian:trixie-slim")["RootFS"]["Layers"]
+    for service in ("core", "api"):
+        build(sources, service, "builder", "--load", "-t", f"jessy-{service}:builder")
+        assert config(f"jessy-{service}:builder")["RootFS"]["Layers"][: len(base)] == base
+        shell(f"docker image rm jessy-{service}:builder")
+    model = json.loads(stack.compose("config", "--format", "json"))["services"]
+    for service in ("db", "jessy-core", "jessy-api"):
+        image = model[service]["image"]
+        (digest,) = [one for one in config(image)["RepoDigests"] if one.startswith(REGISTRY)]
+        assert digest.partition("@")[2] in built.out
+        assert stack.inspect(service)["Image"] == config(image)["Id"]
+
+
+@pytest.mark.requirement("R6.3")
+@pytest.mark.parametrize(
+    ("folder", "manifest", "line", "said"),
+    [
+        ("core", "Cargo.toml", '\n[dependencies.hex]\nversion = "0.4"\n', "--locked"),
+        ("api", "go.mod", "\nrequire rsc.io/quote v1.5.2\n", "go.sum does not lock all of go.mod"),
+    ],
+    ids=["core", "api"],
+)
+def test_a_dependency_that_is_not_locked_breaks_the_build(
+    sources: str, folder: str, manifest: str, line: str, said: str
+) -> None:
+    path = f"{sources}/{folder}/{manifest}"
+    shell(f"cp {path} {path}.kept; cat >>{path}", stdin=line.encode())
+    try:
+        code, out, _ = ended(f"{BUILDS.format(sources)} jessy-{folder}")
+    finally:
+        shell(f"mv {path}.kept {path}")
+    assert code != 0
+    assert re.search(said, out), out[-2000:]
 
 
 def test_the_same_version_again_changes_nothing(built: lab.Run) -> None:
@@ -598,7 +601,7 @@ def test_every_log_line_is_json_and_says_who_and_when(stack: Stack, service: str
         assert datetime.fromisoformat(entry["timestamp"]).tzinfo is not None
 
 
-@pytest.mark.requirement("T7.4")
+@pytest.mark.requirement("T7.4", "R9.4")
 def test_a_secret_that_would_be_logged_is_masked(stack: Stack) -> None:
     """A secret is given where it does not belong, and the error quotes what it was given."""
     sentinel = f"sentinel-{secrets.token_hex(8)}"

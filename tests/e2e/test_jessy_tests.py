@@ -350,3 +350,17 @@ def test_the_image_writes_a_report_and_ends_what_hangs(
         check=False,
     )
     assert "code 124" in out
+
+
+@pytest.mark.long
+@pytest.mark.requirement("D25")
+def test_what_hangs_is_ended_after_five_minutes(everything: Seen, checkout: Checkout) -> None:
+    more = checkout.write("hangs.rs", HANGS)
+    started = time.monotonic()
+    out = shell(
+        f"docker run --rm -v {more}:/app/tests/hangs.rs:ro jessy-test:{TAG} "
+        "cargo test --release --frozen --test hangs; echo code $?",
+        check=False,
+    )
+    assert 300 <= time.monotonic() - started < 330
+    assert "code 124" in out
