@@ -238,6 +238,8 @@ def load() -> Settings:
     except ValidationError as error:
         lines = []
         for item in error.errors(include_input=False, include_url=False):
+            if item["type"] == "default_factory_not_called":
+                continue  # it follows from another one
             name = ".".join(str(part) for part in item["loc"])
             lines.append(
                 f"{name}: {item['msg']}" if name else item["msg"].removeprefix("Value error, ")
