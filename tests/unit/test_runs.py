@@ -80,6 +80,10 @@ def test_the_lease_of_a_dead_run_expires_at_once(
         taken = lease.take_over(layout, "the next run")
         assert taken
         assert taken.armed
+        lease.expire(layout, dead)
+        found = lease.read(layout)
+        assert found
+        assert found.held, "the one that goes back is not the dead run"
 
 
 def test_a_lease_without_a_run_is_ended_by_nobody(tmp_path: Path) -> None:
@@ -99,3 +103,14 @@ def test_a_lease_that_a_newer_program_wrote_can_be_read(tmp_path: Path) -> None:
     found = lease.read(layout)
     assert found
     assert found.by == "ada"
+
+
+def test_who_ends_what_a_dead_run_left_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout(tmp_path, "shop")
+    lease.acquire(layout, {**CLAIM, "by": lease.HOST, "run": ""})
+    waited: list[float] = []
+    monkeypatch.setattr(lease, "wait", lambda _, seconds: waited.append(seconds))
+    lease.expire(layout, ["run-0"])
+    assert waited == [90]

@@ -18,7 +18,7 @@ from . import lease, recovery
 from .layout import Layout
 
 TIMER = "maestro-switch.timer"
-HOST = "the host's own switch"
+HOST = lease.HOST
 
 
 def set_up(layout: Layout) -> None:
