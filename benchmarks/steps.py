@@ -84,7 +84,8 @@ def account(pid: int, files: Sequence[Path]) -> Account:
 
 def profile(words: Sequence[str], files: Sequence[Path]) -> Steps:
     """Play, and tell what each task used; the first is what comes before any."""
-    environ = {**os.environ, "PYTHONUNBUFFERED": "1", "ANSIBLE_NOCOLOR": "1"}
+    plain = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_NOCOLOR": "1"}
+    environ = {**os.environ, **plain, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(  # noqa: S603 -- an argument list, no shell
         [PLAYBOOK, *words],
         cwd=PROJECT,
