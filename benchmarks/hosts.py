@@ -46,6 +46,17 @@ def inventory(file: Path, number: int, real: Sequence[str], secrets: Path) -> No
     file.write_text(yaml.safe_dump({"staging": {"hosts": names}}), encoding="utf-8")
 
 
+def furnish(home: Path, image: str) -> None:
+    """Write the stack, its secret and the one-task play that are measured."""
+    secret = home / "secrets/staging/common/registry_password"
+    secret.parent.mkdir(parents=True)
+    secret.touch(0o600)
+    secret.write_text((PROJECT / ".lab/registry_password").read_text(encoding="utf-8"))
+    (home / STACK).mkdir()
+    (home / STACK / "compose.yaml").write_text(model("v1", image), encoding="utf-8")
+    (home / "one.yml").write_text(ONE_TASK, encoding="utf-8")
+
+
 def main() -> int:
     """Measure, print, and fail when a further host costs more than promised."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -58,13 +69,7 @@ def main() -> int:
     took: dict[tuple[str, int], list[float]] = {}
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        secret = home / "secrets/staging/common/registry_password"
-        secret.parent.mkdir(parents=True)
-        secret.touch(0o600)
-        secret.write_text((PROJECT / ".lab/registry_password").read_text(encoding="utf-8"))
-        (home / STACK).mkdir()
-        (home / STACK / "compose.yaml").write_text(model("v1", options.image), encoding="utf-8")
-        (home / "one.yml").write_text(ONE_TASK, encoding="utf-8")
+        furnish(home, options.image)
         sizes = (len(real), options.number)
         for number in sizes:
             inventory(home / f"{number}.yml", number, real, home / "secrets")

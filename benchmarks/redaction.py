@@ -134,26 +134,27 @@ def measure(megabytes: int, rounds: int) -> list[Promise]:
     return results
 
 
+def task(number: int) -> dict[str, object]:
+    """Return a task that shows a value of the vault; each fifth runs a command."""
+    name = f"Show value_{number % 20}"
+    shown = f"it is {{{{ value_{number % 20} }}}}"
+    if number % 5:
+        return {"name": name, "ansible.builtin.debug": {"msg": shown}}
+    lines = "{% for i in range(30) %}line {{ i }} of the output{{ '\\n' }}{% endfor %}"
+    return {
+        "name": name,
+        "ansible.builtin.command": {"argv": ["echo", shown, lines]},
+        "changed_when": False,
+    }
+
+
 def play(rounds: int, count: int) -> Promise:
     """Return what the masking costs a play of ``count`` tasks, of which a fifth run a command.
 
     Both runs have the same vault, whose values the tasks show; one has no masking plugin.
     """
     values = {f"value_{number}": f"{number:02d}-Tr0ub4dor&{number}" for number in range(20)}
-    command = "{% for i in range(30) %}line {{ i }} of the output{{ '\\n' }}{% endfor %}"
-    tasks: list[dict[str, object]] = []
-    for number in range(count):
-        name = f"Show value_{number % 20}"
-        shown = f"it is {{{{ value_{number % 20} }}}}"
-        tasks.append(
-            {
-                "name": name,
-                "ansible.builtin.command": {"argv": ["echo", shown, command]},
-                "changed_when": False,
-            }
-            if number % 5 == 0
-            else {"name": name, "ansible.builtin.debug": {"msg": shown}}
-        )
+    tasks = [task(number) for number in range(count)]
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
         (home / "key").write_text("the password of a vault that lives for a minute")

@@ -271,26 +271,9 @@ class Direct:
         held: Mapping[str, str],
         request: Mapping[str, Any],
     ) -> None:
-        release, fetches = work["release"], decision.answer()["fetches"]
-        pulls = [item["image"] for item in work["plan"]["pulls"]]
-        update = decision.kind == "update"
-        files = work["secret_files"]
-        if fetches and pulls:
-            payload = self.payload({"secret_names": []})
-            self.step("pull", request=request, images=pulls, payload=payload)
-        if fetches:
-            self.step(
-                "stage",
-                **held,
-                release=release,
-                compose=work["compose"],
-                configs=work["configs"],
-                secrets=[] if update else files,
-                reading=work["reading"],
-            )
-        if fetches and update and files:
-            payload = self.payload(request)
-            self.step("secrets", **held, request=request, files=files, payload=payload)
+        release = work["release"]
+        if decision.answer()["fetches"]:
+            self._fetch(work, held, request, update=decision.kind == "update")
         if work["migrations"]:
             self.step(
                 "migrate",
@@ -311,7 +294,7 @@ class Direct:
             recreate=work["recreate"],
             remove_first=work["remove_first"],
             networks=work["networks"],
-            canary=update,
+            canary=decision.kind == "update",
             timeout=self.timeout,
             settle=self.settle,
         )
@@ -327,6 +310,33 @@ class Direct:
             timeout=self.timeout,
         )
         self.step("finish", **held, keep=5)
+
+    def _fetch(
+        self,
+        work: Mapping[str, Any],
+        held: Mapping[str, str],
+        request: Mapping[str, Any],
+        *,
+        update: bool,
+    ) -> None:
+        """Bring to the host what the release needs: images, files, secrets."""
+        pulls = [item["image"] for item in work["plan"]["pulls"]]
+        files = work["secret_files"]
+        if pulls:
+            payload = self.payload({"secret_names": []})
+            self.step("pull", request=request, images=pulls, payload=payload)
+        self.step(
+            "stage",
+            **held,
+            release=work["release"],
+            compose=work["compose"],
+            configs=work["configs"],
+            secrets=[] if update else files,
+            reading=work["reading"],
+        )
+        if update and files:
+            payload = self.payload(request)
+            self.step("secrets", **held, request=request, files=files, payload=payload)
 
     def remove(self, *names: str) -> None:
         """Take stacks off the host with all they have, data too."""

@@ -136,13 +136,17 @@ def main() -> int:
             new.end()
         for name, measured in part.items():
             pairs[name] += measured
-    found = {name: paired.verdict(measured) for name, measured in pairs.items()}
-    options.to.mkdir(parents=True, exist_ok=True)
+    return report({name: paired.verdict(found) for name, found in pairs.items()}, options.to)
+
+
+def report(found: dict[str, paired.Verdict], to: Path) -> int:
+    """Write the page and its figures below ``to``, and say what is slower; 1 where something is."""
+    to.mkdir(parents=True, exist_ok=True)
     figures = {
         name: {**asdict(verdict), "verdict": verdict.word} for name, verdict in found.items()
     }
-    (options.to / "compare.json").write_text(json.dumps(figures, indent=1) + "\n")
-    (options.to / "compare.html").write_text(page.comparison(found))
+    (to / "compare.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (to / "compare.html").write_text(page.comparison(found))
     for name, verdict in found.items():
         sys.stdout.write(
             f"{name:24} {verdict.word:7} {verdict.old:12.1f} ns -> {verdict.new:12.1f} ns  "

@@ -23,7 +23,10 @@ def provision(*arguments: str) -> lab.Run:
 def provision_as(directory: Path, variables: dict[str, str]) -> lab.Run:
     """The role on a host that is another than it is, which no variable of a command line says."""
     (directory / "group_vars").symlink_to(lab.PROJECT / "group_vars")
-    role = {"ansible.builtin.include_role": {"name": "docker_engine"}, "vars": variables}
+    role = {
+        "ansible.builtin.include_role": {"name": "maestro.stacks.docker_engine"},
+        "vars": variables,
+    }
     play = {"hosts": HOST, "gather_facts": False, "tasks": [role]}
     (directory / "play.yml").write_text(json.dumps([play]))
     return lab.playbook(str(directory / "play.yml"))

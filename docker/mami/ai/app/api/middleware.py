@@ -71,9 +71,8 @@ class Requests:
             log.exception("the request failed")
             if begun:
                 raise
-            await JSONResponse(
-                {"detail": "an error of Mami; its log has the reason", "request_id": ident}, 500
-            )(scope, receive, answer)
+            said = {"detail": "an error of Mami; its log has the reason", "request_id": ident}
+            await JSONResponse(said, 500)(scope, receive, answer)
         finally:
             self.note(scope, status, time.perf_counter() - started)
             request_id.reset(token)
