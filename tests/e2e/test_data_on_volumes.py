@@ -199,7 +199,11 @@ def keeper(image: str, value: str, name: str = "store", **changes: Any) -> dict[
     }
     return {
         "services": {name: service},
-        "x-maestro": {"routes": [{"service": name, "port": 8000, "host": "keeper.test"}]},
+        "x-maestro": {
+            "routes": [{"service": name, "port": 8000, "host": "keeper.test"}],
+            # Who is unhealthy stays so until it is replaced.
+            "watchdog": False,
+        },
     }
 
 
