@@ -13,7 +13,7 @@ lab-down: venv ## Remove the lab and everything on it
 provision: venv ## Prepare the hosts of LIMIT for a deploy: Docker Engine, registry login
 	@$(BIN)/ansible-playbook playbooks/provision.yml -l $(LIMIT)
 
-# A version in the registry is not overwritten: FORCE=1 does it, and hosts that run it note it.
+# A version in the registry is not overwritten: FORCE=1 does it all the same.
 FORCE ?=
 PUSH ?=
 LATEST ?=
