@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from e2e import lab
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("mami")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "mami")]
 
 HOST = "production-2"
 NAME = "localhost"
@@ -88,7 +88,7 @@ def once(image: str, *options: str, python: str = "", end: str = "") -> str:
 
 
 @pytest.fixture(scope="module")
-def mami(production_hosts: None, production: None) -> Iterator[None]:
+def mami(production_hosts: None) -> Iterator[None]:
     """The stack, built and deployed."""
     words = ("--environment", "production", "--stack", "mami")
     lab.run(".venv/bin/maestro", "secrets", "init", *words).ok()
