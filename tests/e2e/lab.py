@@ -201,6 +201,17 @@ SHARED = (
 )
 
 
+def archive(*paths: str) -> bytes:
+    """The working tree's files below these paths, as a tar archive."""
+    files = f"git ls-files -z --cached --others --exclude-standard {' '.join(paths)}"
+    return subprocess.run(
+        ["bash", "-c", f"{files} | tar -c --null --files-from=-"],
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
+    ).stdout
+
+
 def ssh(host: str, command: str, *, check: bool = True) -> str:
     """Run a shell command on a lab host and return what it wrote."""
     done = run("ssh", "-F", ".lab/ssh_config", *SHARED, host, command)

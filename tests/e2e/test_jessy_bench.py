@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -82,13 +81,7 @@ LOOK = (
 
 @pytest.fixture(scope="module")
 def bench(demo: lab.Run) -> Iterator[Bench]:
-    files = "git ls-files -z --cached --others --exclude-standard docker/jessy benchmarks/jessy"
-    archive = subprocess.run(
-        ["bash", "-c", f"{files} | tar -c --null --files-from=-"],
-        cwd=lab.PROJECT,
-        capture_output=True,
-        check=True,
-    ).stdout
+    archive = lab.archive("docker/jessy", "benchmarks/jessy")
     home = shell("mktemp -d -p /var/tmp").strip()
     shell(f"tar -x -C {home} && mkdir {home}/seen", stdin=archive)
     seen: list[str] = []

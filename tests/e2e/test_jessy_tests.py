@@ -125,13 +125,7 @@ class Checkout:
 @pytest.fixture(scope="module")
 def checkout(demo: lab.Run) -> Iterator[Checkout]:
     """The working tree's files; the database that somebody develops with holds three notes."""
-    files = "git ls-files -z --cached --others --exclude-standard docker/jessy"
-    archive = subprocess.run(
-        ["bash", "-c", f"{files} | tar -c --null --files-from=-"],
-        cwd=lab.PROJECT,
-        capture_output=True,
-        check=True,
-    ).stdout
+    archive = lab.archive("docker/jessy")
     copy = Checkout(shell("mktemp -d -p /var/tmp").strip())
     shell(f"tar -x -C {copy.directory}", stdin=archive)
     try:

@@ -18,7 +18,7 @@ from ..errors import MaestroError
 from . import lease
 from .containers import of_service
 from .engine import Engine
-from .layout import Layout
+from .layout import deployed
 from .life import moment
 
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def repair(root: Path, engine: Engine) -> list[str]:
     is being changed is left to that change.
     """
     again = []
-    for link in sorted(root.glob("*/current")):
-        layout = Layout(root, link.parent.name)
+    for layout in deployed(root):
         # What goes away while it is looked at is nobody's borrower any more.
         with contextlib.suppress(MaestroError):
             services = layout.manifest(layout.current_id()).get("services") or {}

@@ -103,6 +103,11 @@ class Layout:
         return loaded
 
 
+def deployed(root: Path) -> list[Layout]:
+    """The stacks below ``root`` that have a running release, by name."""
+    return [Layout(root, link.parent.name) for link in sorted(root.glob("*/current"))]
+
+
 def _object(text: str) -> Any:
     """What a JSON object says; `ValueError` for any other text."""
     found = json.loads(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import MaestroError
 from . import journal
-from .layout import Layout, write_atomically
+from .layout import Layout, deployed, write_atomically
 from .watchdog_memory import Memory
 
 DIRECTORY = "metrics"  # beside the watchdog's memory
@@ -116,8 +116,7 @@ def _changes(root: Path) -> _Samples:
 
 
 def _running(root: Path) -> Iterable[tuple[Layout, Mapping[str, object]]]:
-    for link in sorted(root.glob("*/current")):
-        layout = Layout(root, link.parent.name)
+    for layout in deployed(root):
         with contextlib.suppress(MaestroError):
             manifest = layout.manifest(layout.current_id())
             if manifest:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from ..errors import MaestroError
-from .layout import Layout
+from .layout import Layout, deployed
 
 if TYPE_CHECKING:
     from ..records import Manifest, NeighbourFacts, Serving
@@ -32,8 +32,7 @@ class Neighbour:
 def read(layout: Layout) -> dict[str, NeighbourFacts]:
     """Every other stack that serves below the same root, by its name."""
     found: dict[str, NeighbourFacts] = {}
-    for link in layout.root.glob("*/current"):
-        other = Layout(layout.root, link.parent.name)
+    for other in deployed(layout.root):
         if other.stack == layout.stack:
             continue
         try:

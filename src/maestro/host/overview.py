@@ -13,7 +13,7 @@ from .edge_proxy import of_host
 from .engine import Engine
 from .files import digests
 from .labels import ONE_OFF, PROJECT, SERVICE
-from .layout import Layout
+from .layout import Layout, deployed
 from .runtime import Looker
 from .state import container_facts
 from .watchdog_memory import Memory
@@ -57,7 +57,7 @@ def everything(
     ``looker`` there is ``edge`` too: the container of the edge, as in `read`.
     """
     engine = engine or Engine()
-    names = sorted(path.parent.name for path in root.glob("*/current"))
+    names = [layout.stack for layout in deployed(root)]
     strangers: dict[str, int] = {}
     for item in engine.containers(PROJECT):
         project = str(item["Labels"][PROJECT])
