@@ -674,6 +674,7 @@ class FilesRead(TypedDict):
     env_files: NotRequired[list[str]]  # where it is not `.env` alone
     secret_variables: NotRequired[dict[str, str]]  # by the name of the variable
     there: NotRequired[dict[str, str]]  # what is at paths that are mounted, see `mounts.kinds`
+    code: NotRequired[dict[str, str]]  # those of them with source code, see `program_text.kind`
     files: dict[str, FileFacts]
     compose_files: list[str]
     secret_names: list[str]

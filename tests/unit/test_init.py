@@ -12,6 +12,7 @@ import yaml
 from maestro.cli import init, main, setup
 from maestro.errors import MaestroError
 from maestro.play import guarded
+from maestro.stack import exceptions, policy
 
 COMPOSE = "services: {web: {image: 'shop:1'}}\n"
 
@@ -114,3 +115,28 @@ def test_the_former_names_of_programs_say_the_new_one(
     said = capsys.readouterr()
     assert "maestro-secrets is now: maestro secrets" in said.err
     assert said.out.startswith("usage: maestro secrets")
+
+
+def test_staging_may_run_what_has_no_version_yet_and_production_may_not(
+    here: Path, capsys: Any
+) -> None:
+    (here / "compose.yaml").write_text(
+        "services:\n"
+        "  proxy: {image: nginx}\n"
+        "  db: {image: 'postgres:latest'}\n"
+        "  cache: {image: 'redis:7-alpine'}\n"
+        "  web: {image: web, build: .}\n"
+        "  pinned: {image: 'x@sha256:" + "0" * 64 + "'}\n"
+        "  given: {image: 'y:${TAG}'}\n"
+    )
+    assert main.main(["init"]) == setup.SAME
+    assert "nginx (service proxy) without a version" in capsys.readouterr().out
+    variables = here / "inventories/group_vars"
+    allowed = yaml.safe_load((variables / "staging.yml").read_text())["deploy_allow"]
+    assert [(item["rule"], item["service"]) for item in allowed] == [
+        ("moving-tag", "db"),
+        ("moving-tag", "proxy"),
+    ]
+    assert exceptions.checked(allowed, policy.rules()) == allowed
+    assert "deploy_allow" not in (variables / "production.yml").read_text()
+    assert main.main(["init", "--check"]) == setup.SAME

@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Rooms in which nothing touches the world: data in, data out.
 PURE = ("plan", "release", "report")
 # The only modules of stack/ that read a disk. A pure room takes what they found, never them.
-READERS = {"stack.directory", "stack.files"}
+READERS = {"stack.directory", "stack.files", "stack.program_text"}
 WORLD = {
     *("ansible", "ansible_collections", "asyncio", "fcntl", "getpass", "http"),
     *("importlib", "multiprocessing", "os", "pathlib", "platform", "random", "secrets", "select"),

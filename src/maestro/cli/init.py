@@ -15,6 +15,7 @@ import yaml
 
 from ..errors import MaestroError
 from ..stack.files import BASE_FILES
+from . import first_tags
 from .requirements import requirements
 
 TEMPLATES = Path(__file__).parent / "project"
@@ -44,25 +45,36 @@ class Found:
     directory: str
     linked: bool = False
     others: list[str] = field(default_factory=list)
+    moving: dict[str, str] = field(default_factory=dict)  # images without a version, by service
 
 
 def find(root: Path) -> Found:
     """The Compose file that is there; `MaestroError` where there is none."""
     for name in BASE_FILES:
         if (root / name).is_file():
-            return Found(_name(root / name), STACKS, linked=True)
+            moving = _moving(root / name)
+            return Found(_name(root / name), STACKS, linked=True, moving=moving)
     for place in PLACES:
         there = sorted(
             {path.parent for base in BASE_FILES for path in (root / place).glob(f"*/{base}")}
         )
-        names = [path.name for path in there if not path.name.startswith(".")]
-        if names:
-            return Found(names[0], place, others=names[1:])
+        homes = [path for path in there if not path.name.startswith(".")]
+        if homes:
+            first = next(homes[0] / base for base in BASE_FILES if (homes[0] / base).is_file())
+            others = [path.name for path in homes[1:]]
+            return Found(homes[0].name, place, others=others, moving=_moving(first))
     raise MaestroError(
         "there is no Compose file",
         where=str(root),
         fix=f"put one here ({', '.join(BASE_FILES)}), or into {STACKS}/NAME/",
     )
+
+
+def _moving(path: Path) -> dict[str, str]:
+    try:
+        return first_tags.of_file(path.read_text(encoding="utf-8"), path.name)
+    except (UnicodeDecodeError, OSError):
+        return {}
 
 
 def _name(path: Path) -> str:
@@ -83,6 +95,8 @@ def wanted(found: Found, *, ci: str = "") -> Iterator[tuple[str, str]]:
     """Each file, as its path and text."""
     for template, path in {**FILES, **(CI[ci] if ci else {})}.items():
         text = (TEMPLATES / template).read_text(encoding="utf-8")
+        if template == "staging.yml":
+            text += first_tags.exception(found.stack, found.moving)
         yield (
             path,
             text.replace("STACK_NAME", found.stack).replace("STACKS_DIRECTORY", found.directory),
@@ -102,6 +116,7 @@ def write(root: Path, *, ci: str = "") -> list[str]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
         said.append(f"  written  {path}")
+    said += first_tags.said(found.moving)
     if found.linked:
         said.append(_link(root, found))
     return [f"stack {found.stack}", *said, *_next(found)]

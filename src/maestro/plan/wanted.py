@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MaestroError
 from ..host.reference import Reference
 from ..stack import (
+    built_source,
     exceptions,
     host_paths,
     isolation,
@@ -176,10 +177,12 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
     extension = _without(said, place, problems) if problems else said
     model = narrow({**state["model"], EXTENSION: extension}, extension, profiles)
     files = inputs.request["files"]
+    model, warnings = _without_source(model, inputs.request)
     of_place = _place(model, root, state, inputs.request)
     problems += policy.problems(model, environment, stack, of_place)
     problems += secret_variables.out_of_place(model, stack)
-    warnings, made = secret_variables.weaker(model), policy.made(model, environment, of_place)
+    warnings += secret_variables.weaker(model)
+    made = policy.made(model, environment, of_place)
     model = mounts.as_configs(model, files)
     if environment != policy.DEVELOPMENT:
         model = ports.left_to_the_edge(model, extension)
@@ -194,6 +197,13 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
         made,
         problems,
     )
+
+
+def _without_source(model: Compose, request: DeployRequest) -> tuple[Compose, list[str]]:
+    """The model without mounts that are for whoever develops the stack, and what is said of it."""
+    if str(request["environment"]) == policy.DEVELOPMENT:
+        return model, []
+    return built_source.left_out(model, request.get("code") or {})
 
 
 def _without(extension: Extension, place: str, problems: Iterable[MaestroError]) -> Extension:

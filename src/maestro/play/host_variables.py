@@ -82,6 +82,7 @@ def read_of(loaded: files.Stack) -> FilesRead:
         "secret_names": loaded.secret_names,
         "profiles": sorted(loaded.profiles),
         "there": loaded.there,
+        "code": loaded.code,
         "secret_variables": dict(loaded.secret_variables),
         # Compose finds this one by itself, and only where no other is named.
         "env_files": [] if loaded.env_files == [variables.ENV_FILE] else loaded.env_files,

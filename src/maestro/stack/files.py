@@ -63,6 +63,11 @@ class Stack:
         return mounts.kinds(self.tree.parts, self.tree.sources)
 
     @property
+    def code(self) -> dict[str, str]:
+        """Which of these paths have source code, see `program_text.kind`."""
+        return mounts.code(self.tree.parts, self.tree.sources)
+
+    @property
     def extension(self) -> Extension:
         """The ``x-maestro`` key; a later file's entries replace an earlier file's."""
         merged: Written = {}

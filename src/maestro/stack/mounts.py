@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..host.files import File
 from ..host.folder import Folder
+from . import program_text
 
 if TYPE_CHECKING:
     from ..records import Compose, Definition, Entry, FileFacts, Service
@@ -56,7 +57,18 @@ def kinds(parts: Iterable[Part], sources: Sources) -> dict[str, str]:
     A file or a directory that could go along, or something larger. An empty directory is no more
     than the place of a container's data.
     """
-    found = {}
+    found = {path: sources.kind(path) for path in _inside(parts)}
+    return {path: kind for path, kind in sorted(found.items()) if kind}
+
+
+def code(parts: Iterable[Part], sources: Sources) -> dict[str, str]:
+    """Which of these paths have source code, as `program_text.kind` says."""
+    found = {path: program_text.kind(sources.directory / path) for path in _inside(parts)}
+    return {path: kind for path, kind in sorted(found.items()) if kind}
+
+
+def _inside(parts: Iterable[Part]) -> Iterator[str]:
+    """The paths of the stack's directory that services mount."""
     for part in parts:
         for service in part.services.values():
             entries = service.get("volumes")
@@ -65,8 +77,7 @@ def kinds(parts: Iterable[Part], sources: Sources) -> dict[str, str]:
                 source = (part.filled(said or "") or "").split(":")[0]
                 path = posixpath.normpath(posixpath.join(part.home, source or "/"))
                 if not posixpath.isabs(path) and not path.startswith(("~", "..")):
-                    found[path] = sources.kind(path)
-    return {path: kind for path, kind in sorted(found.items()) if kind}
+                    yield path
 
 
 def take(sources: Sources, path: str, where: str) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..records import Compose, Mount, Service
 
 DEVELOPMENT = "development"
+MOVING = ("", "latest")  # tags that name another image tomorrow
 
 
 def problems(
@@ -193,7 +194,7 @@ def _moving_tag(service: Service, _: isolation.Place) -> Iterable[isolation.Find
     """A tag that names another image tomorrow; each release still has one digest."""
     image = str(service.get("image") or "")
     reference = Reference.parse(image) if image else None
-    if reference and not reference.digest and reference.tag in ("", "latest"):
+    if reference and not reference.digest and reference.tag in MOVING:
         fix = "allowed: a version tag such as ${VERSION}, or a digest; `latest` only in development"
         yield isolation.Finding(".image", f"found {image}: a tag that can move", fix)
 
