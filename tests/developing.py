@@ -96,8 +96,8 @@ class Source:
         except OSError:
             return ""
 
-    def wait_for(self, value: str, seconds: float = 60) -> float:
-        """Seconds until the value is served."""
+    def wait_for(self, value: str, seconds: float = 240) -> float:
+        """Seconds until the value is served; the tests that measure say what is too long."""
         started = time.monotonic()
         while (found := self.served()) != value:
             assert time.monotonic() - started < seconds, f"{value} is not served, but {found}"
@@ -185,7 +185,7 @@ def mark() -> str:
     return f"edit-{secrets.token_hex(4)}"
 
 
-def eventually(found: Callable[[], bool], seconds: float = 60) -> None:
+def eventually(found: Callable[[], bool], seconds: float = 240) -> None:
     """Wait until something holds."""
     started = time.monotonic()
     while not found():

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -272,7 +273,7 @@ def test_a_compile_error_is_shown_with_its_line_and_the_old_program_serves(
         out = docker("logs", "--since", f"{since:.3f}", jessy.container(service))
         return seen in out and "the build failed; the previous program keeps running" in out
 
-    developing.eventually(shown, 120)
+    developing.eventually(shown)
     assert source.served() == kept
     last = mark()
     source.save(last)
@@ -343,23 +344,42 @@ def test_the_checkout_belongs_to_its_owner_and_the_settings_are_private(
         subprocess.run(["git", "check-ignore", "-q", path], cwd=lab.PROJECT, check=True)
 
 
-def stopped_after(seconds: int, *words: str) -> str:
-    """What a command that follows something said before it was interrupted."""
-    argv = ["timeout", "--signal=INT", str(seconds), *words]
-    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", lab.run(*argv).out)
+def shown_by(*words: str, services: set[str]) -> set[str]:
+    """Whose lines a command shows that follows logs: until all of some are there, and a second."""
+    said, enough = "", 0.0
+    with subprocess.Popen(
+        ["timeout", "--signal=INT", "600", *words],
+        cwd=lab.PROJECT, env=lab.surroundings(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as following:  # fmt: skip
+        assert following.stdout
+        os.set_blocking(following.stdout.fileno(), False)
+        while following.poll() is None and (not enough or time.monotonic() < enough):
+            said += (following.stdout.read() or b"").decode(errors="replace")
+            if not enough and services <= prefixes(said):
+                enough = time.monotonic() + 1
+            time.sleep(0.1)
+        following.send_signal(signal.SIGINT)
+        following.wait(60)
+    return prefixes(said)
+
+
+def prefixes(text: str) -> set[str]:
+    """The services whose lines Compose shows."""
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    lines = [line.partition("|")[0] for line in text.splitlines() if " | " in line]
+    return {line.rstrip(" 0123456789-") for line in lines}
 
 
 @pytest.mark.requirement("D42")
 def test_the_targets_of_a_developer_work(jessy: Developing) -> None:
     home = f"JESSY={jessy.home}"
-    for target, prefixes in (
+    for target, expected in (
         ("logs", {"db", "migrate", "jessy-core", "jessy-api"}),
         ("logs-rust", {"jessy-core"}),
         ("logs-go", {"jessy-api"}),
     ):
-        lines = stopped_after(4, "make", target, home).splitlines()
-        shown = {line.partition("|")[0].rstrip(" 0123456789-") for line in lines if " | " in line}
-        assert shown == prefixes, target
+        assert shown_by("make", target, home, services=expected) == expected, target
     listed = jessy.make("ps").ok().out
     assert all(f"{developing.PROJECT}-{name}-1" in listed for name in SERVICES)
     owner = str(jessy.home.stat().st_uid)
@@ -408,7 +428,9 @@ def test_what_builds_and_restarts_works(jessy: Developing) -> None:
         docker(
             *alone, "--env=GOPROXY=off", f"--entrypoint={argv[0]}", inspected["Image"], *argv[1:]
         )
-    assert stopped_after(120, "make", "watch", f"JESSY={jessy.home}").count("jessy-core") > 1
+    # First it brings everything up, then it shows what the services say.
+    programs = {"jessy-core", "jessy-api"}
+    assert programs <= shown_by("make", "watch", f"JESSY={jessy.home}", services=programs)
     jessy.make("down").ok()
     project = f"label=com.docker.compose.project={developing.PROJECT}"
     assert docker("ps", "--all", "--quiet", "--filter", project) == ""
@@ -441,7 +463,7 @@ def test_an_ordinary_user_gets_both_programs_compiled_from_nothing(jessy: Develo
 
 
 @pytest.mark.long
-@pytest.mark.requirement("T8.1")
+@pytest.mark.requirement("T8.1", "D49")
 def test_builds_are_measured_and_a_warm_one_is_faster(
     jessy: Developing, tmp_path: Path, show: Callable[[str, str], None]
 ) -> None:
