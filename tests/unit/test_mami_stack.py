@@ -143,6 +143,23 @@ def test_the_file_is_one_that_maestro_deploys() -> None:
         assert "grafana_password" not in loaded.secret_names, "its profile is off"
 
 
+def test_it_has_a_name_of_its_own_that_the_edges_have_too() -> None:
+    variables = yaml.safe_load((ROOT / "group_vars/all.yml").read_text())
+    said = compose()["x-maestro"]
+    asked = {route["host"] for route in said["routes"]}
+    asked |= {check["http"]["host"] for check in said["smoke"] if check.get("http", {}).get("edge")}
+    assert len(asked) == 1, "each request is for the same name"
+    default = re.fullmatch(r"\$\{MAMI_HOST:-(.+)\}", asked.pop())
+    assert default
+    # Checks of a stack whose routes have no host ask for localhost.
+    assert default[1] != "localhost"
+    for environment in ("staging", "production"):
+        told = yaml.safe_load((ROOT / f"group_vars/{environment}.yml").read_text())
+        given = told.get("maestro_stack_variables", {}).get("mami", {})
+        names = told.get("edge_hosts", variables["edge_hosts"])
+        assert given.get("MAMI_HOST", default[1]) in names
+
+
 def test_names_and_figures_are_those_that_were_agreed() -> None:
     found = compose()
     services = found["services"]
