@@ -1,7 +1,8 @@
-"""Asks the stack relay, or Jessy, through the edges of hosts at a fixed rate; counts failures.
+r"""Asks the stack relay, Jessy or Mami through the edges of hosts at a fixed rate; counts failures.
 
     python tests/load/generator.py --edge NAME,http://127.0.0.1:8081,https://127.0.0.1:8441 \
-        [--edge ...] --ca .lab/ca.crt [--stack jessy] [--rate 200] [--seconds 600] [--report FILE]
+        [--edge ...] --ca .lab/ca.crt [--stack jessy] [--host NAME] [--rate 200] [--seconds 600]
+        [--report FILE]
 
 Requests are sent when they are due, whether or not earlier ones were answered, so that a slow
 answer takes no request away. Kept and new connections, https and http, answers that take 3 s and
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import random
 import signal
@@ -49,6 +51,7 @@ class Kind:
     lasts: float = 0.0
     upload: bool = False
     note: bool = False  # a body to be written to the database
+    picture: bool = False  # a form with an image
 
 
 RELAY = (
@@ -74,7 +77,23 @@ JESSY = (
     Kind("slow answer", 3, f"/api/slow?seconds={SLOW}", lasts=SLOW),
     Kind("slow answer, new connection", 2, f"/api/slow?seconds={SLOW}", kept=False, lasts=SLOW),
 )
-STACKS = {"relay": RELAY, "jessy": JESSY}
+MAMI = (
+    Kind("page", 20, "/"),
+    Kind("page, new connection", 10, "/images", kept=False),
+    Kind("images", 20, "/api/images"),
+    Kind("a conversation", 20, "/api/chat/none"),
+    Kind("a conversation, new connection", 4, "/api/chat/none", kept=False),
+    Kind("health by http", 15, "/api/health", scheme="http"),
+    Kind("health by http, new connection", 6, "/api/health", scheme="http", kept=False),
+    Kind("redirect to https", 4, "/api/images", scheme="http", status=301),
+    Kind("a new image", 1, "/api/images", status=202, picture=True),
+)
+STACKS = {"relay": RELAY, "jessy": JESSY, "mami": MAMI}
+# A PNG of 8 by 8 pixels in two colours.
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGP4z8AAR0jM/wxDSwIA6TA/wRjsoYgAAAAASUVO"
+    "RK5CYII="
+)
 
 
 @dataclass(frozen=True)
@@ -221,11 +240,11 @@ class Load:
         version = ""
         try:
             async with session.request(
-                "POST" if kind.upload or kind.note else "GET",
+                "POST" if kind.upload or kind.note or kind.picture else "GET",
                 (edge.https if kind.scheme == "https" else edge.http) + kind.path,
                 ssl=self._trust,
                 allow_redirects=False,
-                data=slowly() if kind.upload else None,
+                data=body_of(kind),
                 json={"text": "written under load"} if kind.note else None,
                 headers={"Content-Length": str(UPLOAD)} if kind.upload else None,
                 trace_request_ctx=context,
@@ -262,6 +281,15 @@ class Load:
             )
         elif took - kind.lasts > report.slowest:
             report.slowest, report.slowest_kind = took - kind.lasts, kind.name
+
+
+def body_of(kind: Kind) -> AsyncIterator[bytes] | aiohttp.FormData | None:
+    """What a request carries that is no JSON."""
+    if kind.picture:
+        form = aiohttp.FormData()
+        form.add_field("file", PICTURE, filename="load.png", content_type="image/png")
+        return form
+    return slowly() if kind.upload else None
 
 
 def wrong(kind: Kind, status: int, body: bytes) -> str:

@@ -42,12 +42,22 @@ def steps(*, long: bool) -> list[str]:
 
 
 @contextmanager
-def load(report: Path, stack: str = "relay") -> Iterator[Callable[[], dict]]:
-    """Requests from the generator, which runs in a process of its own until it is told to end."""
+def load(
+    report: Path,
+    stack: str = "relay",
+    rate: int = RATE,
+    hosts: tuple[str, ...] = lab.STAGING,
+    name: str = "",
+) -> Iterator[Callable[[], dict]]:
+    """Requests from the generator, which runs in a process of its own until it is told to end.
+
+    ``name`` is the one that is asked for; without it the stack's.
+    """
     argv = [sys.executable, "tests/load/generator.py", "--ca", ".lab/ca.crt", "--stack", stack]
-    for edge in edges(*lab.STAGING):
+    for edge in edges(*hosts):
         argv += ["--edge", edge]
-    argv += ["--rate", str(RATE), "--seconds", str(LONGEST), "--report", str(report)]
+    argv += ["--rate", str(rate), "--seconds", str(LONGEST), "--report", str(report)]
+    argv += ["--host", name] if name else []
     with report.with_suffix(".txt").open("w") as said:
         process = subprocess.Popen(
             argv, cwd=lab.PROJECT, stdin=subprocess.DEVNULL, stdout=said, stderr=said, text=True

@@ -88,7 +88,7 @@ def clean(project: Path, *words: str, **more: object) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.requirement("G21.1", "G21.2", "G21.3", "G21.4", "G21.6", "G21.7")
+@pytest.mark.requirement("G21.1", "G21.2", "G21.3", "G21.4", "G21.5", "G21.6", "G21.7")
 def test_a_project_is_cleaned_up_and_committed_when_told(project: Path) -> None:
     before = files(project)
     for shown in (clean(project), clean(project, "--check", apply=True)):

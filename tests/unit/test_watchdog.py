@@ -13,8 +13,9 @@ import real_servers
 from fake_engine import Fake
 from real_servers import Answer
 
-from maestro.host import journal, metrics, watchdog
+from maestro.host import journal, metrics, starvation, watchdog
 from maestro.host.engine import Engine
+from maestro.host.journal_counts import Counts
 from maestro.host.labels import ONE_OFF, PROJECT, SERVICE
 from maestro.host.layout import Layout
 from maestro.host.watchdog_memory import Memory
@@ -61,6 +62,8 @@ class Host:
         self.layout = Layout(self.root, "shop")
         self.memory = Memory(root / "state" / "watchdog.json")
         self.now = time.time()
+        self.starved = ""
+        self.dog: watchdog.Watchdog | None = None
         self.release({})
 
     def release(self, facts: dict[str, Any]) -> None:
@@ -76,13 +79,16 @@ class Host:
         self.fake.say("GET /containers/json", [item])
         state = {"Status": "running", "Health": {"Status": "unhealthy"}, "Pid": 7}
         self.fake.say(f"GET /containers/{name}/json", {"State": state, "Config": {}})
-        self.fake.say(f"GET /containers/{name}/top", {"Processes": [["7", "Ss"]]})
+        self.fake.say(f"GET /containers/{name}/top", {"Processes": [["7", "1", "Ss"]]})
         self.fake.answers[f"POST /containers/{name}/restart"] = Answer(204)
 
     def look(self, mode: str = watchdog.STACKS) -> list[str]:
         """The restarts that one look asks for."""
         self.fake.asked.clear()
-        dog = watchdog.Watchdog(self.root, self.engine, self.memory, mode, lambda: self.now)
+        self.dog = self.dog or watchdog.Watchdog(
+            self.root, self.engine, self.memory, mode, lambda: self.now, lambda: self.starved
+        )
+        dog = self.dog
         dog.look()
         dog.settle()
         return [item for item in self.fake.requests if item.startswith("POST")]
@@ -166,8 +172,129 @@ def test_one_that_recovered_meanwhile_is_left_alone(host: Host, state: str) -> N
 
 def test_one_that_is_frozen_gets_no_time_to_stop(host: Host) -> None:
     host.unhealthy(**OURS)
-    host.fake.say("GET /containers/shop-web-1/top", {"Processes": [["7", "Tsl"], ["9", "S"]]})
+    host.fake.say(
+        "GET /containers/shop-web-1/top", {"Processes": [["7", "1", "Tsl"], ["9", "7", "S"]]}
+    )
     assert host.look() == ["POST /containers/shop-web-1/restart?t=0"]
+
+
+def test_one_that_is_frozen_below_an_init_gets_none_either(host: Host) -> None:
+    host.unhealthy(**OURS)
+    rows = [["7", "1", "Ss"], ["9", "7", "Tl"], ["11", "9", "S"]]
+    host.fake.say("GET /containers/shop-web-1/top", {"Processes": rows})
+    assert host.look() == ["POST /containers/shop-web-1/restart?t=0"]
+
+
+LATE = {"ExitCode": -1, "Output": "Health check exceeded timeout (10s)"}
+MISSING = {"ExitCode": -1, "Output": "OCI runtime exec failed: no such file"}
+FAILED = {"ExitCode": 22, "Output": "curl: (22) The requested URL returned error: 503"}
+
+
+def late(host: Host, *log: dict[str, object]) -> None:
+    """Let the container be unhealthy for these results of its check."""
+    host.unhealthy(**OURS)
+    health = {"Status": "unhealthy", "FailingStreak": 3, "Log": list(log)}
+    state = {"Status": "running", "Health": health, "Pid": 7}
+    host.fake.say("GET /containers/shop-web-1/json", {"State": state, "Config": {}})
+
+
+@pytest.mark.parametrize(
+    ("log", "starved", "expected"),
+    [
+        ([LATE, LATE, LATE], "load 70 on 2 CPUs", []),
+        ([FAILED, LATE, LATE, LATE], "load 70 on 2 CPUs", []),
+        ([LATE, LATE, FAILED], "load 70 on 2 CPUs", RESTART),
+        ([LATE, MISSING, LATE], "load 70 on 2 CPUs", RESTART),
+        ([], "load 70 on 2 CPUs", RESTART),
+        ([LATE, LATE, LATE], "", RESTART),
+    ],
+)
+def test_what_is_only_late_on_a_starved_host_is_left_alone(
+    host: Host, capfd: pytest.CaptureFixture[str], log: list[Any], starved: str, expected: list[str]
+) -> None:
+    late(host, *log)
+    host.starved = starved
+    assert host.look() == expected
+    assert host.look() == []
+    said = capfd.readouterr().err
+    assert said.count("the host is starved (load 70 on 2 CPUs)") == (not expected), "once"
+
+
+def test_a_starved_host_does_not_keep_the_watchdog_away_for_ever(host: Host) -> None:
+    late(host, LATE, LATE, LATE)
+    host.starved = "load 70 on 2 CPUs"
+    assert host.look() == []
+    host.now += watchdog.PATIENCE - 1
+    assert host.look() == []
+    host.now += 1
+    assert host.look() == RESTART
+
+
+def test_what_is_frozen_is_restarted_on_a_starved_host_too(host: Host) -> None:
+    late(host, LATE, LATE, LATE)
+    host.starved = "load 70 on 2 CPUs"
+    host.fake.say("GET /containers/shop-web-1/top", {"Processes": [["7", "1", "Tsl"]]})
+    assert host.look() == ["POST /containers/shop-web-1/restart?t=0"]
+
+
+PRESSURE = (
+    "some avg10={0} avg60=1.00 avg300=1.00 total=1\nfull avg10={1} avg60=1.00 avg300=1.00 total=1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("load", "cpu", "memory", "io", "said"),
+    [
+        (70, (97, 0), (0, 0), (0, 0), "load 70 on 2 CPUs, waiting for them 97 % of the time"),
+        (7, (97, 0), (0, 0), (0, 0), ""),  # busy
+        (70, (20, 0), (0, 0), (0, 0), ""),  # many that wait for something else
+        (3, (20, 0), (90, 60), (0, 0), "waiting for memory 60 % of the time"),
+        (3, (20, 0), (90, 10), (90, 70), "waiting for io 70 % of the time"),
+        (3, (20, 0), (90, 10), (90, 10), ""),
+    ],
+)
+def test_when_a_host_is_starved(
+    tmp_path: Path, load: int, cpu: Any, memory: Any, io: Any, said: str
+) -> None:
+    (tmp_path / "pressure").mkdir()
+    (tmp_path / "loadavg").write_text(f"{load}.00 1.00 1.00 1/100 1\n")
+    for name, values in (("cpu", cpu), ("memory", memory), ("io", io)):
+        (tmp_path / "pressure" / name).write_text(PRESSURE.format(*values))
+    assert starvation.reason(tmp_path, cpus=2) == said
+
+
+def test_a_kernel_that_tells_nothing_leaves_the_watchdog_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "loadavg").write_text("70.00 1.00 1.00 1/100 1\n")
+    assert starvation.reason(tmp_path, cpus=2) == ""
+
+
+def test_events_are_counted_on_and_anew_where_the_file_is_another(host: Host) -> None:
+    def add(result: str) -> None:
+        journal.write(host.layout, journal.Event("shop", "deploy", result))
+
+    path, counts = journal.file(host.layout), Counts()
+    assert counts.of(path) == {}
+    add("done")
+    add("failed")
+    assert counts.of(path) == {"done": 1, "failed": 1}
+    # What was counted is not read again.
+    text = path.read_bytes()
+    path.write_bytes(b"x" * (len(text) - 1) + b"\n")
+    add("done")
+    assert counts.of(path) == {"done": 2, "failed": 1}
+    # A line that is still being written, and one that was cut short.
+    with path.open("ab") as file:
+        file.write(b'{"result": "done"')
+    assert counts.of(path) == {"done": 2, "failed": 1}
+    with path.open("ab") as file:
+        file.write(b"}\n[1]\n")
+    assert counts.of(path) == {"done": 3, "failed": 1}
+    path.write_bytes(text)
+    assert counts.of(path) == {"done": 1, "failed": 1}, "it is shorter"
+    other = path.with_suffix(".new")
+    other.write_bytes(text * 9)
+    other.rename(path)
+    assert counts.of(path) == {"done": 9, "failed": 9}, "it is another"
 
 
 def test_what_restarts_do_not_help_is_given_up_once_and_loudly(host: Host) -> None:
@@ -179,7 +306,7 @@ def test_what_restarts_do_not_help_is_given_up_once_and_loudly(host: Host) -> No
     events = journal.read(host.layout, 100)
     assert [event["result"] for event in events] == ["done", "done", "failed"]
     assert "see its logs" in events[-1]["message"]
-    text = metrics.render(host.root, host.memory)
+    text = metrics.render(host.root, host.memory, Counts())
     assert 'maestro_watchdog_given_up{stack="shop",service="web"} 1' in text
     assert 'maestro_watchdog_restarts_total{stack="shop",service="web"} 2' in text
     host.now += HOUR
@@ -189,7 +316,7 @@ def test_what_restarts_do_not_help_is_given_up_once_and_loudly(host: Host) -> No
 def test_a_new_start_of_the_agent_counts_on(host: Host) -> None:
     host.unhealthy(**OURS)
     assert host.look() == RESTART
-    host.memory = Memory(host.memory.directory / "watchdog.json")
+    host.memory, host.dog = Memory(host.memory.directory / "watchdog.json"), None
     assert host.look() == []
 
 
@@ -211,7 +338,7 @@ def test_a_damaged_memory_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_the_metrics_name_what_serves(host: Host) -> None:
-    text = metrics.render(host.root, host.memory)
+    text = metrics.render(host.root, host.memory, Counts())
     assert 'maestro_release_info{stack="shop",version="v1",release="r1",environment=""} 1\n' in text
 
 

@@ -116,12 +116,17 @@ class Engine:
         return answer
 
     def frozen(self, container: str, pid: int) -> bool:
-        """Whether a container's main process is stopped, as by SIGSTOP: it hears no signal."""
+        """Whether a container's main process is stopped, as by SIGSTOP: it hears no signal.
+
+        Where that is an init (`init: true`), what it started is the main process.
+        """
         status, body = self.request(
-            "GET", f"/containers/{container}/top", {"ps_args": "-eo pid,stat"}
+            "GET", f"/containers/{container}/top", {"ps_args": "-eo pid,ppid,stat"}
         )
         rows = json.loads(body).get("Processes") or [] if status < 400 else []
-        return any(row[0] == str(pid) and row[1].startswith("T") for row in rows)
+        main = [row[2] for row in rows if row[0] == str(pid)]
+        below = [row[2] for row in rows if row[1] == str(pid)]
+        return any(all(state.startswith("T") for state in some) for some in (main, below) if some)
 
     def networks(self) -> list[dict[str, Any]]:
         """All networks; the listing does not say which containers are attached."""

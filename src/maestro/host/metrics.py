@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import MaestroError
 from . import journal
+from .journal_counts import Counts
 from .layout import Layout, deployed, write_atomically
 from .watchdog_memory import Memory
 
@@ -26,22 +27,23 @@ _Samples = Iterable[tuple[Mapping[str, str], float]]
 
 def keep(root: Path, memory: Path) -> None:
     """Write them again and again, for as long as the agent runs."""
+    counts = Counts()
     while True:
-        write(root, Memory(memory))
+        write(root, Memory(memory), counts)
         time.sleep(EVERY)
 
 
-def write(root: Path, memory: Memory) -> None:
+def write(root: Path, memory: Memory, counts: Counts) -> None:
     """Bring the file up to date; a full disk is no reason to stop what else is done."""
     path = memory.directory / DIRECTORY / NAME
-    text = render(root, memory)
+    text = render(root, memory, counts)
     with contextlib.suppress(OSError):
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             write_atomically(path, text, 0o644)
             path.parent.chmod(0o755)
 
 
-def render(root: Path, memory: Memory) -> str:
+def render(root: Path, memory: Memory, counts: Counts) -> str:
     """The metrics, in the text format; label values are names and versions, never settings."""
     entries = memory.entries.values()
     parts = [
@@ -58,7 +60,7 @@ def render(root: Path, memory: Memory) -> str:
             "maestro_changes_total",
             "counter",
             "Changes of a stack in this host's history, by their result.",
-            _changes(root),
+            _changes(root, counts),
         ),
         _family(
             "maestro_watchdog_restarts_total",
@@ -106,12 +108,9 @@ def _created(root: Path) -> _Samples:
             yield {"stack": layout.stack}, at
 
 
-def _changes(root: Path) -> _Samples:
+def _changes(root: Path, counts: Counts) -> _Samples:
     for stack in journal.stacks(root):
-        counted: dict[str, int] = {}
-        for event in journal.read(Layout(root, stack), journal.ALL):
-            counted[event["result"]] = counted.get(event["result"], 0) + 1
-        for result, number in sorted(counted.items()):
+        for result, number in sorted(counts.of(journal.file(Layout(root, stack))).items()):
             yield {"stack": stack, "result": result}, number
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import edge_proxy, journal, lease, metrics
+from . import edge_proxy, journal, lease, metrics, starvation
 from .engine import Engine
+from .journal_counts import Counts
 from .labels import ONE_OFF, PROJECT, SERVICE
 from .layout import Layout
 from .watchdog_memory import FILE, Entry, Memory
@@ -32,6 +33,7 @@ RESTARTS = 5  # of one container within that time, where nothing else is said
 FIRST, LONGEST = 10.0, 300.0  # seconds of the pause after the first restart, and at most
 IDLE = 60.0  # seconds between two looks when nothing happens
 BUSY = 5.0  # the same while a restart is under way or a stack is being changed
+PATIENCE = 600.0  # the longest that a starved host keeps what is late from being restarted
 AGAIN = 1.0  # seconds between two tries to reach the Engine
 BY = "the watchdog"
 _EVENTS = {"type": ["container"], "event": ["health_status"]}
@@ -100,9 +102,12 @@ class Watchdog:
         memory: Memory,
         mode: str = STACKS,
         clock: Callable[[], float] = time.time,
+        starved: Callable[[], str] = starvation.reason,
     ) -> None:
         self._root, self._engine, self._memory, self._mode = root, engine, memory, mode
-        self._clock = clock
+        self._clock, self._starved = clock, starved
+        self._counts = Counts()
+        self._spared: dict[str, float] = {}  # by name: since when
         self._lock = threading.Lock()
         self._working: dict[tuple[str, str], threading.Thread] = {}
 
@@ -121,8 +126,10 @@ class Watchdog:
             found = self._watched(item)
             if found:
                 wait = min(wait, self._attend(found))
-        self._memory.forget({_name(item) for item in there}, self._clock() - WINDOW)
-        metrics.write(self._root, self._memory)
+        names = {_name(item) for item in there}
+        self._memory.forget(names, self._clock() - WINDOW)
+        self._spared = {name: at for name, at in self._spared.items() if name in names}
+        metrics.write(self._root, self._memory, self._counts)
         return max(wait, AGAIN)
 
     def _attend(self, found: Watched) -> float:
@@ -151,11 +158,13 @@ class Watchdog:
             detail = self._engine.find(found.id)
             if not _sick(detail) or _being_changed(found):
                 return
+            # Who is frozen does not hear that it has to stop.
+            frozen = self._engine.frozen(found.id, int(detail["State"].get("Pid") or 0))
+            if not frozen and self._spare(found, detail, now):
+                return
             number = self._memory.add(found.name, found.id, found.group, now, now - WINDOW)
             said = f"unhealthy; restart {number} of at most {found.restarts} within an hour"
             _say(f"{found.label}: {said}")
-            # Who is frozen does not hear that it has to stop.
-            frozen = self._engine.frozen(found.id, int(detail["State"].get("Pid") or 0))
             self._engine.restart(found.id, 0 if frozen else None)
             _note(found, journal.DONE, said)
         except (MaestroError, OSError) as problem:
@@ -164,6 +173,23 @@ class Watchdog:
         finally:
             with self._lock:
                 del self._working[found.group]
+
+    def _spare(self, found: Watched, detail: Mapping[str, Any], now: float) -> bool:
+        """Whether the host is to blame: it has no time for checks, which say nothing by themselves.
+
+        A restart would cost it more time. After `PATIENCE` there is one all the same.
+        """
+        since = self._spared.get(found.name)
+        if since is not None and not 0 <= now - since < PATIENCE:
+            return False
+        why = self._starved() if starvation.only_late(detail) else ""
+        if why and since is None:
+            self._spared[found.name] = now
+            _say(
+                f"{found.label}: its checks end too late, and the host is starved ({why}): "
+                f"left as it is while that lasts, {PATIENCE / 60:.0f} minutes at most"
+            )
+        return bool(why)
 
     def _give_up(self, found: Watched, entry: Entry, at: float) -> None:
         self._memory.give_up(found.name, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -63,10 +64,19 @@ def test_the_first_model_answers(providers: Callable[..., Providers]) -> None:
 def test_the_next_model_answers_for_one_that_fails(
     providers: Callable[..., Providers], status: int
 ) -> None:
-    """The answer says who failed and why."""
+    """The answer says who failed and why, and the log names both."""
     three = providers()
     three.groq.status = status
-    answer = three.ask()
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("app.llm.chain")
+    logger.addHandler(handler)
+    try:
+        answer = three.ask()
+    finally:
+        logger.removeHandler(handler)
+    assert said == [f"groq:g1 failed (HTTP {status}): gemini:g2 answered instead"]
     assert (answer.text, answer.model.provider) == ("I am Gemini", "gemini")
     assert [(str(f.model), f.reason) for f in answer.failures] == [("groq:g1", f"HTTP {status}")]
     assert "g2:generateContent" in three.gemini.asked[0][0]
