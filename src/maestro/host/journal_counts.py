@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +13,7 @@ class _Read:
 
     inode: int = 0
     offset: int = 0
-    results: Counter[str] = field(default_factory=Counter)
+    results: dict[str, int] = field(default_factory=dict)
 
 
 class Counts:
@@ -38,7 +37,7 @@ class Counts:
                         break
                     known.offset += len(line)
                     if result := _result(line):
-                        known.results[result] += 1
+                        known.results[result] = known.results.get(result, 0) + 1
         except OSError:
             return {}
         return dict(known.results)
