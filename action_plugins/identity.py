@@ -14,14 +14,14 @@ class ActionModule(StepAction):
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers, with the ``settings`` that were asked about."""
-        asked = args.get("state") == "asked"
+        asked, state = args.get("state") == "asked", args.get("state", "present")
         settings = dict(args.get("settings") or {})
         if "environment" in settings:
             settings = Identity.of(settings).as_dict()
         if self._task.check_mode and not asked:
-            return {"changed": True}
-        given = {"stack": "", "settings": {} if asked else settings, "by": operator.who()}
-        answer = super().step({**args, **given}, task_vars)
+            return {"changed": state == "present"}
+        given = {"settings": {} if asked else settings, "by": operator.who()}
+        answer = super().step({"stack": "", **args, **given}, task_vars)
         if asked and not answer.get("failed"):
             there = answer["identity"]
             same = all(there.get(key) == value for key, value in settings.items())

@@ -13,14 +13,24 @@ description:
   - On a host that asks for an approval, a change of them needs one too.
 options:
   stack:
-    description: None; it is about the host.
+    description: With V(allowed), the stack whose lease is held; else none, it is about the host.
     type: str
     default: ""
   state:
-    description: V(asked) only answers what the host is; V(present) makes it what O(settings) says.
+    description:
+      - V(asked) only answers what the host is; V(present) makes it what O(settings) says.
+      - V(allowed) fails where the host asks for an approval before O(what) is changed.
     type: str
-    choices: [asked, present]
+    choices: [asked, present, allowed]
     default: present
+  what:
+    description: What is about to be changed, for the message.
+    type: str
+    default: ""
+  token:
+    description: Token of the lease of an approved run.
+    type: str
+    default: ""
   settings:
     description:
       - C(host), C(environment), C(approval), C(signers) (each with C(name), C(key), C(accounts)),

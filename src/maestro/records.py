@@ -758,6 +758,7 @@ class PlanPart(TypedDict, total=False):
     facts: MadeOf
     secrets: dict[str, str]  # a fingerprint of each value
     work: dict[str, str]  # the hash of what each step gets
+    needs: list[str]  # steps that must have been taken before the release is committed
     operations: int  # how many an approval was used for so far
     settings: Mapping[str, object]
     program: str

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from maestro.errors import MaestroError
-from maestro.host import approval, identity, lease, plan_hash, signature, steps
+from maestro.host import approval, identity, lease, plan_hash, provisioning, signature, steps
 from maestro.host.identity import Identity, Signer
 from maestro.host.layout import Layout
 from maestro.host.signature import Statement
@@ -21,6 +21,8 @@ from maestro.host.signature import Statement
 STATE = {"release": "r1", "containers": ["c1", "c2"]}
 STOPPED = {"release": "20261127T000000Z-abcd", "serves": "r1"}
 REMOVAL = {"volumes": ["data"]}
+DAEMON = {"content": "", "timeout": 1, "accept_other_data": False}
+RAN = {"id": "c1", "name": "db"}
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +338,7 @@ def test_only_what_was_approved(leased: Layout) -> None:
         with pytest.raises(MaestroError, match="this is not what was approved"):
             approval.step(leased, "remove", params, "t1")
     with pytest.raises(MaestroError, match="this is not what was approved"):
-        approval.step(leased, "commit", {"manifest": {}, "remove": []}, "t1")
+        approval.step(leased, "commit", {"release": "r2", "manifest": {}, "remove": []}, "t1")
     with pytest.raises(MaestroError, match="nobody approved"):
         approval.step(leased, "remove", REMOVAL, "t2")
 
@@ -365,6 +367,63 @@ def test_the_value_of_a_secret(layout: Layout, host: Any, keys: Path) -> None:
         with pytest.raises(MaestroError, match="the value of token is another") as caught:
             approval.step(layout, "secrets", params, "t1")
         assert value not in str(caught.value)
+
+
+def test_a_secret_without_a_fingerprint(leased: Layout) -> None:
+    """A host that has lost its key cannot compare a value, and takes none for the same."""
+    found = approval._kept(leased)
+    assert found
+    files = {"files": [{"name": "token", "version": STOPPED["release"], "uid": 1}]}
+    work = {"secrets": plan_hash.of_step("secrets", files, STOPPED["release"])}
+    approval.keep(leased, replace(found, steps=work, secrets={}), "t1", STOPPED["release"])
+    (identity.HOME / "fingerprint.key").unlink()
+    params = {**files, "payload": json.dumps({"secrets": {"token": "any"}})}
+    with pytest.raises(MaestroError, match="the value of token is another"):
+        approval.step(leased, "secrets", params, "t1")
+
+
+CHECKS = {"release": STOPPED["release"], "checks": [{"tcp": {"port": 1}}]}
+COMMIT = {"release": STOPPED["release"], "manifest": {"id": STOPPED["release"]}, "remove": []}
+
+
+@pytest.fixture
+def deploying(leased: Layout) -> Layout:
+    """A lease that was taken to check a release and commit it."""
+    found, release = approval._kept(leased), STOPPED["release"]
+    assert found
+    given = {"smoke": CHECKS, "commit": COMMIT}
+    work = {name: plan_hash.of_step(name, params, release) for name, params in given.items()}
+    approval.keep(leased, replace(found, steps=work, needs=("smoke",)), "t1", release)
+    return leased
+
+
+def test_no_step_is_left_out(deploying: Layout) -> None:
+    """As `--step` does, or a playbook without the checks."""
+    with pytest.raises(MaestroError, match="approved and not taken: smoke"):
+        approval.step(deploying, "commit", COMMIT, "t1")
+    approval.done(deploying, "smoke", "t2")
+    with pytest.raises(MaestroError, match="not taken: smoke"):
+        approval.step(deploying, "commit", COMMIT, "t1")
+    approval.step(deploying, "smoke", CHECKS, "t1")
+    approval.done(deploying, "smoke", "t1")
+    approval.step(deploying, "commit", COMMIT, "t1")
+
+
+def test_the_same_step_of_another_release(deploying: Layout) -> None:
+    """One that the host keeps, with files that nobody approved now."""
+    for name, params in (("smoke", CHECKS), ("commit", COMMIT)):
+        with pytest.raises(MaestroError, match="this is not what was approved"):
+            approval.step(deploying, name, {**params, "release": "r1"}, "t1")
+
+
+@pytest.mark.parametrize("release", ["r1", "../r1", "x # y"])
+def test_a_release_to_come_is_new(deploying: Layout, release: str) -> None:
+    """Its id stands for something in what was approved: it may not choose what that is."""
+    found = approval._kept(deploying)
+    assert found
+    (deploying.releases / "r1").mkdir(parents=True)
+    with pytest.raises(MaestroError, match=r"is there already|cannot name a release"):
+        approval.keep(deploying, found, "t1", release)
 
 
 # What the host is
@@ -400,12 +459,29 @@ def test_the_engine_and_the_edge_are_changed_by_approved_provisioning_alone(
     with pytest.raises(MaestroError, match="before the edge is changed") as caught:
         approval.provisioned("the edge")
     assert "maestro.stacks.provision with an approval" in caught.value.fix
+    for module, given in (
+        (provisioning.run_daemon, {**DAEMON, "state": "running", "running": [RAN]}),
+        (provisioning.find_edge_image, {"image": "edge:1", "again": True}),
+    ):
+        with pytest.raises(MaestroError, match="this run has none"):
+            module(given, check=False)
+    asked = take(layout, "identity", stack="", state="allowed", what="Maestro's program")
+    assert "before Maestro's program is changed" in asked["msg"]
     approval.open_provisioning()
     approval.provisioned("the edge")
+    assert take(layout, "identity", stack="", state="allowed") == {"changed": False}
     later = time.time() + 3700
     monkeypatch.setattr(time, "time", lambda: later)
     with pytest.raises(MaestroError, match="this run has none"):
         approval.provisioned("the edge")
+
+
+def test_an_approved_deploy_brings_its_program(leased: Layout) -> None:
+    for token, good in (("t1", True), ("t2", False), ("", False)):
+        answer = take(leased, "identity", stack="shop", state="allowed", token=token)
+        assert answer.get("failed", False) is not good, token
+    lease.release(leased, "t1")
+    assert take(leased, "identity", stack="shop", state="allowed", token="t1")["failed"]
 
 
 def test_who_is_told_to_ask_is_provisioned_in_the_same_run(layout: Layout, host: Any) -> None:

@@ -132,7 +132,7 @@ def _exceptions(document: Document, given: argparse.Namespace) -> None:
 
 
 def _made_in(part: PlanPart) -> list[str]:
-    made = part["plan"].get("exceptions")
+    made = (part.get("plan") or {}).get("exceptions")
     return [str(text) for text in made] if isinstance(made, list) else []
 
 

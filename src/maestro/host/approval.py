@@ -10,70 +10,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
 from . import identity, lease, plan_hash, signature
+from .approved import PLAN, SHORTEST, Approved, Claim
 from .identity import Files, Identity
 from .layout import Layout, write_atomically
 
-PLAN = "read the plan (maestro.stacks.plan) and have it approved: docs/approval.md"
 _PROVISIONING = 3600  # seconds that an approved provisioning may take
-SHORTEST = 12  # digits of a plan's hash, as a plan shows it
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a run carries: the plan's ``head``, this host's ``part``, and who approved it.
-
-    ``statement`` and ``signature`` are texts, see `signature`; where the host knows no signers,
-    ``approved_by`` and ``approved_plan`` are what was said on the command line. ``by`` runs it.
-    """
-
-    head: Mapping[str, Any]
-    part: Mapping[str, Any]
-    by: str = ""
-    approved_by: str = ""
-    approved_plan: str = ""
-    statement: str = ""
-    signature: str = ""
-
-    @classmethod
-    def of(cls, said: Mapping[str, Any], by: str) -> Claim:
-        """From the ``approval`` of a lease's claim."""
-        texts = ("approved_by", "approved_plan", "statement", "signature")
-        head, part = said.get("head"), said.get("part")
-        if not isinstance(head, Mapping) or not isinstance(part, Mapping):
-            raise MaestroError("the plan of this run is not there", fix=PLAN)
-        return cls(head, part, by, **{key: str(said.get(key) or "") for key in texts})
-
-
-@dataclass(frozen=True)
-class Approved:
-    """What was approved: by whom, and the hash of what each step gets."""
-
-    by: str
-    plan: str
-    steps: Mapping[str, str]
-    secrets: Mapping[str, str]
-    id: str = ""
-    expires: str = ""
-    token: str = ""
-    release: str = ""
-    serves: str = ""
-    own: bool = False
-
-    @property
-    def shown(self) -> str:
-        """Who approved, as the history shows it."""
-        return f"{self.by} (own plan)" if self.own else self.by
-
-    @property
-    def record(self) -> dict[str, str]:
-        """For the history: who approved which plan."""
-        return {"approved_by": self.shown, "plan": self.plan[:SHORTEST]}
 
 
 def required(files: Files | None = None) -> Identity | None:
@@ -235,7 +182,8 @@ def _approved(claim: Claim, by: str, plan: str, **more: Any) -> Approved:
     part = claim.part
     serves = str((part.get("state") or {}).get("release", ""))
     steps, values = dict(part.get("work") or {}), dict(part.get("secrets") or {})
-    return Approved(by, plan, steps, values, serves=serves, **more)
+    needs = tuple(map(str, part.get("needs") or ()))
+    return Approved(by, plan, steps, values, serves=serves, needs=needs, **more)
 
 
 def once(said: Mapping[str, Any], by: str, asked: Mapping[str, Any]) -> Approved | None:
@@ -254,10 +202,15 @@ def open_provisioning() -> None:
     write_atomically(Files().provisioning, f"{until}\n", 0o644)
 
 
-def provisioned(what: str) -> None:
-    """Refuse to change ``what`` of a host that asks for an approval, outside of provisioning."""
+def provisioned(what: str, layout: Layout | None = None, token: str = "") -> None:
+    """Refuse to change ``what`` of a host that asks for an approval, outside of provisioning.
+
+    Where a stack's ``layout`` is given, the approved run that has its lease with the ``token`` may.
+    """
     here = required()
     if here is None:
+        return
+    if layout and token and taken(layout, token) and (held := lease.read(layout)) and held.held:
         return
     try:
         until = int(Files().provisioning.read_text(encoding="utf-8"))
@@ -275,7 +228,17 @@ def provisioned(what: str) -> None:
 
 
 def keep(layout: Layout, approved: Approved, token: str, release: str) -> None:
-    """Keep what was approved beside the lease with this token."""
+    """Keep what was approved beside the lease with this token.
+
+    ``release`` is the id of the release to come, which nothing on the host has yet: in what was
+    approved something else stands for it.
+    """
+    if release and layout.release(release).exists():
+        raise MaestroError(
+            f"the release {release} is there already, and a change makes a new one",
+            where=str(layout.releases),
+            fix="deploy again: each run has an id of its own",
+        )
     document = {**asdict(approved), "token": token, "release": release}
     write_atomically(_file(layout), json.dumps(document), 0o600)
 
@@ -303,7 +266,27 @@ def step(layout: Layout, name: str, params: Mapping[str, Any], token: str) -> No
         )
     if name == "secrets":
         _values(here, params, found)
+    if name == "commit":
+        _none_left_out(here, found)
     burn(found)
+
+
+def done(layout: Layout, name: str, token: str) -> None:
+    """Note that a step was taken which the release needs, see `step`."""
+    found = _kept(layout) if required() is not None else None
+    if found and found.token == token and name in found.needs and name not in found.done:
+        document = {**asdict(found), "done": [*found.done, name]}
+        write_atomically(_file(layout), json.dumps(document), 0o600)
+
+
+def _none_left_out(here: Identity, found: Approved) -> None:
+    missing = [name for name in found.needs if name not in found.done]
+    if missing:
+        raise MaestroError(
+            f"these steps were approved and not taken: {', '.join(missing)}",
+            where=f"{here.host}: commit",
+            fix="run the whole playbook: without --step, --tags or --start-at-task",
+        )
 
 
 def pulled(layout: Layout, params: Mapping[str, Any]) -> None:
@@ -321,7 +304,8 @@ def _values(here: Identity, params: Mapping[str, Any], found: Approved) -> None:
     other = [
         name
         for name in sorted(names)
-        if found.secrets.get(name) not in (prints.get(name), plan_hash.MADE)
+        # Without the host's key there is no fingerprint, and nothing that could be compared.
+        if found.secrets.get(name) not in (prints.get(name, "none"), plan_hash.MADE)
     ]
     if other:
         raise MaestroError(

@@ -21,15 +21,15 @@ NEW = "RELEASE"  # stands for the id of the release to come: a time and a random
 # What of a step's parameters is approved; the rest says how long it may take, or who runs it.
 APPROVED: Mapping[str, tuple[str, ...]] = {
     "pull": ("images",),
-    "stage": ("compose", "configs"),
+    "stage": ("release", "compose", "configs"),
     "secrets": ("files",),
-    "migrate": ("services", "migrations"),
+    "migrate": ("release", "services", "migrations"),
     "up": (
-        *("services", "routes", "kind", "together", "levels", "recreate"),
+        *("release", "services", "routes", "kind", "together", "levels", "recreate"),
         *("remove_first", "networks"),
     ),
-    "smoke": ("checks",),
-    "commit": ("manifest", "remove"),
+    "smoke": ("release", "checks"),
+    "commit": ("release", "manifest", "remove"),
     "remove": ("volumes",),
 }
 # Of a manifest: who, when and by whose word; and hashes that hold the id of the release to come.

@@ -56,6 +56,8 @@ def run_daemon(given: Mapping[str, Any], check: bool) -> Answer:  # noqa: FBT001
     wish = daemon.Wish(given["content"], given["timeout"], given["accept_other_data"])
     if given["state"] == "running":
         ran = [containers.Running(**item) for item in given["running"]]
+        if ran and not check:
+            approval.provisioned("what the Engine runs")
         started = [] if check else containers.keep_running(engine, ran, kept=False)
         return {"changed": bool(started), "started": started}
     if given["state"] == "asked" or check:
@@ -86,7 +88,10 @@ def run_edge(given: Mapping[str, Any], check: bool) -> Answer:  # noqa: FBT001 -
 
 def find_edge_image(given: Mapping[str, Any], check: bool) -> Answer:  # noqa: FBT001 -- of all modules
     """Find the digest of the edge's image, see `edge_image`."""
-    found = edge_image.resolve(given["image"], again=given["again"], check=check)
+    found = edge_image.resolve(given["image"], check=True)
+    if not check and (given["again"] or "@" not in found):
+        approval.provisioned("the edge")
+        found = edge_image.resolve(given["image"], again=given["again"])
     return {"changed": False, "image": found}
 
 

@@ -63,6 +63,7 @@ def take(name: str, params: dict[str, Any]) -> Answer:
             with lease.kept(layout, params["lease"]) as check:
                 approval.step(layout, name, params, params["lease"])
                 answer = step.work(layout, {**params, "check": check})
+                approval.done(layout, name, params["lease"])
         else:
             answer = step.work(layout, params)
         if step.last:
@@ -188,11 +189,14 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _finish(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import anew, release
+    from . import anew, identity, release
     from .engine import Engine
 
+    here = identity.read()
+    # Of a host that asks for approvals nobody takes the way back: it is in no plan.
+    keep = max(params["keep"], 2) if here and here.approval else params["keep"]
     unused = anew.tidy(layout, Engine(), release.committed(layout))
-    dropped = release.prune(layout, params["keep"])
+    dropped = release.prune(layout, keep)
     return {"changed": bool(dropped or unused), "dropped": dropped, "networks": unused}
 
 
@@ -310,7 +314,13 @@ STEPS: dict[str, Step] = {
         beginning.be_told,
         {
             "stack": _ANY_TEXT,
-            "state": {"type": "str", "default": "present", "choices": ["asked", "present"]},
+            "state": {
+                "type": "str",
+                "default": "present",
+                "choices": ["asked", "present", "allowed"],
+            },
+            "what": _ANY_TEXT,
+            "token": {"type": "str", "default": "", "no_log": False},
             "settings": {"type": "dict", "default": {}},
             "approval": {"type": "dict", "default": {}},
             "by": _ANY_TEXT,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from ..host import plan_hash
+from ..host.rules import UPDATE
 from . import describe
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from .rollout import Decision
 
 SHOWN = 12  # digits of a hash that are shown
-LINES = 20  # of a difference that are shown
+LINES = 16  # of a difference that are shown: with what is around them, 20
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ def _part(
         "facts": {name: facts[host][name] for name in sorted(facts[host])},
         "secrets": {name: found for name, found in prints.items() if found},
         "work": _steps(decision, work),
+        "needs": _needs(decision, work),
     }
     # As it comes back from a file: JSON has no tuples.
     found: PlanPart = json.loads(json.dumps(part))
@@ -160,20 +162,33 @@ def _steps(decision: Decision, work: Steps) -> dict[str, str]:
     }
 
 
+def _needs(decision: Decision, work: Steps) -> list[str]:
+    """The steps without which the host does not commit the release: none may be left out."""
+    if "manifest" not in work:
+        return []
+    work = cast("Work", work)
+    whole = {
+        "stage": bool(work["staged"]),
+        "secrets": decision.kind == UPDATE and bool(work["secret_files"]),
+        "migrate": bool(work["migrations"]),
+        "up": True,
+        "smoke": bool(work["smoke"]),
+    }
+    return [name for name, needed in whole.items() if needed]
+
+
 def _release_steps(decision: Decision, work: Work) -> dict[str, Mapping[str, object]]:
     """What the steps that bring a release in get, as far as it is approved."""
     whole: Mapping[str, object] = {**work, "kind": decision.kind, "together": decision.together}
-    up = plan_hash.APPROVED["up"]
     pulls = cast("list[Pull]", work["plan"]["pulls"])
-    return {
-        "pull": {"images": [pull["image"] for pull in pulls]},
-        "stage": {key: whole[key] for key in ("compose", "configs")},
-        "secrets": {"files": whole["secret_files"]},
-        "migrate": {key: whole[key] for key in ("services", "migrations")},
-        "up": {key: whole[key] for key in up if key in whole},
-        "smoke": {"checks": whole["smoke"]},
-        "commit": {key: whole[key] for key in ("manifest", "remove")},
+    whole = {
+        **whole,
+        "images": [pull["image"] for pull in pulls],
+        "files": whole["secret_files"],
+        "checks": whole["smoke"],
     }
+    names = ("pull", "stage", "secrets", "migrate", "up", "smoke", "commit")
+    return {name: {key: whole[key] for key in plan_hash.APPROVED[name]} for name in names}
 
 
 def difference(approved: Document, found: Document) -> list[str]:
@@ -190,6 +205,8 @@ def _differences(approved: Document, found: Document) -> Iterator[str]:
         old, new = getattr(approved, name), getattr(found, name)
         if old != new:
             yield f"{name}: {old or 'none'} -> {new or 'none'}"
+    if (approved.operation, approved.stack) != (found.operation, found.stack):
+        return  # all else differs then
     if approved.waves != found.waves:
         yield f"waves: {_waves(approved.waves)} -> {_waves(found.waves)}"
     for host in sorted({*approved.parts, *found.parts}):
