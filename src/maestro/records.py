@@ -582,6 +582,67 @@ class HostOverview(TypedDict):
     edge: NotRequired[EdgeOverview]  # where security was asked for
 
 
+class DiskFacts(TypedDict):
+    """A file system of a host; ``free`` and ``size`` in bytes, ``files`` are inodes."""
+
+    place: str
+    free: int
+    size: int
+    files_free: int
+    files: int
+
+
+class EngineCheckup(TypedDict):
+    """The Engine of a host, empty where it does not answer: ``problem`` says why."""
+
+    version: str
+    compose: str
+    data: str
+    problem: str
+
+
+class CheckupRegistry(TypedDict):
+    """Whether a registry answers a host; ``problem`` is empty where it does."""
+
+    name: str
+    problem: str
+    fix: str
+
+
+class CheckupFacts(TypedDict):
+    """The answer of `host.checkup.read`; ``at`` is the host's time, in seconds since 1970."""
+
+    root: bool
+    python: str
+    at: float
+    synchronized: str
+    disks: list[DiskFacts]
+    agent: str
+    units: dict[str, str]
+    identity: dict[str, str]
+    engine: EngineCheckup
+    registry: CheckupRegistry | None
+    stacks: list[str]
+    unreachable: list[str]
+
+
+class Examined(TypedDict):
+    """What a checkup of one host came to: its facts, or why there are none.
+
+    ``agent`` is the digest that the host's program should have; it was asked between ``began`` and
+    ``ended`` by the controller's clock.
+    """
+
+    environment: str
+    agent: str
+    began: float
+    groups: list[str]
+    ended: NotRequired[float]
+    facts: NotRequired[CheckupFacts]
+    unreached: NotRequired[str]
+    problem: NotRequired[str]
+
+
 class VerifiedFacts(TypedDict):
     """What a host runs of a stack and has verified, see `host.verified`."""
 

@@ -78,7 +78,7 @@ def test_the_words_of_the_playbook() -> None:
         "command": ["sh", "-c", "echo $HOME; ls"],
     }
     _, *words, said = execute.arguments(argparse.Namespace(**given))
-    expected = "playbooks/exec.yml -i hosts.yml -l staging-1 -e stack=shop -e"
+    expected = "maestro.stacks.exec -i hosts.yml -l staging-1 -e stack=shop -e"
     assert words == expected.split()
     assert json.loads(said) == {"service": "db", "command": "sh -c 'echo $HOME; ls'"}
     with pytest.raises(MaestroError, match="no hosts were named"):

@@ -30,9 +30,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "secrets": set(),
     "plan": {"host", "stack", "release", "secrets"},
     "report": {"host", "stack", "release", "plan"},
-    "play": {"redaction", "host", "stack", "release", "secrets", "plan"},
+    "play": {"redaction", "host", "stack", "release", "secrets", "plan", "report"},
     "machine": set(),
-    "cli": {"redaction", "host", "stack", "secrets", "plan", "play"},
+    "cli": {"redaction", "host", "stack", "secrets", "plan", "play", "report"},
 }
 # Rooms in which nothing touches the world: data in, data out.
 PURE = ("plan", "release", "report")
@@ -64,6 +64,7 @@ FROM_HOST = {
     "host.address": {"ELSEWHERE"},
     "host.borrowed": {"MODES", "NETWORK", "VOLUMES"},
     "host.carried": {"files", "paths", "reference", "renamed"},
+    "host.checkup": {"UNITS"},
     "host.compose": {"SURROUNDINGS"},
     "host.drift": {"digest"},
     "host.files": {"File", "digests", "for_all"},

@@ -32,7 +32,7 @@ def arguments(given: argparse.Namespace) -> list[str]:
         raise MaestroError("no hosts were named", where="-l", fix="maestro exec -l staging-1 ...")
     said = {"service": given.service, "command": shlex.join(given.command)}
     return [
-        *(str(Path(sys.executable).with_name("ansible-playbook")), "playbooks/exec.yml"),
+        *(str(Path(sys.executable).with_name("ansible-playbook")), "maestro.stacks.exec"),
         *(word for each in given.inventory for word in ("-i", each)),
         *("-l", given.limit),
         *(word for each in given.extra_vars for word in ("-e", each)),

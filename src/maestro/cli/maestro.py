@@ -23,7 +23,7 @@ from ..host.identity import HOURS, NAMESPACE
 from ..host.signature import TIME, Statement
 from ..plan.document import Document
 from ..play import plan_files
-from . import completion, execute
+from . import completion, doctor, execute
 from .maestro_secrets import find_root
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         ("redact", "copy standard input with every secret masked"),
     ):
         commands.add_parser(name, help=text, add_help=False)
+    doctor.add(commands)
     execute.add(commands)
     completion.add(commands)
     return parser

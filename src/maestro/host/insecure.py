@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from .registry import PLAIN, UNVERIFIED, Registry, ResolvedImage, Unreachable
+
+Answer = TypeVar("Answer")
 
 
 def allowed(host: str, settings: Mapping[str, Any]) -> bool:
@@ -45,14 +47,21 @@ class Lenient:
 
     def resolve(self, reference: str) -> ResolvedImage:
         """`Registry.resolve`, without a trusted certificate only where the Engine allows that."""
+        return self._asked(lambda registry: registry.resolve(reference))
+
+    def answers(self) -> None:
+        """`Registry.answers`, in the same ways."""
+        self._asked(Registry.answers)
+
+    def _asked(self, ask: Callable[[Registry], Answer]) -> Answer:
         try:
-            return self._strict.resolve(reference)
+            return ask(self._strict)
         except Unreachable as problem:
             first = problem
         if allowed(self._strict.host, self._settings):
             for way in (UNVERIFIED, PLAIN):
                 try:
-                    return self._strict.by(way).resolve(reference)
+                    return ask(self._strict.by(way))
                 except Unreachable:
                     continue
         raise first

@@ -67,6 +67,16 @@ def read_overview(layout: Layout, params: dict[str, Any]) -> Answer:
     return {"changed": False, **overview.read(layout, here, looker)}
 
 
+def read_checkup(layout: Layout, params: dict[str, Any]) -> Answer:
+    """How the host is, for `maestro doctor`."""
+    from . import checkup
+    from .login import Login
+
+    given = json.loads(params["payload"])["login"]
+    login = Login(**given) if given else None
+    return {"changed": False, "facts": checkup.read(layout.root, params["registry"], login)}
+
+
 def read_verified(layout: Layout, _params: dict[str, Any]) -> Answer:
     """What this host has verified, for another environment."""
     from . import verified

@@ -134,6 +134,29 @@ class Registry:
             volumes=tuple(sorted(said.get("Volumes") or {})),
         )
 
+    def answers(self) -> None:
+        """Ask whether it is there and takes the login; `MaestroError` where not."""
+        try:
+            self._get("/")
+        except _Refused as refused:
+            if refused.status in (401, 403):
+                who = f"the user {self._login.username!r}" if self._login else "us without a login"
+                raise MaestroError(
+                    f"it refuses {who} (status {refused.status})",
+                    where=self.host,
+                    fix="correct the secret registry_password and maestro_registry_username",
+                ) from refused
+            raise MaestroError(
+                f"it answered {refused.status}", where=self.host, fix="look at the registry's log"
+            ) from refused
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(
+                f"it cannot be reached: {getattr(error, 'reason', error)}",
+                where=self.host,
+                fix="check that it runs, that this host resolves its name and trusts its "
+                "certificate",
+            ) from error
+
     def _pick(self, index: dict[str, Any], reference: str) -> str:
         machine = platform.machine()
         wanted = _MACHINES.get(machine, machine)

@@ -275,6 +275,11 @@ STEPS: dict[str, Step] = {
         {"stack": _ANY_TEXT, "security": {"type": "bool", "default": False}},
         reads=True,
     ),
+    "checkup": Step(
+        looking.read_checkup,
+        {"stack": _ANY_TEXT, "registry": _ANY_TEXT, "payload": _PAYLOAD},
+        reads=True,
+    ),
     "journal": Step(
         looking.read_journal,
         {"stack": _ANY_TEXT, "last": {"type": "int", "default": 50}},
