@@ -86,6 +86,10 @@ RETURN = r"""
 created: {description: Services that are new., returned: success, type: list}
 replaced: {description: Services with a new container., returned: success, type: list}
 removed: {description: Services that are gone., returned: success, type: list}
+requests:
+  description: Requests to the stack meanwhile, C(all) and what C(failed) (status 500 or more).
+  returned: success, where the host has an edge that tells
+  type: dict
 """
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -99,7 +100,10 @@ class Story:
     def good(self) -> None:
         """A version that works."""
         self.serves = "v2" if self.serves == "v1" else "v1"
-        self.relay.deploy(self.serves).ok()
+        said = " ".join(self.relay.deploy(self.serves).ok().out.split())
+        counted = re.search(r"; (\d+) of (\d+) requests failed", said)
+        assert counted, "the last line says what came of the requests"
+        assert int(counted[1]) == 0 < int(counted[2])
 
     def unhealthy(self) -> None:
         """A version that never turns healthy."""

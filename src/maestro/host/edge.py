@@ -374,12 +374,8 @@ def _wait(layout: Layout, settings: Mapping[str, Any], gone: str = "") -> None:
 
 def _ask(port: int, path: str) -> str:
     """Empty when Traefik's API knows what is asked for, else its status or what went wrong."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", path, headers=edge_api.headers(DIRECTORY))
-        status = connection.getresponse().status
+        status, _ = edge_api.ask(DIRECTORY, port, path)
     except (OSError, http.client.HTTPException) as error:
         return f"its API does not answer: {error}"
-    finally:
-        connection.close()
     return "" if status == 200 else str(status)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import secrets
 import stat
@@ -38,6 +39,20 @@ def headers(directory: Path) -> dict[str, str]:
         return {}
     login = base64.b64encode(f"{USER}:{token}".encode()).decode()
     return {"Authorization": f"Basic {login}"}
+
+
+def ask(directory: Path, port: int, path: str, seconds: float = 2.0) -> tuple[int, str]:
+    """Status and text of an answer of the edge of ``directory``, on its port of the loopback.
+
+    Raises `OSError` or `http.client.HTTPException` where it does not answer.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        connection.request("GET", path, headers=headers(directory))
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    finally:
+        connection.close()
 
 
 def configure(directory: Path, metrics_password: str = "", *, check: bool = False) -> list[Path]:

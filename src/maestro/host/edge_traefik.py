@@ -65,6 +65,12 @@ def _named(stack: str, what: str) -> str:
     return f"{stack}-{what}{JOIN}{stack}"
 
 
+def stack_of(name: str) -> str:
+    """Whose a name at the edge is; empty for one that belongs to no stack."""
+    parts = name.split(JOIN)
+    return parts[1] if len(parts) > 1 else ""
+
+
 def _part(name: str, *parts: str) -> str:
     return JOIN.join([name, *parts])
 

@@ -134,9 +134,10 @@ def _migrate(layout: Layout, params: dict[str, Any]) -> Answer:
 
 
 def _up(layout: Layout, params: dict[str, Any]) -> Answer:
-    from . import roll
+    from . import edge_requests, roll
     from .aim import Aim
 
+    before = edge_requests.answered(layout.stack)
     aim = Aim(params["release"], params["services"], params["routes"], params["kind"])
     way = roll.Roll(
         layout,
@@ -155,7 +156,10 @@ def _up(layout: Layout, params: dict[str, Any]) -> Answer:
         params["networks"],
         joined=params["together"],
     )
-    return {"changed": any(done.values()), **done}
+    after = edge_requests.answered(layout.stack) if before else None
+    requests = after.since(before) if before and after else None
+    known = {"requests": asdict(requests)} if requests else {}
+    return {"changed": any(done.values()), **done, **known}
 
 
 def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:

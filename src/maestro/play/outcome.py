@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ class Outcome:
     """What is known of a run: see `story.Story`, which fills it in.
 
     ``leased`` are hosts with the lease, ``committed`` those that have the release for good,
-    ``back`` says which release serves on hosts that went back (empty: none).
+    ``back`` says which release serves on hosts that went back (empty: none). ``requests`` are
+    those that failed and all that came while containers were exchanged, where a host knows them.
     """
 
     facts: Closing | None = None
@@ -34,6 +35,16 @@ class Outcome:
     failed: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     requests: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Another change begins: forget how far the one before came."""
+        for done in (self.leased, self.released, self.committed, self.back, self.requests):
+            done.clear()
+
+    def count(self, host: str, requests: Mapping[str, int]) -> None:
+        """A host's requests during one step of the exchange; see `maestro.host.edge_requests`."""
+        failed, every = self.requests.get(host, (0, 0))
+        self.requests[host] = failed + int(requests["failed"]), every + int(requests["all"])
 
     @property
     def half_done(self) -> list[str]:
@@ -64,9 +75,9 @@ class Outcome:
         if facts["release"]:
             parts.append(f"release {facts['release']}")
         parts += [f"{word} {listed(there)}" for word, there in facts["moved"].items()]
-        if self.requests:
+        every = sum(number for _, number in self.requests.values())
+        if every:
             failed = sum(bad for bad, _ in self.requests.values())
-            every = sum(number for _, number in self.requests.values())
             parts.append(f"{failed} of {every} requests failed")
         return "; ".join([*parts, *facts["urls"][:3]])
 

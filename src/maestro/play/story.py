@@ -218,8 +218,7 @@ class Story:
         if isinstance(result.get("closing"), Mapping):
             outcome.facts = result["closing"]
             outcome.changing = [str(each) for each in result.get("changing") or ()]
-            for done in (outcome.leased, outcome.released, outcome.committed, outcome.back):
-                done.clear()
+            outcome.begin()
         elif action in TAKE and result.get("token"):
             outcome.limit = float(result.get("limit") or outcome.limit)
             _add(outcome.leased, host)
@@ -227,6 +226,8 @@ class Story:
             _add(outcome.released, host)
         elif action in (f"{OURS}commit", f"{OURS}end", f"{OURS}remove"):
             _add(outcome.committed, host)
+        elif isinstance(result.get("requests"), Mapping):
+            outcome.count(host, result["requests"])
         elif action == f"{OURS}put_back":
             outcome.back[host] = str(result.get("serves") or "")
 
