@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import http.client
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from . import edge, edge_api
 from .edge_traefik import stack_of
@@ -30,6 +31,18 @@ class Requests:
         if self.all < before.all or self.failed < before.failed:
             return None
         return Requests(self.failed - before.failed, self.all - before.all)
+
+
+def watched(stack: str) -> Callable[[], dict[str, Any]]:
+    """What tells how many ``requests`` to a stack came since now; nothing where nobody knows."""
+    before = answered(stack)
+
+    def since() -> dict[str, Any]:
+        after = answered(stack) if before else None
+        came = after.since(before) if before and after else None
+        return {"requests": asdict(came)} if came else {}
+
+    return since
 
 
 def answered(stack: str) -> Requests | None:

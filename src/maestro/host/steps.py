@@ -137,7 +137,7 @@ def _up(layout: Layout, params: dict[str, Any]) -> Answer:
     from . import edge_requests, roll
     from .aim import Aim
 
-    before = edge_requests.answered(layout.stack)
+    answered = edge_requests.watched(layout.stack)
     aim = Aim(params["release"], params["services"], params["routes"], params["kind"])
     way = roll.Roll(
         layout,
@@ -156,10 +156,7 @@ def _up(layout: Layout, params: dict[str, Any]) -> Answer:
         params["networks"],
         joined=params["together"],
     )
-    after = edge_requests.answered(layout.stack) if before else None
-    requests = after.since(before) if before and after else None
-    known = {"requests": asdict(requests)} if requests else {}
-    return {"changed": any(done.values()), **done, **known}
+    return {"changed": any(done.values()), **done, **answered()}
 
 
 def _smoke(layout: Layout, params: dict[str, Any]) -> Answer:
