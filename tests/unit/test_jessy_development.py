@@ -31,10 +31,11 @@ ALLOWED = {
 
 
 class Loader(yaml.SafeLoader):
-    """Reads Compose's own `!reset` as nothing."""
+    """Reads what Compose's own `!reset` and `!override` mark as nothing."""
 
 
-Loader.add_constructor("!reset", lambda *_: None)
+for tag in ("!reset", "!override"):
+    Loader.add_constructor(tag, lambda *_: None)
 
 
 def model(path: Path) -> dict[str, Any]:
@@ -80,6 +81,24 @@ def test_no_environment_file_holds_a_secret() -> None:
         names = {key for file in files for key in model(JESSY / file).get(kind) or {}}
         assert set(beside[kind]) == names
         assert all("${COMPOSE_PROJECT_NAME}" in one["name"] for one in beside[kind].values())
+
+
+@pytest.mark.requirement("T7.2")
+def test_every_secret_is_documented_and_none_is_a_variable() -> None:
+    stacks = [model(path) for path in sorted(ROOT.glob("docker/*/compose*.yaml"))]
+    names = {name for one in stacks for name in one.get("secrets") or {}}
+    for path in (ROOT / "group_vars").glob("*.yml"):
+        text = path.read_text(encoding="utf-8")
+        names |= set(re.findall(r"lookup\('maestro\.stacks\.secret', '(\w+)'", text))
+        names |= set(re.findall(r"'ansible\.builtin\.password', [^']*'/\.lab/(\w+)", text))
+    assert names >= {"db_password", "registry_password", "registry_push_password"}
+    rows = re.findall(r"(?m)^\| (`.+?`) \|.*\|.*\|$", (ROOT / "docs/secrets.md").read_text())
+    # The authorities that a build trusts are given as a secret of the build, and are none.
+    assert names - {"ca"} <= {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    for path in ROOT.glob("docker/*/.env.example"):
+        for key, value in variables(path).items():
+            secret = re.search(r"PASSWORD|TOKEN|SECRET(?!S_DIR)|_KEYS?$", key)
+            assert not (secret and value), f"{path.parent.name}: {key}"
 
 
 def test_development_differs_in_what_is_allowed_alone() -> None:
