@@ -1,7 +1,7 @@
 ## Lab and deploy
 
 .PHONY: demo lab lab-down provision images
-demo: venv ## Create the lab and deploy Jessy to two staging hosts
+demo: venv ## Create the lab and deploy Jessy to two staging hosts [STACKS="jessy mami"]
 	@scripts/demo
 
 lab: venv ## Create or repair the lab: real hosts on this machine
