@@ -44,7 +44,7 @@ Start = Callable[..., str]
 @pytest.fixture(scope="module")
 def passed(lab_made: None) -> set[str]:
     """The tests of its own that passed, without their parameters, and with all of them."""
-    run = lab.run(str(TESTING / "run"), "-rA", timeout=3600)
+    run = lab.run(str(TESTING / "run"), "-rA", timeout=3600)  # make test-mami
     outcomes = re.findall(r"(?m)^(PASSED|FAILED|ERROR) tests/test_\w+\.py::(\w+)", run.out)
     assert outcomes, run.out[-6000:]
     return {name for word, name in outcomes if word == "PASSED"} - {
