@@ -20,8 +20,9 @@ options:
     description:
       - V(asked) only answers what the host is; V(present) makes it what O(settings) says.
       - V(allowed) fails where the host asks for an approval before O(what) is changed.
+      - V(ended) says that an approved provisioning is done; from then on it is refused again.
     type: str
-    choices: [asked, present, allowed]
+    choices: [asked, present, allowed, ended]
     default: present
   what:
     description: What is about to be changed, for the message.
@@ -34,7 +35,8 @@ options:
   settings:
     description:
       - C(host), C(environment), C(approval), C(signers) (each with C(name), C(key), C(accounts)),
-        C(own) and C(hours).
+        C(own), C(hours) and C(issuers) (each with C(issuer), C(keys), C(claims), C(approver) and
+        C(reviewed)).
     type: dict
     default: {}
   approval:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from direct import IMAGE, ROOT, Direct
 from e2e import lab
+from issuer import Local
 
 from maestro import records
 from maestro.errors import MaestroError
@@ -270,6 +271,45 @@ def test_an_approval_is_used_once(asking: Asking) -> None:
         asking.carry_out(again)
 
 
+def test_a_token_of_a_ci_approves_one_plan(asking: Asking) -> None:
+    """The host verifies it by itself, with the key that is pinned there."""
+    issuer, host = Local("ES256"), asking.direct.host
+    lab.forget(host)
+    asking.tell(asking.settings("alice", issuers=[issuer.settings()]))
+    decision = asking.decide("v9")
+    assert decision.document
+    plan = decision.document.hash
+    before = asking.footprint()
+    for token, why in (
+        (Local("ES256").token(plan), "is not its issuer's"),
+        (issuer.token(plan, environment="staging"), "is of another job"),
+        (issuer.token("0" * 64), "the approval is for plan 000000000000"),
+    ):
+        with pytest.raises(MaestroError, match=why):
+            asking.carry_out(replace(decision, approval={"token": token}))
+    assert asking.footprint() == before
+    assert asking.carry_out(replace(decision, approval={"token": issuer.token(plan)}))
+    (event,) = asking.direct.step("journal", stack=STACK, last=1)["events"]
+    assert event["approved_by"] == "us/shop, environment production, started by ana"
+
+
+def test_no_step_is_left_out(asking: Asking) -> None:
+    """With a valid approval, its lease and the right words: the release is not committed."""
+    direct, decision = asking.direct, asking.signed(asking.decide("v10"))
+    work: Any = decision.hosts[direct.host]
+    decision.answer()
+    claim = {**work["claim"], "limit": 60, "timeout": 30, "token": "t1"}
+    direct.step("lease", stack=STACK, state="acquired", expect=work["expect"], claim=claim)
+    same = {key: work[key] for key in ("release", "manifest", "remove")}
+    before = asking.footprint()
+    try:
+        with pytest.raises(MaestroError, match="approved and not taken: stage, up"):
+            direct.step("commit", stack=STACK, lease="t1", **same, timeout=30)
+        assert asking.footprint() == before
+    finally:
+        direct.step("lease", stack=STACK, state="released", token="t1")
+
+
 def test_no_stack_can_write_what_the_host_is(asking: Asking) -> None:
     direct = asking.direct
     direct.write("writes", {"services": {"web": {**WEB, "secrets": [], "volumes": ["/etc:/x"]}}})
@@ -279,6 +319,8 @@ def test_no_stack_can_write_what_the_host_is(asking: Asking) -> None:
 
 def test_a_removed_signer(asking: Asking) -> None:
     """Root changes the host's file here, as provisioning does with an approval."""
+    lab.forget(asking.direct.host)
+    asking.tell(asking.settings("alice", "bob"))
     decision = asking.signed(asking.decide("v8"))
     lab.forget(asking.direct.host)
     asking.tell(asking.settings("bob"))

@@ -470,6 +470,9 @@ def test_the_engine_and_the_edge_are_changed_by_approved_provisioning_alone(
     approval.open_provisioning()
     approval.provisioned("the edge")
     assert take(layout, "identity", stack="", state="allowed") == {"changed": False}
+    assert take(layout, "identity", stack="", state="ended") == {"changed": False}
+    assert take(layout, "identity", stack="", state="allowed")["failed"]
+    approval.open_provisioning()
     later = time.time() + 3700
     monkeypatch.setattr(time, "time", lambda: later)
     with pytest.raises(MaestroError, match="this run has none"):

@@ -124,7 +124,7 @@ def test_images_are_built_with_a_cache_and_pushed_by_secrets_alone() -> None:
     assert login["with"]["password"] == "${{ secrets.DOCKER_PASSWORD || github.token }}"
     assert found["env"]["REGISTRY"].startswith("${{ vars.REGISTRY ||")
     for path in WORKFLOWS:
-        assert not re.search(r"(?i)(password|token|secret)\w*: [^$ {\n]", path.read_text())
+        assert not re.search(r"(?i)(password|(?<!id-)token|secret)\w*: [^$ {\n]", path.read_text())
 
 
 @pytest.mark.requirement("T3.1")
@@ -176,6 +176,18 @@ def test_production_waits_for_reviewers_who_saw_the_plan() -> None:
     assert deploy["env"]["PROMOTE"] == "${{ inputs.promote }}"
     for env in (deploy["env"], run_of("ci.yml", "deploy-staging", "deploy")["env"]):
         assert env["DEPLOY_KNOWN_HOSTS"] == "${{ vars.DEPLOY_KNOWN_HOSTS }}"
+
+
+def test_only_the_reviewed_job_gets_a_token_that_approves() -> None:
+    with_it = [
+        (path.name, name)
+        for path in WORKFLOWS
+        for name, job in jobs(path.name).items()
+        if "id-token" in job["permissions"]
+    ]
+    assert with_it == [("deploy.yml", "production")]
+    text = (ROOT / "scripts/ci/approve").read_text()
+    assert "--oidc" in text
 
 
 def test_two_deploys_never_run_at_once() -> None:

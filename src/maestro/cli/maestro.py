@@ -23,7 +23,7 @@ from ..host.identity import HOURS, NAMESPACE
 from ..host.signature import TIME, Statement
 from ..plan.document import Document
 from ..play import plan_files
-from . import completion, doctor, execute
+from . import completion, doctor, execute, job_token
 from .maestro_secrets import find_root
 
 if TYPE_CHECKING:
@@ -70,7 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(run=_plan)
     approve = commands.add_parser("approve", parents=[asked], help="show a plan and sign it")
     approve.add_argument("plan", nargs="?", type=Path, help="a plan's file; without, it is made")
-    approve.add_argument("--as", dest="name", required=True, help="your name among the signers")
+    approve.add_argument("--as", dest="name", default="", help="your name among the signers")
+    approve.add_argument(
+        "--oidc", action="store_true", help="with a token of this CI job, in place of a key"
+    )
+    approve.add_argument("--token", type=Path, help="the same, with the token in this file")
     approve.add_argument("--key", type=Path, default=Path("~/.ssh/id_ed25519"), help="SSH key")
     approve.add_argument("--purpose", default="", help="why, for the record")
     approve.add_argument("--hours", type=float, default=HOURS, help="how long it holds (24)")
@@ -111,13 +115,27 @@ def _approve(given: argparse.Namespace) -> int:
     if not given.yes and input("\nDo you approve this plan? Type yes: ").strip() != "yes":
         raise MaestroError("not approved", fix="nothing was signed")
     _exceptions(document, given)
-    statement = _statement(document, given)
-    approval = plan_files.Approval(statement.text, _signature(statement.text, given.key), document)
+    approval, who = _proven(document, given)
     out = given.out or Path(f"approval-{document.hash[:12]}.json")
     _write(out, approval.text)
-    _say(f"\n{given.name} approves plan {document.hash[:12]} until {statement.expires}: {out}")
+    _say(f"\n{who}: {out}")
     _say(f"It is used with -e approval={out}")
     return 0
+
+
+def _proven(document: Document, given: argparse.Namespace) -> tuple[plan_files.Approval, str]:
+    """The approval by a key or by a token; and who approves until when, in words."""
+    if given.oidc or given.token:
+        token = job_token.of_plan(document.hash, given.token)
+        until = time.strftime(TIME, time.gmtime(token.time("exp")))
+        who = f"{token.shown}: approves plan {document.hash[:12]} until {until}"
+        return plan_files.Approval("", "", document, token.text), who
+    if not given.name:
+        raise MaestroError("nobody approves", where="--as", fix="--as NAME, or --oidc in a CI job")
+    statement = _statement(document, given)
+    signed = _signature(statement.text, given.key)
+    who = f"{given.name} approves plan {document.hash[:12]} until {statement.expires}"
+    return plan_files.Approval(statement.text, signed, document), who
 
 
 def _exceptions(document: Document, given: argparse.Namespace) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import identity, lease, plan_hash, signature
-from .approved import PLAN, SHORTEST, Approved, Claim
+from . import identity, lease, plan_hash, proof, signature
+from .approved import PLAN, Approved, Claim
 from .identity import Files, Identity
 from .layout import Layout, write_atomically
 
@@ -48,7 +48,7 @@ def check(said: Mapping[str, Any], by: str, asked: Mapping[str, Any]) -> Approve
     claim = Claim.of(said, by)
     _for_this_host(here, claim, asked)
     plan = plan_hash.digest(claim.head)
-    found = _signed(here, claim, plan, files) if here.signers else _claimed(here, claim, plan)
+    found = proof.of(here, claim, plan, files)
     if found.id and found.id in _used(files):
         raise MaestroError(
             "this approval was used already: it is for one run",
@@ -94,98 +94,6 @@ def _for_this_host(here: Identity, claim: Claim, asked: Mapping[str, Any]) -> No
         )
 
 
-def _claimed(here: Identity, claim: Claim, plan: str) -> Approved:
-    """A name and the plan's hash, where nobody signs."""
-    by, said = claim.approved_by.strip(), claim.approved_plan
-    if not any(letter.isalnum() for letter in by) or len(said) < SHORTEST:
-        raise MaestroError(
-            f"{here.environment} needs an approval of this plan",
-            where=here.host,
-            fix="add -e approved_by=NAME -e approved_plan=HASH",
-        )
-    if not plan.startswith(said):
-        raise MaestroError(
-            f"the approval is for plan {said}, but the plan is {plan[:SHORTEST]}",
-            where=here.host,
-            fix=PLAN,
-        )
-    return _approved(claim, by, plan)
-
-
-def _signed(here: Identity, claim: Claim, plan: str, files: Files) -> Approved:
-    """A statement that one of this host's signers signed."""
-    if not claim.statement or not claim.signature:
-        raise MaestroError(
-            f"{here.environment} needs a signed approval",
-            where=here.host,
-            fix="have it approved by one of "
-            f"{', '.join(one.name for one in here.signers)} (maestro approve), then add "
-            "-e approval=FILE",
-        )
-    said = signature.Statement.read(claim.statement)
-    signer = here.signer(said.approver)
-    if signer is None:
-        raise MaestroError(
-            f"{said.approver} may not approve changes here",
-            where=here.host,
-            fix=f"these may: {', '.join(one.name for one in here.signers)}",
-        )
-    signature.verify(claim.statement, claim.signature, signer.name, files.signers)
-    _about_this(here, claim, said, plan)
-    _in_time(here, said)
-    own = signer.runs(claim.by)
-    if own and signer.name not in here.own:
-        raise MaestroError(
-            f"{signer.name} approved a plan and runs it as {claim.by}: this takes two",
-            where=here.host,
-            fix="have another signer approve it, or let another one run it; a small team may "
-            f"allow it by name: maestro_approval_self: [{signer.name}]",
-        )
-    return _approved(claim, signer.name, plan, id=said.id, expires=said.expires, own=own)
-
-
-def _about_this(here: Identity, claim: Claim, said: signature.Statement, plan: str) -> None:
-    if said.environment != here.environment:
-        raise MaestroError(
-            f"the approval is for {said.environment}, but this host is in {here.environment}",
-            where=here.host,
-            fix=PLAN,
-        )
-    same = said.operation == claim.head.get("operation") and said.stack == claim.head.get("stack")
-    if said.plan != plan or not same:
-        raise MaestroError(
-            f"the approval is for plan {said.plan[:SHORTEST]} ({said.operation} of "
-            f"{said.stack or 'the host'}), but the plan is {plan[:SHORTEST]}",
-            where=here.host,
-            fix=PLAN,
-        )
-
-
-def _in_time(here: Identity, said: signature.Statement) -> None:
-    now, at, end = time.time(), signature.seconds(said.at), signature.seconds(said.expires)
-    if at > now + signature.AHEAD:
-        raise MaestroError(
-            f"the approval is of {said.at}, which is still to come",
-            where=here.host,
-            fix="set the clocks of the host and of who approved",
-        )
-    if now > min(end, at + here.hours * 3600):
-        raise MaestroError(
-            f"the approval of {said.at} has expired: it holds until {said.expires}, and at most "
-            f"{here.hours:g} hours here",
-            where=here.host,
-            fix="approve the plan again: maestro approve",
-        )
-
-
-def _approved(claim: Claim, by: str, plan: str, **more: Any) -> Approved:
-    part = claim.part
-    serves = str((part.get("state") or {}).get("release", ""))
-    steps, values = dict(part.get("work") or {}), dict(part.get("secrets") or {})
-    needs = tuple(map(str, part.get("needs") or ()))
-    return Approved(by, plan, steps, values, serves=serves, needs=needs, **more)
-
-
 def once(said: Mapping[str, Any], by: str, asked: Mapping[str, Any]) -> Approved | None:
     """`check` for what is done at once, without a lease: the approval is used."""
     done = identity.operations()
@@ -200,6 +108,11 @@ def open_provisioning() -> None:
     """Let provisioning change the Engine and the edge from now on, for a while."""
     until = int(time.time() + _PROVISIONING)
     write_atomically(Files().provisioning, f"{until}\n", 0o644)
+
+
+def end_provisioning() -> None:
+    """Let nobody change them any more: what was approved is done."""
+    Files().provisioning.unlink(missing_ok=True)
 
 
 def provisioned(what: str, layout: Layout | None = None, token: str = "") -> None:

@@ -16,8 +16,9 @@ SHORTEST = 12  # digits of a plan's hash, as a plan shows it
 class Claim:
     """What a run carries: the plan's ``head``, this host's ``part``, and who approved it.
 
-    ``statement`` and ``signature`` are texts, see `signature`; where the host knows no signers,
-    ``approved_by`` and ``approved_plan`` are what was said on the command line. ``by`` runs it.
+    ``statement`` and ``signature`` are texts, see `signature`, and so is ``token``, see `oidc`;
+    where the host knows no approvers, ``approved_by`` and ``approved_plan`` are what was said on
+    the command line. ``by`` runs it.
     """
 
     head: Mapping[str, Any]
@@ -27,11 +28,12 @@ class Claim:
     approved_plan: str = ""
     statement: str = ""
     signature: str = ""
+    token: str = ""
 
     @classmethod
     def of(cls, said: Mapping[str, Any], by: str) -> Claim:
         """From the ``approval`` of a lease's claim."""
-        texts = ("approved_by", "approved_plan", "statement", "signature")
+        texts = ("approved_by", "approved_plan", "statement", "signature", "token")
         head, part = said.get("head"), said.get("part")
         if not isinstance(head, Mapping) or not isinstance(part, Mapping):
             raise MaestroError("the plan of this run is not there", fix=PLAN)

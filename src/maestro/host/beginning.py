@@ -67,7 +67,8 @@ def _compare(layout: Layout, expect: Mapping[str, Any]) -> None:
 def be_told(layout: Layout, params: dict[str, Any]) -> Answer:
     """What the host is; or it becomes what is said, which needs an approval as well.
 
-    With ``allowed`` it only says whether this run may change ``what`` of the host.
+    With ``allowed`` it only says whether this run may change ``what`` of the host; ``ended`` is
+    the end of an approved provisioning.
     """
     from . import approval
 
@@ -75,6 +76,9 @@ def be_told(layout: Layout, params: dict[str, Any]) -> Answer:
         return {"changed": False, **looking.itself(layout, {})}
     if params["state"] == "allowed":
         approval.provisioned(params["what"], layout if layout.stack else None, params["token"])
+        return {"changed": False}
+    if params["state"] == "ended":
+        approval.end_provisioning()
         return {"changed": False}
     said, before = identity.Identity.of(params["settings"]), identity.read()
     if before == said and not said.approval:

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import MaestroError
 from . import plan_hash
 from .layout import write_atomically
+from .oidc import Issuer
 
 HOME = Path("/etc/maestro")
 NAMESPACE = "maestro-approval"
@@ -52,6 +53,7 @@ class Identity:
 
     Without ``signers`` an approval is claimed: a name and the hash of the plan. ``own`` are
     those who may approve what they run themselves. ``hours`` is how long an approval may hold.
+    ``issuers`` are CI platforms whose tokens approve.
     """
 
     host: str = ""
@@ -60,6 +62,7 @@ class Identity:
     signers: tuple[Signer, ...] = ()
     own: tuple[str, ...] = ()
     hours: float = HOURS
+    issuers: tuple[Issuer, ...] = ()
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Identity:
@@ -80,6 +83,7 @@ class Identity:
                 signers,
                 tuple(sorted(map(str, said.get("own") or ()))),
                 float(said.get("hours") or HOURS),
+                tuple(Issuer.of(item) for item in said.get("issuers") or ()),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise MaestroError("these are not the settings of a host", fix=_FIX) from None
@@ -101,7 +105,7 @@ class Identity:
                     fix="write the line of the .pub file: ssh-ed25519 AAAA...",
                 )
         names = [signer.name for signer in self.signers]
-        if len(set(names)) != len(names) or (set(self.own) - set(names) and names):
+        if len(set(names)) != len(names) or self._own_by_nobody(names):
             raise MaestroError(
                 "a name is there twice, or a name in maestro_approval_self is not a signer",
                 where=SETTING,
@@ -109,10 +113,25 @@ class Identity:
             )
         return self
 
+    def _own_by_nobody(self, names: list[str]) -> bool:
+        # With a token of a CI anybody may come who has an account there.
+        return bool(set(self.own) - set(names) and names and not self.issuers)
+
     def as_dict(self) -> dict[str, Any]:
         """As `of` reads it."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return found
+
+    @property
+    def proves(self) -> bool:
+        """Whether an approval must be proven here, and is not only claimed."""
+        return bool(self.signers or self.issuers)
+
+    @property
+    def approvers(self) -> str:
+        """Those who may approve, for messages."""
+        names = [one.name for one in self.signers] + [one.name for one in self.issuers]
+        return ", ".join(names)
 
     def signer(self, name: str) -> Signer | None:
         """The signer of this name."""

@@ -323,7 +323,7 @@ STEPS: dict[str, Step] = {
             "state": {
                 "type": "str",
                 "default": "present",
-                "choices": ["asked", "present", "allowed"],
+                "choices": ["asked", "present", "allowed", "ended"],
             },
             "what": _ANY_TEXT,
             "token": {"type": "str", "default": "", "no_log": False},

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from ..host.oidc import Token
 from ..host.signature import Statement
 from ..plan.document import Document, difference
 from . import plan_files
@@ -152,17 +153,20 @@ def check_plan(approved: str, document: Document) -> None:
 def _of_file(path: Path, document: Document) -> dict[str, str]:
     """A signed approval. Whether it is valid here is the hosts' to say."""
     found = plan_files.read_approval(path)
-    said = Statement.read(found.statement)
-    if said.plan != document.hash:
-        before = found.plan if found.plan.hash == said.plan else None
+    token = Token.read(found.token) if found.token else None
+    plan = token.plan if token else Statement.read(found.statement).plan
+    if plan != document.hash:
+        before = found.plan if found.plan.hash == plan else None
         raise MaestroError(
-            f"the approval is for plan {said.plan[:SHORTEST]}, but the plan is now "
+            f"the approval is for plan {plan[:SHORTEST] or 'none'}, but the plan is now "
             f"{document.hash[:SHORTEST]}{_difference(before, document)}",
             where=str(path),
             fix="something changed since it was approved: have the new plan approved",
         )
+    if token:
+        return {"approved_by": token.shown, "token": token.text}
     return {
-        "approved_by": said.approver,
+        "approved_by": Statement.read(found.statement).approver,
         "statement": found.statement,
         "signature": found.signature,
     }

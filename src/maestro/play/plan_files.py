@@ -22,21 +22,19 @@ KEPT = 50  # plans in the cache
 
 @dataclass(frozen=True)
 class Approval:
-    """What ``maestro approve`` writes: a signed statement, and the plan it is about."""
+    """What ``maestro approve`` writes: a signed statement or a token, and the plan it is about."""
 
     statement: str
     signature: str
     plan: Document
+    token: str = ""
 
     @property
     def text(self) -> str:
         """The file."""
-        document = {
-            "schema": 1,
-            "statement": self.statement,
-            "signature": self.signature,
-            "plan": self.plan.as_dict(),
-        }
+        signed = {"statement": self.statement, "signature": self.signature}
+        proof = {"token": self.token} if self.token else signed
+        document = {"schema": 1, **proof, "plan": self.plan.as_dict()}
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
@@ -68,9 +66,10 @@ def read_approval(path: Path) -> Approval:
     """An approval's file; `MaestroError` where it is none."""
     said = _json(path, "approval")
     try:
-        return Approval(
-            str(said["statement"]), str(said["signature"]), Document.of(dict(said["plan"]))
-        )
+        plan = Document.of(dict(said["plan"]))
+        if "token" in said:
+            return Approval("", "", plan, str(said["token"]))
+        return Approval(str(said["statement"]), str(said["signature"]), plan)
     except (KeyError, TypeError, AttributeError, ValueError):
         raise MaestroError(
             "this is not an approval", where=str(path), fix="maestro approve writes one"
