@@ -9,7 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from maestro.errors import MaestroError
-from maestro.play import agent_archive, controller, host_variables
+from maestro.play import agent_archive, controller, host_variables, local_images
 from maestro.play.action import StepAction
 
 
@@ -19,6 +19,7 @@ class ActionModule(StepAction):
     def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Answer the task: `records.Examined`."""
         own = args.pop("own")
+        over_ssh = args.pop("images", "") == local_images.SSH
         began = time.time()
         found: dict[str, Any] = {
             "environment": str(own["environment"]),
@@ -27,7 +28,7 @@ class ActionModule(StepAction):
             "groups": list(task_vars.get("group_names") or ()),
         }
         try:
-            args["registry"] = str(own["registry"])
+            args["registry"] = "" if over_ssh else str(own["registry"])
             args["payload"] = self._login(own)
             answer = self.step(args, task_vars)
         except AnsibleConnectionFailure as error:

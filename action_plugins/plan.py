@@ -7,7 +7,7 @@ from typing import Any
 
 from maestro import records
 from maestro.plan import deploy, rollout, wanted
-from maestro.play import controller
+from maestro.play import controller, local_images
 from maestro.play.action import DecisionAction
 from maestro.play.values import boolean
 
@@ -31,6 +31,8 @@ class ActionModule(DecisionAction):
 
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""
+        if args["request"].get("images") == local_images.SSH:
+            states = local_images.resolved(states)
         return deploy.decide(
             wanted.Inputs(
                 request=args["request"],

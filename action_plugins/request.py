@@ -54,5 +54,6 @@ class ActionModule(LocalAction):
             "allow": exceptions.checked(args["allow"], policy.rules()),
             "git_commit": controller.git_commit(Path(loaded.directory)),
             "promoted": promoted,
+            "images": str(args["images"]),
         }
         return secret_values.checked(request, self._loader)

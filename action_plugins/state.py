@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from maestro.play import arguments, controller, host_variables
+from maestro.play import arguments, controller, host_variables, local_images
 from maestro.play.action import SecretAction
 
 
@@ -20,7 +20,8 @@ class ActionModule(SecretAction):
         values = args.pop("own")
         request, differs = host_variables.request_of(args["request"], values, controller.project())
         # Images that only this host deploys are known to no other.
-        args.update(request=request, resolve=args["resolve"] or differs)
+        over_ssh = request.get("images") == local_images.SSH
+        args.update(request=request, resolve=(args["resolve"] or differs) and not over_ssh)
         answer = super().step(args, task_vars)
         answer["own"] = {
             "version": request["version"],

@@ -42,6 +42,7 @@ class Image(TypedDict):
     size: int
     checked: NotRequired[bool]  # it has a health check
     volumes: NotRequired[list[str]]  # paths at which it wants a volume
+    name: NotRequired[str]  # what a host has it as, where that is not its own: it came over SSH
 
 
 class FileFacts(TypedDict):
@@ -752,6 +753,7 @@ class DeployRequest(Settings, FilesRead):
     stack: str
     environment: str
     directory: NotRequired[str]
+    images: NotRequired[str]  # how they reach a host: `registry` or `ssh`
     approved_by: str
     git_commit: str
     allow: NotRequired[Exceptions]

@@ -74,6 +74,7 @@ FROM_HOST = {
         *("in_the_way", "load", "mounted", "of_service", "writes_data"),
         "real",  # with a table of a host's links, never with the disk of this machine
     },
+    "host.incoming": {"is_sent"},
     "host.jobs": {"Job"},
     "host.layout": {"Layout"},
     "host.life": {"moment"},

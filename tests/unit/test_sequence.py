@@ -159,7 +159,8 @@ def test_a_commit_has_what_its_step_takes() -> None:
 
 def decided(**more: Any) -> Any:
     hosts = more.pop("changing", ["a", "b"])
-    return {"changing": hosts, "waves": [hosts], "migrates": False, **more}
+    work = {host: {"plan": {"pulls": more.get("pulls", [])}} for host in hosts}
+    return {"changing": hosts, "waves": [hosts], "migrates": False, "hosts": work, **more}
 
 
 def files(found: list[Any]) -> list[str]:
@@ -180,6 +181,16 @@ SAME = {"a": {"agent": "1"}, "b": {"agent": "1"}}
             {},
             {**SAME, "b": {"agent": "2"}},
             ["lease", "begin", "wave", "commit", "finish"],
+        ),
+        (
+            {"changing": ["a"], "pulls": [{"image": "127.0.0.1:29147/shop@sha256:0"}]},
+            SAME,
+            ["send", "begin", "wave", "commit"],
+        ),
+        (
+            {"changing": ["a"], "pulls": [{"image": "r.test/shop@sha256:0"}]},
+            SAME,
+            ["begin", "wave", "commit"],
         ),
         (
             {"changing": ["a"]},

@@ -10,9 +10,10 @@ def named(services: Mapping[str, dict[str, Any]], stack: str, variables: Mapping
     """Name the image of each service of Compose's reading that has only a ``build``.
 
     ``REGISTRY/STACK-SERVICE:VERSION``, in lower case as names of images are; ``variables`` have
-    the registry and the version. `roles/images` builds under the same name.
+    the registry (none is ``localhost``) and the version. `roles/images` builds under the same name.
     """
     for name, service in services.items():
         if service.get("build") and not service.get("image"):
             repository = f"{stack}-{name}".lower()
-            service["image"] = f"{variables['REGISTRY']}/{repository}:{variables['VERSION']}"
+            registry = variables["REGISTRY"] or "localhost"
+            service["image"] = f"{registry}/{repository}:{variables['VERSION']}"

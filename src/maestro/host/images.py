@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import incoming
 from .engine import Engine
 from .layout import Layout, write_atomically
 from .login import Login
@@ -25,6 +26,8 @@ def pull(images: Iterable[str], login: Login | None) -> list[str]:
     missing = sorted(set(images) - engine.repo_digests())
 
     def one(image: str) -> None:
+        if incoming.is_sent(image):
+            return
         auth = None
         if login is not None and Reference.parse(image).registry == login.registry:
             auth = {
@@ -36,6 +39,10 @@ def pull(images: Iterable[str], login: Login | None) -> list[str]:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(one, missing))
+    # One after the other: they all come from the same address.
+    for image in filter(incoming.is_sent, missing):
+        with incoming.serving(image):
+            engine.pull(image)
     return missing
 
 

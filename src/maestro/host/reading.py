@@ -17,7 +17,7 @@ from .layout import Layout, write_atomically
 
 FILE = "reading.json"
 # Raise it when `compose.canonical` or what `host.state` makes of its answer changes.
-FORMAT = 2
+FORMAT = 3
 # The values of variables stand in it, as in the Compose file beside it.
 MODE = 0o600
 

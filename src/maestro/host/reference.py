@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import MaestroError
 
 DOCKER_HUB = "docker.io"
+# The registry of images that came over SSH, see `incoming`: it answers while one is fetched.
+SENT = "127.0.0.1:29147"
 # Registry, repository, tag, digest: https://pkg.go.dev/github.com/distribution/reference
 _GRAMMAR = tuple(
     re.compile(rf"{pattern}\Z")
@@ -62,3 +66,8 @@ class Reference:
         if not colon:
             repository, tag = path, ""
         return cls(registry, repository, tag, digest)
+
+
+def pinned(reference: str, image: Mapping[str, Any]) -> str:
+    """``NAME@sha256:...`` of what an image is now (`records.Image`); a release has this."""
+    return f"{image.get('name') or Reference.parse(reference).name}@{image['digest']}"

@@ -41,7 +41,7 @@ from .labels import HASH_LABEL, SERVICE
 from .layout import AGENT, Layout
 from .login import Login
 from .reading import Reading
-from .reference import Reference
+from .reference import Reference, pinned
 
 if TYPE_CHECKING:
     from ..records import Container, EngineFacts, Image, Manifest, State
@@ -269,8 +269,7 @@ def _with_volumes(engine: Engine, resolved: Mapping[str, Image]) -> dict[str, Im
     for reference, image in resolved.items():
         found[reference] = image.copy()
         if "volumes" not in image:
-            name = f"{Reference.parse(reference).name}@{image['digest']}"
-            config = engine.image(name).get("Config") or {}
+            config = engine.image(pinned(reference, image)).get("Config") or {}
             found[reference]["volumes"] = sorted(config.get("Volumes") or {})
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from ..host.labels import HASH_LABEL
-from ..host.reference import Reference
+from ..host.reference import Reference, pinned
 from ..host.resources import Resources
 from ..host.rules import STOP_FIRST
 from ..release.hashes import definitions
@@ -162,8 +162,7 @@ def _pulls(rendered: Rendered, local: set[str], images: Mapping[str, Image]) -> 
     return [
         {"reference": reference, "image": name, "size": int(image.get("size", 0))}
         for reference, image in sorted(images.items())
-        if (name := f"{Reference.parse(reference).name}@{image['digest']}") not in local
-        and name in needed
+        if (name := pinned(reference, image)) not in local and name in needed
     ]
 
 
@@ -342,7 +341,7 @@ def _tags(manifest: Manifest, images: Mapping[str, Image]) -> dict[str, str]:
     for source in (manifest.get("images", {}), images):
         for reference, image in source.items():
             parsed = Reference.parse(reference)
-            known[f"{parsed.name}@{image['digest']}"] = parsed.tag
+            known[pinned(reference, image)] = parsed.tag
     return known
 
 

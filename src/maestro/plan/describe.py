@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..host.incoming import is_sent
 from ..host.rules import START_FIRST
 from .reasons import DONE, all_shown
 from .records import Plan
@@ -38,7 +39,8 @@ def _lines(plan: Plan) -> list[str]:
         return [*kept, *(f"    {item.shown}" for item in plan.removals), *_warnings(plan)]
     lines = [f"    back to   release {plan.back_to}"] if plan.back_to else []
     lines += [
-        f"    pull      {pull['reference']} ({pull['size'] / 1e6:.1f} MB)" for pull in plan.pulls
+        f"    pull      {pull['reference']} ({pull['size'] / 1e6:.1f} MB{_way(pull['image'])})"
+        for pull in plan.pulls
     ]
     lines += [f"    secret    {name} ({state})" for name, state in plan.secrets.items()]
     lines += [
@@ -63,3 +65,8 @@ def _warnings(plan: Plan) -> list[str]:
         *(f"    exception {made}" for made in plan.exceptions),
         *(f"    warning   {warning}" for warning in plan.warnings),
     ]
+
+
+def _way(image: str) -> str:
+    """How it comes, where no registry has it."""
+    return ", over SSH" if is_sent(image) else ""

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..host.incoming import is_sent
+
 if TYPE_CHECKING:
     from ..records import Decided
 
@@ -39,6 +41,8 @@ def parts(decided: Decided, states: Mapping[str, Mapping[str, Any]], agent: str)
     """
     hosts = decided["changing"]
     found = []
+    if any(_sends(decided["hosts"][host]) for host in hosts):
+        found.append(Part("send"))
     if any(states[host]["agent"] != agent for host in hosts):
         found.append(Part("lease"))
     found.append(Part("begin"))
@@ -53,3 +57,8 @@ def parts(decided: Decided, states: Mapping[str, Mapping[str, Any]], agent: str)
     if len(hosts) > 1:
         found.append(Part("finish", after=hosts, steps=["__deploy_committed"]))
     return [part.as_item() for part in found]
+
+
+def _sends(work: Any) -> bool:
+    """Whether images of this machine's Engine have to be sent."""
+    return any(is_sent(str(pull["image"])) for pull in work["plan"].get("pulls") or ())

@@ -17,7 +17,7 @@ from ..host.folder import Folder
 from ..host.jobs import Job
 from ..host.labels import HASH_LABEL
 from ..host.layout import Layout
-from ..host.reference import Reference
+from ..host.reference import pinned
 from ..host.userns import of_host
 from ..stack import (
     borrowing,
@@ -225,7 +225,7 @@ def _service(wish: Wish, name: str, active: set[str], result: Rendered, top: _To
     compose_quirks.mend(service)
     if hardening.chosen(wish.extension, name):
         hardening.harden(service, writable=name in wish.writable)
-    service["image"] = f"{Reference.parse(reference).name}@{image['digest']}"
+    service["image"] = pinned(reference, image)
     needs = {
         other: condition
         for other, condition in (service.pop("depends_on", None) or {}).items()
