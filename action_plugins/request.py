@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maestro.plan import accounts
-from maestro.play import arguments, controller, host_variables, secret_values
+from maestro.play import arguments, controller, host_variables, secret_values, signing
 from maestro.play.action import LocalAction
 from maestro.play.values import boolean
 from maestro.stack import exceptions, policy
@@ -55,5 +55,6 @@ class ActionModule(LocalAction):
             "git_commit": controller.git_commit(Path(loaded.directory)),
             "promoted": promoted,
             "images": str(args["images"]),
+            "signed_by": signing.keys(args["signed_by"], controller.project()),
         }
         return secret_values.checked(request, self._loader)

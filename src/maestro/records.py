@@ -764,6 +764,7 @@ class DeployRequest(Settings, FilesRead):
     remove_unnamed: NotRequired[bool]
     allowed_accounts: NotRequired[list[str]]
     promoted: NotRequired[Promoted | None]
+    signed_by: NotRequired[list[str]]  # public keys, one of which must have signed each image
 
 
 class Pull(TypedDict):

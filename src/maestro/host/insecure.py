@@ -49,6 +49,10 @@ class Lenient:
         """`Registry.resolve`, without a trusted certificate only where the Engine allows that."""
         return self._asked(lambda registry: registry.resolve(reference))
 
+    def attached(self, reference: str, tag: str) -> list[tuple[bytes, dict[str, str]]]:
+        """`Registry.attached`, in the same ways."""
+        return self._asked(lambda registry: registry.attached(reference, tag))
+
     def answers(self) -> None:
         """`Registry.answers`, in the same ways."""
         self._asked(Registry.answers)

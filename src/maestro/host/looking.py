@@ -31,6 +31,7 @@ def read_state(layout: Layout, params: dict[str, Any]) -> Answer:
         login=Login(**given["login"]) if given["login"] else None,
         secrets=given["secrets"],
         env_files=tuple(request.get("env_files") or ()),
+        signed_by=tuple(request.get("signed_by") or ()),
     )
     lease.expire(layout, params["dead"])
     lease.wait(layout, params["wait"])

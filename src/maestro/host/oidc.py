@@ -11,14 +11,13 @@ import base64
 import binascii
 import hashlib
 import json
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
+from . import openssl
 
 SETTING = "maestro_approval_oidc"
 AUDIENCE = "maestro:"
@@ -192,8 +191,7 @@ def _with_key(token: Token, issuers: list[Issuer]) -> Issuer:
     return (known or issuers)[0]
 
 
-# Its signature. Verified by the program openssl, which every host has: it is reviewed for what a
-# comparison of our own could miss (padding that is laxly parsed, points that are on no curve).
+# Its signature
 
 
 def _signed(token: Token, issuer: Issuer) -> None:
@@ -213,31 +211,12 @@ def _signed(token: Token, issuer: Issuer) -> None:
             fix=f"if the issuer has new keys, put them into {SETTING} and provision",
         )
     signature = _der_signature(token.signature) if algorithm == "ES256" else token.signature
-    if not any(_openssl(public_key(key), token.signed, signature) for key in keys):
+    if not any(openssl.verified(public_key(key), token.signed, signature) for key in keys):
         raise MaestroError(
             "the signature of the approval's token is not its issuer's",
             where=issuer.issuer,
             fix=_AGAIN,
         )
-
-
-def _openssl(key: str, signed: bytes, signature: bytes) -> bool:
-    import tempfile  # noqa: PLC0415 -- no step but the first needs it
-
-    with tempfile.TemporaryDirectory(prefix="maestro-") as home:
-        paths = [Path(home) / name for name in ("key.pem", "signature")]
-        paths[0].write_text(key, encoding="ascii")
-        paths[1].write_bytes(signature)
-        argv = ["openssl", "dgst", "-sha256", "-verify", str(paths[0]), "-signature", str(paths[1])]
-        try:
-            done = subprocess.run(  # noqa: S603 -- an argument list, no shell
-                argv, input=signed, capture_output=True, check=False
-            )
-        except FileNotFoundError:
-            raise MaestroError(
-                "openssl is not there, which verifies tokens", fix="install openssl"
-            ) from None
-    return done.returncode == 0 and b"Verified OK" in done.stdout
 
 
 def public_key(key: Mapping[str, str]) -> str:

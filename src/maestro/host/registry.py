@@ -7,6 +7,7 @@ Source: the OCI distribution specification 1.1 and the Docker token flow
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -17,6 +18,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,13 +104,44 @@ class Registry:
     def resolve(self, reference: str) -> ResolvedImage:
         """Digest, user, compressed size (bytes) and volumes of an image for this machine."""
         image = Reference.checked(reference)
-        try:
+        with self._explained(image, reference):
             document, digest = self._manifest(image, image.digest or image.tag or "latest")
             if "manifests" in document:
                 document, _ = self._manifest(image, self._pick(document, reference))
             config_digest = document["config"]["digest"]
             blob = self._get(f"/{image.repository}/blobs/{config_digest}")[0]
             config = json.loads(_proved(blob, str(config_digest)))
+        layers = sum(int(layer.get("size", 0)) for layer in document.get("layers", []))
+        said = config.get("config") or {}
+        test = (said.get("Healthcheck") or {}).get("Test") or ["NONE"]
+        return ResolvedImage(
+            *(reference, digest, str(said.get("User") or ""), layers),
+            checked=test[0] != "NONE",
+            volumes=tuple(sorted(said.get("Volumes") or {})),
+        )
+
+    def attached(self, reference: str, tag: str) -> list[tuple[bytes, dict[str, str]]]:
+        """The parts of what has this tag beside an image, each with its annotations; or none."""
+        image = Reference.checked(reference)
+        with self._explained(image, reference):
+            try:
+                document, _ = self._manifest(image, tag)
+            except _Refused as refused:
+                if refused.status == 404:
+                    return []
+                raise
+            found = []
+            for layer in document["layers"]:
+                digest = str(layer["digest"])
+                blob = self._get(f"/{image.repository}/blobs/{digest}")[0]
+                found.append((_proved(blob, digest), dict(layer.get("annotations") or {})))
+            return found
+
+    @contextlib.contextmanager
+    def _explained(self, image: Reference, reference: str) -> Iterator[None]:
+        """Say what an answer means that is none."""
+        try:
+            yield
         except _Refused as refused:
             raise self._explain(refused, image, reference) from refused
         except (OSError, http.client.HTTPException) as error:
@@ -125,14 +158,6 @@ class Registry:
                 where=reference,
                 fix="check the reference, and that no proxy answers in the registry's place",
             ) from error
-        layers = sum(int(layer.get("size", 0)) for layer in document.get("layers", []))
-        said = config.get("config") or {}
-        test = (said.get("Healthcheck") or {}).get("Test") or ["NONE"]
-        return ResolvedImage(
-            *(reference, digest, str(said.get("User") or ""), layers),
-            checked=test[0] != "NONE",
-            volumes=tuple(sorted(said.get("Volumes") or {})),
-        )
 
     def answers(self) -> None:
         """Ask whether it is there and takes the login; `MaestroError` where not."""

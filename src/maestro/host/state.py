@@ -69,6 +69,7 @@ class Request:
     login: Login | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     env_files: tuple[str, ...] = ()  # where it is not `.env` alone
+    signed_by: tuple[str, ...] = ()  # public keys, one of which must have signed each image
 
 
 def read(request: Request, engine: Engine | None = None) -> State:
@@ -216,9 +217,12 @@ def _resolve(
 
     def ask(reference: str) -> tuple[str, Image | None, str]:
         try:
-            return reference, _known(clients[Reference.parse(reference).registry], reference), ""
+            client = clients[Reference.parse(reference).registry]
+            image = _known(client, reference)
+            _signed(client, reference, image, request.signed_by)
         except MaestroError as error:
             return reference, None, str(error)
+        return reference, image, ""
 
     with ThreadPoolExecutor() as pool:
         asked = [reference for reference in missing if reference not in refused]
@@ -261,6 +265,13 @@ def _known(client: Lenient, reference: str) -> Image:
         "checked": image.checked,
         "volumes": list(image.volumes),
     }
+
+
+def _signed(client: Lenient, reference: str, image: Image, keys: tuple[str, ...]) -> None:
+    if keys:
+        from . import signed  # noqa: PLC0415 -- few environments ask for it
+
+        signed.check(client, reference, image["digest"], keys)
 
 
 def _with_volumes(engine: Engine, resolved: Mapping[str, Image]) -> dict[str, Image]:

@@ -23,6 +23,8 @@ from .values import boolean
 SWITCHES = ("maestro_approval_required", "deploy_approval_required", "deploy_limit_required")
 # What a host is, and not what a run says of it.
 FACTS = ("maestro_environment", "deploy_environment")
+# Whose signature images need.
+SIGNING = ("maestro_images_signed_by", "deploy_images_signed_by")
 SHORTEST = 12  # digits of a plan's hash, as a plan shows it
 _HASH = re.compile(rf"^[0-9a-f]{{{SHORTEST},64}}\Z")
 
@@ -38,6 +40,9 @@ def _outside(name: str, value: Any) -> list[MaestroError]:
     elif name in FACTS:
         what = "the environment of a host cannot be set for one run"
         fix = "set maestro_environment in group_vars/ of the host's group, and choose hosts with -l"
+    elif name in SIGNING:
+        what = "whose signature images need cannot be set for one run"
+        fix = "set maestro_images_signed_by in group_vars/ of the environment"
     elif name in SWITCHES and _off(value, name):
         what = "a guard cannot be switched off for one run"
         fix = "remove it; what holds for an environment is set in its file in group_vars/"
