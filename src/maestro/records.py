@@ -109,6 +109,8 @@ class RouteOptions(TypedDict, total=False):
     headers: dict[str, str]  # of answers
     max_body: int  # bytes
     timeout: float  # seconds until an answer begins
+    basic_auth: str  # the secret that has the users
+    users: str  # on a host: the file that the edge reads them from, see `host.edge_users`
 
 
 class Route(TypedDict):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # As in roles/edge, dynamic/edge.yml.j2, where no route asks for more.
 TRANSPORT = {"dialTimeout": "5s", "idleConnTimeout": "500ms"}
 # The order in which a request passes them. A limit of a client's requests comes before the body.
-FIRST, LAST = ("headers",), ("body", "strip")
+FIRST, LAST = ("headers",), ("users", "body", "strip")
 
 
 def options(route: Route) -> RouteOptions:
@@ -36,6 +36,10 @@ def middlewares(route: Route) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     if headers := said.get("headers"):
         found["headers"] = {"headers": {"customResponseHeaders": dict(headers)}}
+    if said.get("basic_auth"):
+        # Without a file nobody may: Traefik then refuses the router.
+        users = {"usersFile": said.get("users", ""), "removeHeader": True}
+        found["users"] = {"basicAuth": users}
     if most := said.get("max_body"):
         found["body"] = {"buffering": {"maxRequestBodyBytes": most}}
     if said.get("strip"):

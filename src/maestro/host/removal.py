@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MaestroError
-from . import adoption, edge, journal, lease, resources
+from . import adoption, edge, edge_users, journal, lease, resources
 from .aim import Aim
 from .containers import of_stack
 from .engine import Engine
@@ -100,6 +100,7 @@ def remove(layout: Layout, token: str, volumes: Iterable[str], timeout: float) -
     images = _own_images(layout, [item for item in there if labelled(layout, item["Labels"])])
     done = _containers(layout, engine, timeout, labelled)
     edge.withdraw(layout)
+    edge_users.tidy(layout, [])
     layout.current.unlink(missing_ok=True)
     lease.disarm(layout, token)
     done += _networks(layout, engine)
@@ -134,6 +135,7 @@ def undo_first(layout: Layout, staged: str, engine: Engine) -> None:
     found = lease.read(layout)
     began = found.acquired if found else time.time()
     edge.withdraw(layout)
+    edge_users.tidy(layout, [])
     _containers(layout, engine, 0, made_here)
     # Containers that are stopped hold on to a network, and the Engine does not know it.
     strangers = bool(among(engine, layout)) or bool(adoption.services(layout, staged))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import anew, handover, health, jobs, limits, nameless, repair, settle
+from . import anew, edge_users, handover, health, jobs, limits, nameless, repair, settle
 from .aim import Aim
 from .containers import ids
 from .engine import Engine
@@ -52,7 +52,8 @@ class Roll:
     ours: Ours = made_here
 
     def __post_init__(self) -> None:
-        self.traffic = Traffic(self.layout, self.engine, self.aim.routes, strict=self.strict)
+        routes = edge_users.resolved(self.layout, self.aim.release, self.aim.routes)
+        self.traffic = Traffic(self.layout, self.engine, routes, strict=self.strict)
         self.standing = Standing(self.layout, self.engine, self.aim, self.recreate, self.ours)
         self.starting = Starting(
             self.standing, self.check, self.timeout, self.apart, self.over, self.pull

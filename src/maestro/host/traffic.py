@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from . import address, edge, health
+from . import address, edge, edge_users, health
 from .containers import of_service
 from .engine import Engine
 from .layout import Layout
@@ -72,6 +72,7 @@ class Traffic:
         if not self._after:
             if self._before:
                 edge.withdraw(self._layout)
+                edge_users.tidy(self._layout, [])
             return
         for name in {str(route["service"]) for route in self._after}:
             running = [
@@ -82,6 +83,7 @@ class Traffic:
             if name not in self._moved:
                 self._groups[name] = everything(running)
         self._assign(self._after)
+        edge_users.tidy(self._layout, self._after)
 
     def drain(self, containers: Mapping[str, str]) -> None:
         """Wait until the requests these containers (id to service) still answer have ended.

@@ -17,6 +17,7 @@ from ..stack import (
     mounts,
     policy,
     ports,
+    route_users,
     routes,
     secret_variables,
     smoke,
@@ -180,6 +181,7 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
     model, warnings = _without_source(model, inputs.request)
     of_place = _place(model, root, state, inputs.request)
     problems += policy.problems(model, environment, stack, of_place)
+    problems += route_users.problems(model, extension, stack)
     problems += secret_variables.out_of_place(model, stack)
     warnings += secret_variables.weaker(model)
     made = policy.made(model, environment, of_place)

@@ -30,6 +30,8 @@ def rendered(route: Entry) -> RouteOptions:
         found["sticky"] = str(named.get("cookie") or COOKIE)
     if headers := route.get("headers"):
         found["headers"] = {str(key): str(value) for key, value in sorted(headers.items())}
+    if name := route.get("basic_auth"):
+        found["basic_auth"] = str(name)
     if route.get("max_body") is not None:
         found["max_body"] = size(str(route["max_body"]))
     if route.get("timeout") is not None:
