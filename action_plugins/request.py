@@ -55,6 +55,6 @@ class ActionModule(LocalAction):
             "git_commit": controller.git_commit(Path(loaded.directory)),
             "promoted": promoted,
             "images": str(args["images"]),
-            "signed_by": signing.keys(args["signed_by"], controller.project()),
+            "signed_by": signing.keys(args["signed_by"], controller.project(), str(args["images"])),
         }
         return secret_values.checked(request, self._loader)

@@ -95,6 +95,9 @@ def test_keys_from_files_and_texts(tmp_path: Path) -> None:
     (tmp_path / "cosign.key").write_text("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n")
     assert signing.keys("", tmp_path) == signing.keys([], tmp_path) == []
     assert signing.keys("cosign.pub", tmp_path) == [public(OURS)]
+    with pytest.raises(MaestroError, match="come over SSH have no signature"):
+        signing.keys("cosign.pub", tmp_path, "ssh")
+    assert signing.keys("", tmp_path, "ssh") == []
     both = signing.keys(["cosign.pub", public(THEIRS)], tmp_path)
     assert both == [public(OURS), public(THEIRS)]
     for value, why in (

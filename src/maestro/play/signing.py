@@ -7,16 +7,24 @@ from typing import Any
 
 from ..errors import MaestroError
 from ..host.signed import SETTING
+from . import local_images
 
 _BEGINNING = "-----BEGIN PUBLIC KEY-----"
 
 
-def keys(said: Any, project: Path) -> list[str]:
+def keys(said: Any, project: Path, images: str = "") -> list[str]:
     """Public keys (PEM) from a file's path, the text of a key, or a list of these.
 
-    `MaestroError` on anything else: what cannot be read must not mean that nobody has to sign.
+    ``images`` is how images come to the hosts. `MaestroError` on anything else: what cannot be
+    read must not mean that nobody has to sign.
     """
     values = said if isinstance(said, list) else [said] if said else []
+    if values and images == local_images.SSH:
+        raise MaestroError(
+            "images that come over SSH have no signature, and the environment asks for one",
+            where=SETTING,
+            fix="push them to a registry and sign them there, or remove the setting",
+        )
     return [_key(value, project) for value in values]
 
 
