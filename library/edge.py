@@ -41,6 +41,10 @@ options:
     description: MiB of memory it may take; its connections are bounded to what fits.
     type: int
     default: 1024
+  acme_environment:
+    description: What Traefik shows the provider of DNS that proves names; files on the host.
+    type: dict
+    default: {}
   metrics_password:
     description: Password of the account C(metrics), which may read the metrics; none without one.
     type: str

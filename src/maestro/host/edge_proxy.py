@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MaestroError
-from . import edge, edge_api, userns
+from . import edge, edge_acme, edge_api, userns
 from .engine import Engine
 from .labels import NUMBER
 from .layout import write_atomically
@@ -48,7 +48,7 @@ class Wish:
     ``grace`` is how many seconds an old one gets to finish what it began, ``memory`` how many MiB
     it may take. ``static`` and ``dynamic`` are Traefik's, as YAML; ``settings`` are what
     `edge.settings` answers. ``metrics_password`` is for programs that read the metrics; without
-    one the host's own programs alone may.
+    one the host's own programs alone may. ``acme_environment`` is shown a provider of DNS.
     """
 
     image: str
@@ -59,6 +59,7 @@ class Wish:
     settings: Mapping[str, Any]
     memory: int = 1024
     metrics_password: str = field(default="", repr=False)
+    acme_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def configure(wish: Wish, *, check: bool = False) -> list[dict[str, str]]:
@@ -71,6 +72,7 @@ def configure(wish: Wish, *, check: bool = False) -> list[dict[str, str]]:
         # Anybody could hold the lock of before.
         (edge.DIRECTORY / ".lock").unlink(missing_ok=True)
     users = edge_api.configure(edge.DIRECTORY, wish.metrics_password, check=check)
+    users += edge_acme.configure(edge.DIRECTORY, wish.acme_environment, wish.uid, check=check)
     certificate = edge.DIRECTORY / "certs" / "edge.crt"
     digest = hashlib.sha256(certificate.read_bytes() if certificate.exists() else b"").hexdigest()
     files = {
@@ -105,6 +107,8 @@ def ensure(wish: Wish, *, check: bool = False) -> bool:
         pull(wish.image)
     definition = _definition(wish, remapped=userns.here(engine).on)
     content = f"{_image(engine, wish.image)}{json.dumps(definition)}{wish.static}"
+    if wish.acme_environment:
+        content += edge_acme.age(edge.DIRECTORY)
     label = {LABEL: hashlib.sha256(content.encode()).hexdigest()[:16]}
     with edge.locked():
         there = of_host(engine)
@@ -160,7 +164,7 @@ def _definition(wish: Wish, *, remapped: bool = False) -> dict[str, Any]:
         "User": f"{wish.uid}:{wish.uid}",
         "Cmd": [f"--configFile={edge.DIRECTORY}/traefik.yml"],
         # The heap is collected in time, and not the container ended by the kernel.
-        "Env": [f"GOMEMLIMIT={memory * 3 // 4}"],
+        "Env": [f"GOMEMLIMIT={memory * 3 // 4}", *edge_acme.environment(edge.DIRECTORY)],
         "StopTimeout": wish.grace + 10,
         "HostConfig": {
             "NetworkMode": "host",

@@ -36,6 +36,7 @@ EDGE: dict[str, dict[str, Any]] = {
     "settings": {"type": "dict", "required": True},
     "memory": {"type": "int", "default": 1024},
     "metrics_password": {"type": "str", "default": "", "no_log": True},
+    "acme_environment": {"type": "dict", "default": {}, "no_log": True},
 }
 EDGE_IMAGE: dict[str, dict[str, Any]] = {
     "image": _TEXT,
