@@ -42,7 +42,7 @@ def _with_users(layout: Layout, release: str, route: Route) -> Route:
     if not users or not all(map(_LINE.match, users)):
         raise MaestroError(
             f"the secret {name} does not hold users of a route",
-            where=f"{layout.stack}: x-maestro.routes, basic_auth",
+            where=f"stack {layout.stack}, basic_auth of its routes",
             fix="store what this prints, a line for each user: htpasswd -nB USER",
         )
     text = "".join(f"{line}\n" for line in users)
@@ -63,7 +63,7 @@ def _source(layout: Layout, release: str, name: str) -> Path:
     if path is None or not path.is_file():
         raise MaestroError(
             f"the release has no secret {name}",
-            where=f"{layout.stack}: x-maestro.routes, basic_auth",
+            where=f"stack {layout.stack}, basic_auth of its routes",
             fix="list it under the `secrets` of the route's service, and deploy again",
         )
     return path
