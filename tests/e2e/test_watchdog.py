@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from direct import IMAGE, Direct
 from e2e import lab
 
@@ -63,6 +66,40 @@ def test_what_hangs_is_restarted_and_what_says_so_is_left_alone(direct: Direct) 
     metrics = lab.ssh(direct.host, "cat /var/lib/maestro/metrics/maestro.prom")
     assert 'maestro_watchdog_restarts_total{stack="guarded",service="web"}' in metrics
     freeze(direct, "left", "CONT")
+
+
+@pytest.mark.long
+@pytest.mark.requirement("M4")
+def test_what_is_frozen_is_restarted_soon_and_what_stays_sick_as_often_as_it_may(
+    direct: Direct, show: Callable[[str, str], None]
+) -> None:
+    """Within three checks and 15 seconds, at the best of three times: the host may be busy."""
+    compose = {
+        "x-maestro": {"watchdog": {"sick": {"restarts": 2}}},
+        "services": {"web": service(init=True), "sick": service()},
+    }
+    direct.write("guarded", compose)
+    direct.timeout = LIMIT
+    assert direct.deploy("guarded")
+    # Sick for ever, also after a restart.
+    forever = "docker exec guarded-sick-1 touch /tmp/sick"
+    took = []
+    for _ in range(3):
+        before = started(direct, "web")
+        below = "$(pgrep -P $(docker inspect --format {{.State.Pid}} guarded-web-1))"
+        lab.ssh(direct.host, f"kill -STOP {below}")
+        began = time.monotonic()
+        direct.until(f"docker inspect guarded-web-1 | grep StartedAt | grep -v {before}", 400)
+        took.append(time.monotonic() - began)
+        healthy = "docker inspect --format {{.State.Health.Status}} guarded-web-1 | grep -x healthy"
+        direct.until(healthy, LIMIT)
+    lab.ssh(direct.host, forever)
+    given_up = 'grep -q "left as it is" /opt/maestro/.history/guarded.jsonl'
+    direct.until(f"{forever}; {given_up}", 400)
+    events = [one for one in direct.step("journal", stack="guarded") if "sick" in one["what"]]
+    show("watchdog", f"restarted after {', '.join(f'{one:.1f}' for one in took)} s")
+    assert min(took) <= 3 + 15
+    assert [one["result"] for one in events] == ["done", "done", "failed"]
 
 
 def test_a_container_that_nobody_deployed_is_restarted_when_its_label_asks(direct: Direct) -> None:

@@ -126,12 +126,18 @@ class Story:
         self.relay.play("playbooks/rotate_secrets.yml").ok()
 
 
+def watchdog_restarts(host: str) -> int:
+    """How often the watchdog restarted a container of the stack, ever."""
+    return int(lab.ssh(host, "grep -c 'restart of ' /opt/maestro/.history/relay.jsonl || true"))
+
+
 @pytest.mark.alone
 def test_no_request_fails_and_no_job_is_lost(
     relaying: Relay, long: bool, show: Callable[[str, str], None], tmp_path: Path
 ) -> None:
     story = Story(relaying)
     order = steps(long=long)
+    restarts = [watchdog_restarts(host) for host in lab.STAGING]
     failed = ""
     with load(tmp_path / "report.json") as end:
         try:
@@ -145,6 +151,8 @@ def test_no_request_fails_and_no_job_is_lost(
     show(f"load: {counted}", "\n".join([*story.log, said]))
     assert not failed, failed
     assert report["failures"] == []
+    now = [watchdog_restarts(host) for host in lab.STAGING]
+    assert now == restarts, "the watchdog does not interfere"
     for host in lab.STAGING:
         answered = set(report["versions"][host])
         assert {"v1", "v2"} <= answered, "the traffic went from one version to the other"
