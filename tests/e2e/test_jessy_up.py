@@ -404,6 +404,8 @@ def all_healthy(jessy: Developing) -> bool:
 @pytest.mark.requirement("D40", "T5.1")
 def test_what_builds_and_restarts_works(jessy: Developing) -> None:
     """What was fetched is on volumes: images that are built anew fetch nothing for a build."""
+    # What another test changed in the copy would be found here.
+    jessy.rust.path.write_text(jessy.rust.original)
     jessy.make("clippy").ok()
     for target in ("up", "build", "restart", "rebuild"):
         out = jessy.make(target).ok().out

@@ -13,7 +13,9 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::{Config, Database},
-    db, shutdown,
+    db,
+    redact::hex,
+    shutdown,
 };
 
 pub struct Migration {
@@ -157,7 +159,7 @@ async fn apply(client: &mut Client, migration: &Migration) -> Result<(), String>
 }
 
 fn checksum(sql: &str) -> String {
-    Sha256::digest(sql).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(sql))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Masks the known secrets in whatever is about to be logged, also in the
 //! encodings in which they usually slip out.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose as base64_forms};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -34,12 +36,21 @@ impl Redactor {
     }
 }
 
+/// Bytes as hexadecimal digits in lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn forms_of(value: &str) -> Vec<String> {
     let escaped = escape(value);
     let percent = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
     let reserved =
         percent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_").replace("%7E", "~");
-    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(value.as_bytes());
     let mut forms = vec![
         value.to_owned(),
         escape(&escaped),
