@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MaestroError, raise_all
 from ..host.layout import Layout
+from ..host.reference import Reference
 from ..host.resources import Resources
 from ..release import hardening, manifest, recorded
 from ..release.order import needs_of
@@ -234,7 +235,7 @@ def _work(
             state=inputs.states[plan.host],
             manifest=_manifest(inputs, plan, rendered, wanted, images, made_of),
             staged=inputs.run.release,
-            purpose=_purpose(wanted),
+            purpose=_purpose(wanted, overwritten(inputs.states[plan.host], wanted.version, images)),
             by=inputs.run.by,
         ),
         "reading": _reading(inputs.states[plan.host]),
@@ -251,11 +252,26 @@ def _work(
     }
 
 
-def _purpose(wanted: Wanted) -> str:
-    """What a host's history says of it."""
+def _purpose(wanted: Wanted, anew: Sequence[str]) -> str:
+    """What a host's history says of it; ``anew`` as from `overwritten`."""
     rules = sorted({made.rule for made in wanted.exceptions})
     also = f", allowed: {', '.join(rules)}" if rules else ""
+    also += f", overwritten: {', '.join(anew)}" if anew else ""
     return f"deploy of {wanted.version}{also}"
+
+
+def overwritten(state: State, version: str, images: Mapping[str, Image]) -> list[str]:
+    """Images with the release's version that have other contents than when the host got them.
+
+    ``make images FORCE=1`` does that, or whoever may push to the registry.
+    """
+    known = state["release"].get("images") or {}
+    changed = [
+        Reference.parse(name)
+        for name, image in images.items()
+        if name in known and known[name]["digest"] != image["digest"]
+    ]
+    return sorted(each.repository for each in changed if each.tag == version)
 
 
 def _reading(state: State) -> ReadingFacts:
