@@ -58,8 +58,8 @@ REFUSED: dict[str, list[str]] = {
 # What passes, and the plan tells of it.
 TOLD = {
     "reload": [
-        "services.backend.volumes[1]: ./backend/package.json is source code that the image is built",
-        "services.frontend.volumes[0]: ./frontend is source code that the image is built from",
+        "services.backend.volumes[1]: ./backend/package.json is source code",
+        "services.frontend.volumes[0]: ./frontend is source code",
     ],
 }
 
