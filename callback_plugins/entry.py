@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+DOCUMENTATION = """
+name: entry
+type: aggregate
+short_description: Refuses a run that is not what its command line means
+description:
+  - Refuses variables of the command line that nothing reads or that have the wrong type, and a play
+    without hosts. Only for the playbooks of this collection.
+  - It is enabled by C(callbacks_enabled) in ansible.cfg.
+author: The Maestro authors (!UNKNOWN)
+requirements:
+  - the Python package C(maestro)
+"""
+
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,19 +27,6 @@ from ansible.vars.manager import VariableManager
 
 from maestro.errors import MaestroError, raise_all
 from maestro.play import collector, controller, entry
-
-DOCUMENTATION = """
-name: entry
-type: aggregate
-short_description: Refuses a run that is not what its command line means
-description:
-  - Refuses variables of the command line that nothing reads or that have the wrong type, and a play
-    without hosts. Only for the playbooks of this collection.
-  - It is enabled by C(callbacks_enabled) in ansible.cfg.
-author: Maestro
-requirements:
-  - the Python package C(maestro)
-"""
 
 COLLECTION = Path(__file__).parents[2]
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from ansible.plugins.callback import CallbackBase
-
-from maestro.play import output, runs
-
 DOCUMENTATION = """
 name: output
 type: aggregate
@@ -15,10 +11,14 @@ description:
     so that every stdout callback, warning, C(-vvv) line, traceback and the log file
     show C(***) for a secret.
   - It is enabled by C(callbacks_enabled) in ansible.cfg.
-author: Maestro
+author: The Maestro authors (!UNKNOWN)
 requirements:
   - the Python package C(maestro)
 """
+
+from ansible.plugins.callback import CallbackBase
+
+from maestro.play import output, runs
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed

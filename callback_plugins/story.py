@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import signal
-import sys
-from typing import Any
-
-from ansible import context
-from ansible.plugins.callback.default import CallbackModule as Default
-
-from maestro.play import output, story
-
 DOCUMENTATION = """
 name: story
 type: stdout
@@ -23,10 +12,21 @@ description:
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
-author: Maestro
+author: The Maestro authors (!UNKNOWN)
 requirements:
   - the Python package C(maestro)
 """
+
+import atexit
+import os
+import signal
+import sys
+from typing import Any
+
+from ansible import context
+from ansible.plugins.callback.default import CallbackModule as Default
+
+from maestro.play import output, story
 
 
 class CallbackModule(Default):  # type: ignore[misc]  # Ansible is not typed

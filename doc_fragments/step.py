@@ -15,7 +15,7 @@ options:
     description: Directory that holds the stacks on the host.
     type: path
     required: true
-author: The Maestro authors
+author: The Maestro authors (!UNKNOWN)
 """
 
     STACK = r"""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: checkup
 short_description: Look whether a host is ready for deploys
@@ -35,6 +33,8 @@ EXAMPLES = r"""
 RETURN = r"""
 facts: {description: How the host is., returned: success, type: dict}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("checkup")

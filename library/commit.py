@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: commit
 short_description: Commit the staged release
@@ -51,6 +49,8 @@ EXAMPLES = r"""
 RETURN = r"""
 removed: {description: Services that were removed., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("commit")

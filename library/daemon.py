@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import work
-from ansible_collections.maestro.stacks.plugins.module_utils.maestro.host import provisioning
-
 DOCUMENTATION = r"""
 module: daemon
 short_description: Have the Engine run with a daemon.json, and what ran before it
@@ -40,7 +37,7 @@ options:
 attributes:
   check_mode: {support: full, description: Says what cannot work and shows the difference.}
   diff_mode: {support: full, description: Shows the file before and after.}
-author: The Maestro authors
+author: The Maestro authors (!UNKNOWN)
 """
 EXAMPLES = r"""
 - name: Configure the Engine
@@ -52,6 +49,9 @@ RETURN = r"""
 running: {description: The containers that run before a change., returned: asked, type: list}
 started: {description: Containers that were started again., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import work
+from ansible_collections.maestro.stacks.plugins.module_utils.maestro.host import provisioning
 
 if __name__ == "__main__":
     work.run(provisioning.run_daemon, provisioning.DAEMON)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import work
-from ansible_collections.maestro.stacks.plugins.module_utils.maestro.host import provisioning
-
 DOCUMENTATION = r"""
 module: edge
 short_description: Run the edge of a host
@@ -52,7 +49,7 @@ options:
 extends_documentation_fragment: [maestro.stacks.step]
 attributes:
   check_mode: {support: full, description: Says whether there would be a new edge.}
-  diff_mode: {support: full}
+  diff_mode: {support: full, description: Shows what is written anew.}
 """
 EXAMPLES = r"""
 - name: Run the edge
@@ -68,6 +65,9 @@ EXAMPLES = r"""
 RETURN = r"""
 {}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import work
+from ansible_collections.maestro.stacks.plugins.module_utils.maestro.host import provisioning
 
 if __name__ == "__main__":
     work.run(provisioning.run_edge, provisioning.EDGE)

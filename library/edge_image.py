@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import work
-from ansible_collections.maestro.stacks.plugins.module_utils.maestro.host import provisioning
-
 DOCUMENTATION = r"""
 module: edge_image
 short_description: Find the digest of the edge's image
@@ -21,8 +18,8 @@ options:
     default: false
 attributes:
   check_mode: {support: full, description: Pulls nothing; an image the host has not stays as it is.}
-  diff_mode: {support: none}
-author: The Maestro authors
+  diff_mode: {support: none, description: There is nothing to show.}
+author: The Maestro authors (!UNKNOWN)
 """
 EXAMPLES = r"""
 - name: Find the digest of the edge's image
@@ -37,6 +34,9 @@ image:
   returned: success
   sample: "traefik:v3.7.15@sha256:..."
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import work
+from ansible_collections.maestro.stacks.plugins.module_utils.maestro.host import provisioning
 
 if __name__ == "__main__":
     work.run(provisioning.find_edge_image, provisioning.EDGE_IMAGE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: execute
 short_description: Run a command in a container of a service
@@ -44,6 +42,8 @@ RETURN = r"""
 rc: {description: The exit code., returned: success, type: int}
 text: {description: What it wrote., returned: success, type: str}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("execute")

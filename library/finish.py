@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: finish
 short_description: Remove what no release needs
@@ -31,6 +29,8 @@ RETURN = r"""
 dropped: {description: Ids of the releases that were dropped., returned: success, type: list}
 networks: {description: Networks that no service uses any more., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("finish")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: history
 short_description: Read what a host runs and what it can go back to
@@ -41,9 +39,11 @@ EXAMPLES = r"""
 RETURN = r"""
 release: {description: The manifest of the running release., returned: success, type: dict}
 target: {description: The manifest of the release to go back to., returned: success, type: dict}
-releases: {description: What is kept, by id., returned: success, type: dict}
+releases: {description: "What is kept, by id.", returned: success, type: dict}
 containers: {description: The stack's containers., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("history")

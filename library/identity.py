@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: identity
 short_description: Tell a host what it is, and who approves changes there
@@ -49,7 +47,7 @@ options:
     default: ""
 extends_documentation_fragment: [maestro.stacks.step]
 attributes:
-  check_mode: {support: none, description: Nothing is written in check mode.}
+  check_mode: {support: full, description: Nothing is written in check mode.}
 """
 EXAMPLES = r"""
 - name: Tell the host what it is
@@ -60,6 +58,8 @@ EXAMPLES = r"""
 RETURN = r"""
 identity: {description: What the host is., returned: asked, type: dict}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("identity")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: journal
 short_description: Read what happened to the stacks of a host
@@ -31,8 +29,10 @@ EXAMPLES = r"""
     last: 10
 """
 RETURN = r"""
-events: {description: The events by time, oldest first., returned: success, type: list}
+events: {description: "The events by time, oldest first.", returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("journal")

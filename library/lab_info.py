@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import work
-from ansible_collections.maestro.stacks.plugins.module_utils.maestro.machine import lab_info
-
 DOCUMENTATION = r"""
 module: lab_info
 short_description: Read what the lab has and what keeps this machine from running it
@@ -24,7 +21,7 @@ options:
 attributes:
   check_mode: {support: full}
   diff_mode: {support: none}
-author: The Maestro authors
+author: The Maestro authors (!UNKNOWN)
 """
 EXAMPLES = r"""
 - name: Read the state of the lab
@@ -56,6 +53,9 @@ keys:
   returned: always
   description: By running host, its public key as C(host) and the key it lets in as C(user).
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import work
+from ansible_collections.maestro.stacks.plugins.module_utils.maestro.machine import lab_info
 
 if __name__ == "__main__":
     work.run(lab_info.read, lab_info.ARGUMENTS)

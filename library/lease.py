@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: lease
 short_description: Take a stack's lease, or give it back
@@ -51,6 +49,8 @@ EXAMPLES = r"""
 RETURN = r"""
 token: {description: What the following steps show., returned: success, type: str}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("lease")

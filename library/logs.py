@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: logs
 short_description: Read a stack's logs with its secrets masked
@@ -44,6 +42,8 @@ EXAMPLES = r"""
 RETURN = r"""
 text: {description: The log lines., returned: success, type: str}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("logs")

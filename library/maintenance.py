@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import work
-from ansible_collections.maestro.stacks.plugins.module_utils.maestro.host import provisioning
-
 DOCUMENTATION = r"""
 module: maintenance
 short_description: Answer a stack's routes with the maintenance page, or no longer
@@ -38,6 +35,9 @@ EXAMPLES = r"""
 RETURN = r"""
 {}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import work
+from ansible_collections.maestro.stacks.plugins.module_utils.maestro.host import provisioning
 
 if __name__ == "__main__":
     work.run(provisioning.maintain, provisioning.MAINTENANCE)

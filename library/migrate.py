@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: migrate
 short_description: Run a migration from the new image
@@ -39,8 +37,10 @@ EXAMPLES = r"""
     migrations: [{service: migrate, needs: [[db]], timeout: 300}]
 """
 RETURN = r"""
-output: {description: What the migration wrote, redacted., returned: success, type: list}
+output: {description: "What the migration wrote, redacted.", returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("migrate")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: note
 short_description: Keep in a host's history that a run was refused
@@ -14,7 +12,7 @@ options:
     description: What the run was for - its purpose, who ran it and who approved it.
     type: dict
     required: true
-  message:
+  reason:
     description: Why the run was refused.
     type: str
     required: true
@@ -28,11 +26,13 @@ EXAMPLES = r"""
     root: /opt/maestro
     stack: shop
     claim: {purpose: deploy of v2, approved_by: ""}
-    message: the plan was not approved
+    reason: the plan was not approved
 """
 RETURN = r"""
 {}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("note")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: overview
 short_description: Read what a host runs and what was changed by hand
@@ -34,8 +32,10 @@ release: {description: The manifest of the running release., returned: success, 
 containers: {description: The stack's containers and how each is., returned: success, type: list}
 stacks: {description: All of it by stack., returned: without a stack, type: dict}
 edge: {description: The container of the edge., returned: when asked for security, type: dict}
-unreachable: {description: Ports that do not answer., returned: without a stack, type: list}
+silent: {description: Ports that do not answer., returned: without a stack, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("overview")

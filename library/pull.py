@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: pull
 short_description: Pull images by digest
@@ -38,6 +36,8 @@ EXAMPLES = r"""
 RETURN = r"""
 pulled: {description: The images that were not there., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("pull")

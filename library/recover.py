@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: recover
 short_description: Roll back what a lost deploy did not finish
@@ -22,6 +20,8 @@ EXAMPLES = r"""
 RETURN = r"""
 serves: {description: Id of the release that runs again., returned: success, type: str}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("recover")

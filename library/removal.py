@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: removal
 short_description: Read what a host has of a stack
@@ -26,8 +24,10 @@ EXAMPLES = r"""
     stack: shop
 """
 RETURN = r"""
-found: {description: Services, networks, volumes and more by name., returned: success, type: dict}
+found: {description: "Services, networks, volumes and more by name.", returned: success, type: dict}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("removal")

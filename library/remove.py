@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: remove
 short_description: Take a stack off a host
@@ -36,6 +34,8 @@ EXAMPLES = r"""
 RETURN = r"""
 removed: {description: What was removed., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("remove")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: secrets
 short_description: Write versioned secret files
@@ -39,6 +37,8 @@ EXAMPLES = r"""
 RETURN = r"""
 written: {description: Names of the secrets that got a new file., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("secrets")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: smoke
 short_description: Run the smoke checks
@@ -35,6 +33,8 @@ EXAMPLES = r"""
 RETURN = r"""
 passed: {description: Names of the checks that passed., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("smoke")

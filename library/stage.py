@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: stage
 short_description: Stage a release
@@ -48,6 +46,8 @@ EXAMPLES = r"""
 RETURN = r"""
 {}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("stage")

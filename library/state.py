@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: state
 short_description: Read everything a deploy is decided on, in one call
@@ -49,6 +47,8 @@ model: {description: The stack as Compose reads it., returned: success, type: di
 containers: {description: The stack's containers., returned: success, type: list}
 resolved: {description: Digest of each image reference., returned: success, type: dict}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("state")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: up
 short_description: Bring services to a release
@@ -91,6 +89,8 @@ requests:
   returned: success, where the host has an edge that tells
   type: dict
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("up")

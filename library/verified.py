@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.maestro.stacks.plugins.module_utils import step
-
 DOCUMENTATION = r"""
 module: verified
 short_description: Read what a host runs of a stack and has verified
@@ -26,6 +24,8 @@ images: {description: Its images with their digests., returned: success, type: d
 at: {description: When it was verified., returned: success, type: str}
 problems: {description: What is wrong with it by now., returned: success, type: list}
 """
+
+from ansible_collections.maestro.stacks.plugins.module_utils import step
 
 if __name__ == "__main__":
     step.run("verified")

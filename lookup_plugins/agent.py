@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-
-from maestro.play import agent_archive, controller
-
 DOCUMENTATION = r"""
 name: agent
 short_description: The host's program, built from this checkout
@@ -16,7 +9,7 @@ description:
   - Builds the program that role host_agent installs and answers the path of its file.
 options:
   _terms: {description: C(digest) for the SHA-256 of the file instead of its path., required: false}
-author: The Maestro authors
+author: The Maestro authors (!UNKNOWN)
 """
 EXAMPLES = r"""
 - name: Install the program
@@ -28,6 +21,13 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw: {description: The path or the digest., type: list, elements: str}
 """
+
+import os
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+from maestro.play import agent_archive, controller
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible is not typed

@@ -12,13 +12,14 @@ options:
   _terms: {description: Names of the secrets, required: true}
 """
 
-from ansible.errors import AnsibleError  # noqa: E402
-from ansible.plugins.lookup import LookupBase  # noqa: E402
 
-from maestro.play.controller import project  # noqa: E402
-from maestro.play.failing import as_ansible  # noqa: E402
-from maestro.secrets.source import COMMON  # noqa: E402
-from maestro.secrets.sources import open_source  # noqa: E402
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+
+from maestro.play.controller import project
+from maestro.play.failing import as_ansible
+from maestro.secrets.source import COMMON
+from maestro.secrets.sources import open_source
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible is not typed

@@ -581,7 +581,7 @@ class HostOverview(TypedDict):
 
     stacks: dict[str, Overview]
     strangers: dict[str, int]  # projects of Compose that no release made, to their containers
-    unreachable: list[str]
+    silent: list[str]  # published ports that do not answer, in words
     edge: NotRequired[EdgeOverview]  # where security was asked for
 
 
@@ -626,7 +626,7 @@ class CheckupFacts(TypedDict):
     engine: EngineCheckup
     registry: CheckupRegistry | None
     stacks: list[str]
-    unreachable: list[str]
+    silent: list[str]  # published ports that do not answer, in words
 
 
 class Examined(TypedDict):

@@ -1,15 +1,17 @@
 """From a directory with a Compose file to a verified deploy, by the wheel alone.
 
 The wheel is built here and installed in an environment of its own: nothing of this checkout is in
-its path. A user types what the test types, and edits two files.
+its path. A user types what the test types, and edits two files. Long: on hosts that have nothing
+yet, with newer versions of Ansible.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from e2e import lab
 from e2e.lab import PROJECT
 
 HOSTS = tuple(os.environ.get("MAESTRO_TEST_HOST", ",".join(lab.STAGING)).split(","))
+BARE = ("bare-1", "bare-2")
 STACK = "own-shop"
 COMPOSE = """\
 services:
@@ -33,9 +36,12 @@ UV = PROJECT / ".venv/bin/uv"
 
 
 class Own:
-    """A repository of one's own, with an environment that has Maestro from its wheel."""
+    """A repository of one's own, with an environment that has Maestro from its wheel.
 
-    def __init__(self, home: Path) -> None:
+    ``versions`` are the arguments for pip that choose the versions of what Maestro needs.
+    """
+
+    def __init__(self, home: Path, python: str, *versions: str) -> None:
         self.root = home / STACK
         self.root.mkdir()
         self.bin = home / "venv/bin"
@@ -44,10 +50,9 @@ class Own:
         build = ("build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", str(wheels))
         self._uv(*build, "--python", str(PROJECT / ".venv/bin/python"), str(PROJECT))
         (wheel,) = wheels.glob("maestro_stacks-*.whl")
-        self._uv("venv", "--quiet", "--python", "3.11", str(self.bin.parent))
-        locked = ("--constraint", str(PROJECT / "requirements.lock"))
-        python = ("--python", str(self.bin / "python"))
-        self._uv("pip", "install", "--quiet", *python, *locked, str(wheel))
+        self._uv("venv", "--quiet", "--python", python, str(self.bin.parent))
+        target = ("--python", str(self.bin / "python"))
+        self._uv("pip", "install", "--quiet", *target, *versions, str(wheel))
 
     def _uv(self, *words: str) -> None:
         done = subprocess.run([UV, *words], capture_output=True, text=True, check=False)
@@ -89,38 +94,96 @@ class Own:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
-    repository = Own(tmp_path_factory.mktemp("own"))
+    locked = ("--constraint", str(PROJECT / "requirements.lock"))
+    repository = Own(tmp_path_factory.mktemp("own"), "3.11", *locked)
     yield repository
     if (repository.root / "ansible.cfg").exists():
         repository.play("maestro.stacks.remove", "-e", f"stack={STACK}")
 
 
-def test_from_a_compose_file_to_a_verified_deploy(own: Own) -> None:
-    (own.root / "docker-compose.yml").write_text(COMPOSE)
-    own.run("maestro", "init").ok()
-    ways = f"{{ansible_user: root, ansible_ssh_common_args: '-F {PROJECT}/.lab/ssh_config'}}"
-    machines = [f"    {host}: {ways}" for host in HOSTS]
+@pytest.fixture
+def bare(lab_made: None) -> Iterator[tuple[str, ...]]:
+    """Hosts that have nothing but Debian, Python and SSH, for one test."""
+    del lab_made
+    made = "tests/bare/hosts.yml"
+    lab.playbook(made, "-e", "state=absent").ok()
+    lab.playbook(made).ok()
+    yield BARE
+    lab.playbook(made, "-e", "state=absent").ok()
+
+
+def settings(own: Own, hosts: Sequence[str], ssh_config: str, *more: str) -> None:
+    """Edit what `maestro init` wrote: the hosts, the registry, where its password is."""
+    ways = f"{{ansible_user: root, ansible_ssh_common_args: '-F {PROJECT}/.lab/{ssh_config}'}}"
+    machines = [f"    {host}: {ways}" for host in hosts]
     own.edit("inventories/hosts.yml", r"^    # web-1:\n(    #.*\n)*", *machines, "")
     own.edit(
         "inventories/group_vars/all.yml",
         r"^# maestro_registry: .*\n# maestro_registry_username: .*$",
         "maestro_registry: registry.test:5000",
         "maestro_registry_username: maestro",
+        *more,
     )
     own.edit("inventories/group_vars/all.yml", r"^  source: vault$", "  source: environment")
     assert len(own.edited) <= 2
     assert sum(own.edited.values()) <= 12
-    where = own.run("python", "-c", "import maestro; print(maestro.__file__)").ok().out
-    assert where.startswith(str(own.bin.parent))
 
+
+def deployed(own: Own, hosts: Sequence[str]) -> None:
+    """A plan, a deploy that changes all hosts, and one that changes nothing."""
     words = ("-e", "version=v1")
     own.play("maestro.stacks.plan", *words).ok()
-    assert own.play("deploy.yml", *words).ok().changed(*HOSTS) != [0] * len(HOSTS)
+    assert own.play("deploy.yml", *words).ok().changed(*hosts) != [0] * len(hosts)
+    again = own.play("deploy.yml", *words).ok()
+    assert again.changed(*hosts) == [0] * len(hosts)
+
+
+def test_from_a_compose_file_to_a_verified_deploy(own: Own) -> None:
+    (own.root / "docker-compose.yml").write_text(COMPOSE)
+    own.run("maestro", "init").ok()
+    settings(own, HOSTS, "ssh_config")
+    where = own.run("python", "-c", "import maestro; print(maestro.__file__)").ok().out
+    assert where.startswith(str(own.bin.parent))
+    deployed(own, HOSTS)
     for host in HOSTS:
         assert list(lab.containers(host, STACK)) == ["web"]
         assert lab.manifest(host, STACK)["version"] == "v1"
-    again = own.play("deploy.yml", *words).ok()
-    assert again.changed(*HOSTS) == [0] * len(HOSTS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("python", "ansible"), [("3.12", 13), ("3.13", 14)])
+def test_on_bare_hosts_with_a_newer_ansible(
+    bare: tuple[str, ...], tmp_path: Path, python: str, ansible: int
+) -> None:
+    program = next(Path.home().glob(f".pyenv/versions/{python}.*/bin/python"), None)
+    program = program or shutil.which(f"python{python}")
+    if program is None:
+        pytest.skip(f"Ansible {ansible} needs Python {python}, which this machine does not have")
+    own = Own(tmp_path, str(program), f"ansible>={ansible},<{ansible + 1}")
+    (own.root / "docker-compose.yml").write_text(COMPOSE)
+    own.run("maestro", "init").ok()
+    registries = (
+        "edge_image: registry.test:5000/edge:3.7.15",
+        "docker_engine_registries:",
+        "  - address: registry.test:5000",
+        "    username: maestro",
+        "    password: \"{{ lookup('maestro.stacks.secret', 'registry_password') }}\"",
+        f"    ca: \"{{{{ lookup('file', '{PROJECT}/.lab/ca.crt') }}}}\"",
+    )
+    settings(own, bare, "bare/ssh_config", *registries)
+    core = own.run("ansible-playbook", "--version").ok().out
+    assert f"[core 2.{ansible + 7}." in core
+
+    refused = own.play("deploy.yml").failed(*bare, "run maestro.stacks.provision for this host")
+    assert refused.changed(*bare) == [0] * len(bare)
+    own.play("maestro.stacks.provision").ok()
+    assert own.play("maestro.stacks.provision").ok().changed(*bare) == [0] * len(bare)
+    deployed(own, bare)
+    own.run("maestro", "doctor", "-l", "staging").ok()
+    for word in ("DEPRECAT", "WARNING"):
+        assert word not in own.play("deploy.yml", "-e", "version=v2").ok().out
+    own.play("maestro.stacks.rollback").ok()
+    assert "v1" in own.play("maestro.stacks.status").ok().out
 
 
 def test_with_another_ansible_cfg_nothing_runs(own: Own) -> None:

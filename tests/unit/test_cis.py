@@ -190,7 +190,7 @@ def test_hosts_with_user_namespaces_are_named() -> None:
 
 def test_the_edge_has_its_score_where_no_stack_is() -> None:
     state = {
-        "unreachable": [],
+        "silent": [],
         "strangers": {},
         "stacks": {},
         "edge": {"containers": [item("edge", NetworkMode="host")]},

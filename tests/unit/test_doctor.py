@@ -45,7 +45,7 @@ def facts(**more: Any) -> dict[str, Any]:
         "engine": {"version": "26.1.5", "compose": "2.26.1", "data": "/d", "problem": ""},
         "registry": {"name": "registry.test:5000", "problem": "", "fix": ""},
         "stacks": [],
-        "unreachable": [],
+        "silent": [],
         **more,
     }
 
@@ -107,7 +107,7 @@ def test_a_host_that_is_as_it_should_be() -> None:
             "correct the secret",
         ),
         ({"registry": None}, {}, ""),
-        ({"unreachable": ["web: nothing answers on :80"]}, {"engine ports": NOTE}, "docker ps"),
+        ({"silent": ["web: nothing answers on :80"]}, {"engine ports": NOTE}, "docker ps"),
     ],
 )
 def test_what_is_wrong_with_a_host(found: dict[str, Any], state: dict[str, str], fix: str) -> None:

@@ -80,13 +80,39 @@ def constants(path: Path) -> dict[str, str]:
     }
 
 
+# What Ansible itself reads in a result, and of which type; from 2.21 on it converts other types.
+RESERVED = {
+    **dict.fromkeys(("changed", "failed", "skipped", "unreachable", "finished"), "bool"),
+    "rc": "int",
+    "msg": "str",
+    "exception": "str",
+    "diff": "dict",
+    "ansible_facts": "dict",
+    **dict.fromkeys(("warnings", "deprecations"), "list"),
+    "ansible_job_id": "str",
+    "ansible_stats": "dict",
+}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "library").glob("*.py")))
+def test_no_answer_uses_a_key_of_ansible_for_something_else(name: str) -> None:
+    told = constants(ROOT / f"library/{name}.py")
+    returned = yaml.safe_load(told.get("RETURN", "{}"))
+    assert {
+        key: RESERVED[key]
+        for key, value in returned.items()
+        if key in RESERVED and value["type"] != RESERVED[key]
+    } == {}
+
+
 def test_a_module_is_its_page_and_one_call() -> None:
     assert {path.stem for path in (ROOT / "library").glob("*.py")} == {*steps.STEPS, *OTHERS}
     for path in (ROOT / "library").glob("*.py"):
         kinds = [type(node).__name__ for node in ast.parse(path.read_text()).body]
         assert kinds[:1] == ["Expr"], path
-        assert kinds[-4:] == ["Assign", "Assign", "Assign", "If"], path
-        assert set(kinds[1:-4]) == {"ImportFrom"}, path
+        assert kinds[1:5] == ["ImportFrom", "Assign", "Assign", "Assign"], path
+        assert set(kinds[5:-1]) == {"ImportFrom"}, path
+        assert kinds[-1] == "If", path
         assert len(path.read_text().partition("__main__")[2].splitlines()) == 2, path
 
 

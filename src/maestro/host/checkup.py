@@ -44,7 +44,7 @@ def read(root: Path, registry: str = "", login: Login | None = None) -> CheckupF
         "engine": found,
         "registry": _registry(registry, login, info) if registry else None,
         "stacks": [layout.stack for layout in deployed(root)],
-        "unreachable": [] if found["problem"] else reach.problems(engine),
+        "silent": [] if found["problem"] else reach.problems(engine),
     }
 
 

@@ -101,7 +101,7 @@ def note_refusal(layout: Layout, params: dict[str, Any]) -> Answer:
     """Keep in the history that a run was refused."""
     from . import journal, mask
 
-    message = mask.redactor(layout).text(params["message"])
+    message = mask.redactor(layout).text(params["reason"])
     journal.note(layout, params["claim"], journal.REFUSED, message)
     return {"changed": False}
 

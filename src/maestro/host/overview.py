@@ -67,7 +67,7 @@ def everything(
     found: HostOverview = {
         "stacks": {name: read(Layout(root, name), engine, looker) for name in names},
         "strangers": strangers,
-        "unreachable": reach.problems(engine),
+        "silent": reach.problems(engine),
     }
     if looker:
         found["edge"] = {"containers": list(_edges(engine, looker))}

@@ -286,7 +286,7 @@ STEPS: dict[str, Step] = {
         {"stack": _ANY_TEXT, "last": {"type": "int", "default": 50}},
         reads=True,
     ),
-    "note": Step(looking.note_refusal, {"claim": _FACTS, "message": _TEXT}),
+    "note": Step(looking.note_refusal, {"claim": _FACTS, "reason": _TEXT}),
     "logs": Step(
         looking.read_logs,
         {
@@ -341,7 +341,7 @@ STEPS: dict[str, Step] = {
             "release": _TEXT,
             "compose": _TEXT,
             "configs": _FACTS,
-            "secrets": {"type": "list", "elements": "dict", "default": []},
+            "secrets": {"type": "list", "elements": "dict", "default": [], "no_log": False},
             "reading": {"type": "dict", "default": {}},
         },
         leased=True,

@@ -19,7 +19,8 @@ _GIVEN = Lazy(r"(?i)\b(?:with|using|and|use|has|got)(?: the| a| this| my| your| 
 _SPOKEN = Lazy(r" {1,2}([\"'`]?)([^\s\"'`]{6,200})")
 # What stands in a sentence about a password, or is a time, an amount, a flag.
 _ADVERB = Lazy(
-    r"(?i:sha|md5|scram|bcrypt|argon2|pbkdf2|aes|v\d)\S*|[a-z]+(?:-[a-z]+)*|\W+|[\d.,:]{1,5}\)?|\d+(?:ms|s|m|h|d|%)|\w*['\u2019](?:t|s|re)|--?[a-z][\w-]*|https?:.*|[A-Z]{2,12}|\d{4}-\d\d-\d\d.*|[a-z]+\([^()]*\)"
+    r"(?i:sha|md5|scram|bcrypt|argon2|pbkdf2|aes|v\d)\S*|[a-z]+(?:-[a-z]+)*|\W+|[\d.,:]{1,5}\)?|\d+(?:ms|s|m|h|d|%)"
+    r"|\w*['\u2019](?:t|s|re)|--?[a-z][\w-]*|https?:.*|[A-Z]{2,12}|\d{4}-\d\d-\d\d.*|[a-z]+\([^()]*\)"
 )
 _VERSION = re.compile(r"v?\d+(?:\.\d+)+")
 

@@ -163,7 +163,7 @@ def _engine(host: str, facts: CheckupFacts) -> Iterable[Check]:
         yield Check("engine", "Compose", OK, engine["compose"])
     else:
         yield Check("engine", "Compose", PROBLEM, "there is none", provision)
-    for text in facts["unreachable"]:
+    for text in facts["silent"]:
         yield Check("engine", "ports", NOTE, text, "docker ps, and the log of the container")
 
 

@@ -50,7 +50,7 @@ def everything(
     """
     parts = [f"{host}: cannot be reached" for host in lost]
     for host, state in states.items():
-        parts += [f"{host}: {problem}" for problem in state["unreachable"]]
+        parts += [f"{host}: {problem}" for problem in state["silent"]]
         parts += [
             f"{host}: {count} containers of the Compose project {name}, "
             "of which Maestro has no record"
