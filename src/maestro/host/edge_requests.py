@@ -1,7 +1,6 @@
 """How many requests of a stack the edge has answered, and how many of them with an error.
 
-Source: Traefik's metric of routers,
-https://doc.traefik.io/traefik/reference/install-configuration/observability/metrics/
+Source: Traefik's metric of routers, in its reference: https://doc.traefik.io/traefik/reference/
 """
 
 from __future__ import annotations
