@@ -9,7 +9,7 @@ import pytest
 
 pytest_plugins = [
     "lanes", "traceability", "newer_compose", "counter", "relay", "gallery_hosts", "jessy_stack",
-    "mami_stack",
+    "mami_stack", "watching_stack",
 ]  # fmt: skip
 
 SHOWN = pytest.StashKey[list[tuple[str, str]]]()
