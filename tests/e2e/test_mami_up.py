@@ -12,12 +12,13 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import chromium
 import pytest
 from developing import docker, free
 from e2e import lab, pictures
@@ -274,6 +275,44 @@ def test_a_changed_source_of_the_page_shows_without_a_new_page(copy: Copy) -> No
     assert max(took) < 5
     assert min(took) < 1, took
     assert "edit 4" in get("UI_PORT", "/src/App.tsx")
+
+
+TYPE = """(() => {
+  const field = document.querySelector("#message");
+  const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set;
+  set.call(field, "not sent yet");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  window.same = "page";
+})()"""
+
+
+async def shown(path: Path) -> list[float]:
+    """Seconds from each edit of a source until a browser showed it, in one and the same page."""
+    original = path.read_text()
+    assert original.count(">Mami<") == 1
+    took = []
+    async with chromium.page(f"http://127.0.0.1:{PORTS['UI_PORT']}/", free(9222, 19222)) as page:
+        await page.until("document.querySelector('#message')")
+        await page.value(TYPE)
+        for number in range(5):
+            began = time.time()
+            path.write_text(original.replace(">Mami<", f">Mami, edit {number}<"))
+            took.append(await page.shows(f"Mami, edit {number}") - began)
+            assert await page.value("window.same") == "page"
+            typed = await page.value("document.querySelector('#message').value")
+            assert typed == "not sent yet"
+    return took
+
+
+@pytest.mark.requirement("G7.4")
+def test_a_browser_shows_an_edit_and_keeps_what_was_typed(
+    copy: Copy, show: Callable[[str, str], None]
+) -> None:
+    took = asyncio.run(shown(copy.home / "ui/src/components/Frame.tsx"))
+    text = ", ".join(f"{seconds:.2f}" for seconds in took)
+    show("Mami's page", f"seconds from an edit until a browser shows it: {text}")
+    assert max(took) < 5
+    assert min(took) < 1
 
 
 def test_a_changed_source_of_the_api_is_served(copy: Copy) -> None:

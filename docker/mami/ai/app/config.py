@@ -22,6 +22,16 @@ MORE_KEYS = ("", "_BACKUP", "_2", "_3", "_4", "_5")
 PLACEHOLDERS = ("none", "changeme", "change-me", "your-key-here")
 DEVELOPER = "http://localhost:5173"
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
+NEO4J = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+
+
+def _is_address(text: str, *schemes: str) -> bool:
+    # Reading the port raises ValueError where it is none.
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _origins(environment: str) -> str:
@@ -139,9 +149,7 @@ class Settings(BaseSettings):
     def redis_address(cls, value: SecretStr) -> SecretStr:
         """Refuse what is not the address of a Redis."""
         text = value.get_secret_value()
-        if text and (
-            urlsplit(text).scheme not in ("redis", "rediss") or not urlsplit(text).hostname
-        ):
+        if text and not _is_address(text, "redis", "rediss"):
             raise ValueError("must look like redis://HOST:PORT or rediss://USER:PASSWORD@HOST:PORT")
         return value
 
@@ -156,11 +164,28 @@ class Settings(BaseSettings):
     @classmethod
     def http_address(cls, value: str) -> str:
         """Refuse what is not an HTTP address; a slash at the end makes no difference."""
-        if value and (
-            urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname
-        ):
+        if value and not _is_address(value, "http", "https"):
             raise ValueError("must look like http://HOST:PORT")
         return value.rstrip("/")
+
+    @field_validator("NEO4J_URL")
+    @classmethod
+    def neo4j_address(cls, value: str) -> str:
+        """Refuse what Neo4j's driver does not take."""
+        if value and not _is_address(value, *NEO4J):
+            raise ValueError("must look like bolt://HOST:PORT or neo4j://HOST:PORT")
+        return value
+
+    @field_validator("CORS_ORIGINS")
+    @classmethod
+    def origins(cls, value: str) -> str:
+        """Refuse what no browser sends as its origin: it would let nobody in."""
+        for origin in value.replace(" ", "").split(","):
+            if origin in ("", "*"):
+                continue
+            if not _is_address(origin, "http", "https") or urlsplit(origin).path.strip("/"):
+                raise ValueError("each must look like https://HOST or http://HOST:PORT")
+        return value
 
     @field_validator("FALLBACK_CHAINS")
     @classmethod

@@ -44,7 +44,13 @@ def test_defaults_where_nothing_is_set() -> None:
         ("REDIS_PORT", "70000", "less than or equal to 65535"),
         ("NODE_MODE", "BOTH", "'CORE' or 'WORKER'"),
         ("REDIS_URL", "http://s3cret-host", "redis://"),
+        ("REDIS_URL", "redis://h:s3cret", "redis://"),
+        ("REDIS_DSN", "redis://h:70000", "redis://"),
         ("ELASTICSEARCH_URL", "es:9200", "http://"),
+        ("OLLAMA_URL", "http://h:s3cret", "http://"),
+        ("NEO4J_URL", "http://h", "bolt://"),
+        ("CORS_ORIGINS", "https://a.test,localhost:5173", "https://HOST"),
+        ("CORS_ORIGINS", "https://a.test/page", "https://HOST"),
         ("FALLBACK_CHAINS", "chat=openai:gpt", "one of the providers"),
         ("FALLBACK_CHAINS", "quick=groq:m", "name chat"),
         ("LLM_TIMEOUT", "0", "greater than 0"),
@@ -58,7 +64,7 @@ def test_a_wrong_value_names_the_variable_and_the_reason(
     done = start(**{name: value})
     assert done.returncode != 0
     assert name in done.stderr and reason in done.stderr
-    assert "s3cret-host" not in done.stderr and "Traceback" not in done.stderr
+    assert "s3cret" not in done.stderr and "Traceback" not in done.stderr
 
 
 def test_all_wrong_variables_are_told_at_once() -> None:

@@ -51,6 +51,24 @@ def test_a_newer_database_is_used_as_it_is(given: Callable[..., Settings], tmp_p
     assert rows(tmp_path / "data/app.db", "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("s3cret", "must look like sqlite:///PATH"),
+        ("sqlit:///s3cret", "must look like sqlite:///PATH"),
+        ("postgresql://u:s3cret@h:port/n", "must look like sqlite:///PATH"),
+        ("mysql+pymysql://u:s3cret@h/n", "its driver pymysql is not installed"),
+    ],
+)
+def test_an_address_that_is_no_use_is_named(
+    given: Callable[..., Settings], url: str, words: str
+) -> None:
+    """And not shown: there may be a password in it."""
+    with pytest.raises(DatabaseError, match=words) as told:
+        init_database_with_defaults(given(DATABASE_URL=url))
+    assert "DATABASE_URL" in str(told.value) and "s3cret" not in str(told.value)
+
+
 def test_a_broken_migration_names_its_revision(
     given: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlmodel import Session, create_engine, select
 
 from app.config import Settings, settings
@@ -33,9 +34,26 @@ class DatabaseError(Exception):
     """The database cannot be prepared; the text says where and why."""
 
 
+def address(given: Settings) -> URL:
+    """The settings' DATABASE_URL. Raises `DatabaseError`, without the value, where it is no use."""
+    try:
+        url = make_url(given.DATABASE_URL)
+        url.get_dialect().import_dbapi()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise DatabaseError(
+            "DATABASE_URL: must look like sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise DatabaseError(
+            f"DATABASE_URL: its driver {error.name} is not installed: add it to requirements.txt, "
+            "or use sqlite:///PATH"
+        ) from None
+    return url
+
+
 def engine_of(given: Settings) -> Engine:
-    """The engine of the settings' DATABASE_URL."""
-    url = make_url(given.DATABASE_URL)
+    """The engine of the settings' DATABASE_URL. Raises `DatabaseError` as `address` does."""
+    url = address(given)
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
@@ -64,9 +82,9 @@ def init_database_with_defaults(given: Settings = settings, engine: Engine | Non
     """
     log.info("init_database_with_defaults: preparing the database")
     make_directory(given.DATA_DIR)
-    path = make_url(given.DATABASE_URL).database
-    if given.DATABASE_URL.startswith("sqlite") and path:
-        make_directory(Path(path).parent)
+    url = address(given)
+    if url.get_backend_name() == "sqlite" and url.database:
+        make_directory(Path(url.database).parent)
     mine = engine or engine_of(given)
     try:
         with _alone(given, mine):
