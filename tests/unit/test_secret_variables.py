@@ -15,6 +15,7 @@ from maestro.host import carried, compose
 from maestro.host.files import File
 from maestro.host.secret_files import SecretFile
 from maestro.play import host_variables
+from maestro.redaction.redactor import Redactor
 from maestro.release import drift, recorded
 from maestro.release.render import render
 from maestro.stack import files, secret_variables
@@ -177,6 +178,21 @@ def test_a_secret_elsewhere_than_in_an_environment_is_refused() -> None:
         "environment.URL: the secret db.pw is in the environment"
         in (secret_variables.weaker(model)[0])
     )
+
+
+def test_a_value_in_plain_text_that_looks_like_a_secret_is_named_and_not_shown() -> None:
+    token = "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345"  # by its form
+    given = {
+        "POSTGRES_PASSWORD": "hunter22",
+        "GITHUB": token,
+        "DB_PASSWORD_FILE": "/run/secrets/db",
+    }
+    (form, name) = secret_variables.literal(shop(**given, MODE="fast", API_KEY=f"{MARKED}"))
+    assert form.startswith("services.web.environment.GITHUB looks like a secret, in plain text")
+    assert "`secrets: {postgres_password: {environment: POSTGRES_PASSWORD}}`" in name
+    assert Redactor(()).text(f"    warning   {name}") == f"    warning   {name}"
+    assert token not in form
+    assert "hunter22" not in name
 
 
 VERSIONS = {"db_password": models.RELEASE, "db.pw": models.RELEASE}

@@ -184,6 +184,8 @@ def _wanted(inputs: Inputs, state: State, of_host: tuple[str, str, frozenset[str
     problems += route_users.problems(model, extension, stack)
     problems += secret_variables.out_of_place(model, stack)
     warnings += secret_variables.weaker(model)
+    if environment != policy.DEVELOPMENT:
+        warnings += secret_variables.literal(model)
     made = policy.made(model, environment, of_place)
     model = mounts.as_configs(model, files)
     if environment != policy.DEVELOPMENT:

@@ -135,6 +135,23 @@ def weaker(model: Compose) -> list[str]:
     return found
 
 
+def literal(model: Compose) -> list[str]:
+    """What a plan says of values that look like secrets, and that files in git have as they are."""
+    found = []
+    for service, definition in sorted(model["services"].items()):
+        environment = definition.get("environment")
+        for name, value in sorted(environment.items() if isinstance(environment, dict) else ()):
+            if _secret(str(name), str(value or "")):
+                secret = str(name).lower()
+                found.append(
+                    f"services.{service}.environment.{name} looks like a secret, in plain text: "
+                    "whoever reads the Compose file or the release has it. "
+                    f"`secrets: {{{secret}: {{environment: {name}}}}}` and `{name}: ${{{name}}}` "
+                    "take it from the secrets of the environment (docs/secrets.md)"
+                )
+    return found
+
+
 def _texts(value: Any) -> Iterator[str]:
     yield from (text for _, text in _paths(value, ""))
 
