@@ -683,6 +683,7 @@ class EventFacts(TypedDict):
     release: str
     before: str
     message: str
+    seconds: str
 
 
 class FoundFacts(TypedDict):

@@ -5,11 +5,12 @@ It builds images for minutes, so it is part of the long runs alone.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from e2e import lab
-from watching_stack import HOST, STACK, copy, deploy, get, inside, query, until
+from watching_stack import HOST, STACK, VERSION, copy, deploy, get, inside, query, until, value
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("watching")]
 
@@ -42,6 +43,26 @@ def test_what_it_reads_is_there() -> None:
     until(lambda: not query("up == 0"))
 
 
+@pytest.mark.requirement("R8.1")
+def test_every_container_has_its_numbers() -> None:
+    def names() -> bool:
+        running = lab.ssh(HOST, "docker ps -q | wc -l")
+        found = query("count(count by (name) (container_memory_usage_bytes))")
+        return bool(found) and float(found[0]["value"][1]) == float(running)
+
+    until(names)
+    until(lambda: not query("up == 0"))
+    # The limits of this stack are numbers of its own file.
+    limit = 'container_spec_memory_limit_bytes{service="alertmanager"}'
+    assert value(limit) == 64 * 1024**2
+    for name in ("cpu_usage_seconds_total", "memory_working_set_bytes", "threads"):
+        assert len(query(f'container_{name}{{stack="{STACK}"}}')) == len(SERVICES)
+    assert query('container_network_receive_bytes_total{service="alertmanager"} > 0')
+    assert query("node_memory_MemAvailable_bytes > 0")
+    assert query("node_filesystem_size_bytes > 0")
+    assert query("traefik_config_reloads_total")
+
+
 def test_a_broken_rule_fails_the_deploy_and_the_old_version_serves(tmp_path: Path) -> None:
     before = lab.containers(HOST, STACK)["prometheus"]
     stack = copy(tmp_path)
@@ -65,3 +86,22 @@ def test_a_broken_rule_fails_the_deploy_and_the_old_version_serves(tmp_path: Pat
         if "- alert:" in line
     ]
     assert names == set(written)
+
+
+def test_what_maestro_does_is_a_number() -> None:
+    """After the deploy that failed."""
+    (info,) = until(lambda: query(f'maestro_release_info{{stack="{STACK}"}}'))
+    assert info["metric"]["version"] == VERSION
+    for result in ("failed", "put back"):
+        changed = f'{{stack="{STACK}", kind="deploy", result="{result}"}}'
+        until(partial(query, f"maestro_change_duration_seconds{changed} > 0"))
+        assert value(f"maestro_change_timestamp_seconds{changed}") > 1.7e9
+    drift = f'maestro_drift{{stack="{STACK}"}}'
+    assert value(drift) == 0
+    other = lab.containers(HOST, STACK)["blackbox-exporter"]
+    lab.ssh(HOST, f"docker stop {other}")
+    try:
+        until(lambda: value(drift) == 1)
+    finally:
+        lab.ssh(HOST, f"docker start {other}")
+    until(lambda: value(drift) == 0)

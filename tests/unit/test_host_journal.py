@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,10 @@ def test_an_event_has_who_what_and_when(layout: Layout) -> None:
         "release": "r2",
         "before": "r1",
         "message": "",
+        "seconds": "",
     }
+    journal.note(layout, {**CLAIM, "acquired": time.time() - 30}, journal.DONE)
+    assert int(journal.read(layout, 1)[0]["seconds"]) >= 30
 
 
 def test_it_is_for_root_alone_and_outlives_the_stack(layout: Layout) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -338,8 +339,15 @@ def test_a_damaged_memory_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_the_metrics_name_what_serves(host: Host) -> None:
+    claim = {"purpose": "deploy of v1", "by": "jo", "acquired": time.time() - 60}
+    journal.note(host.layout, claim, journal.DONE)
     text = metrics.render(host.root, host.memory, Counts())
     assert 'maestro_release_info{stack="shop",version="v1",release="r1",environment=""} 1\n' in text
+    labels = '{stack="shop",kind="deploy",result="done"}'
+    for name, least in (("duration", 60), ("timestamp", time.time() - 60)):
+        found = re.search(rf"maestro_change_{name}_seconds{labels} (\d+)\n", text)
+        assert found
+        assert int(found[1]) >= int(least)
 
 
 @pytest.mark.parametrize(

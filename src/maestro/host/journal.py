@@ -30,7 +30,8 @@ class Event:
 
     ``what`` is the purpose of the run, such as ``deploy of v2``; ``result`` is one of `DONE`,
     `FAILED`, `REFUSED` and `PUT_BACK`. ``release`` is the id of the release that the run brought
-    or would have brought, ``before`` the id of the one that served.
+    or would have brought, ``before`` the id of the one that served. ``seconds`` is how long the
+    run took on this host, where that is known.
     """
 
     stack: str
@@ -43,6 +44,7 @@ class Event:
     before: str = ""
     message: str = ""
     at: str = ""
+    seconds: str = ""
 
 
 def write(layout: Layout, event: Event) -> None:
@@ -70,9 +72,16 @@ def note(layout: Layout, claim: Mapping[str, Any], result: str, message: str = "
         result=result,
         before=str(claim.get("serves", "")),
         message=message,
+        seconds=_took(claim),
         **{key: str(claim.get(key) or "") for key in ("by", "approved_by", "plan", "release")},
     )
     write(layout, event)
+
+
+def _took(claim: Mapping[str, Any]) -> str:
+    """Whole seconds since the lease was taken; empty where there was none."""
+    acquired = float(claim.get("acquired") or 0)
+    return str(max(0, round(time.time() - acquired))) if acquired else ""
 
 
 def read(layout: Layout, last: int) -> list[EventFacts]:

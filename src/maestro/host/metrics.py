@@ -1,7 +1,4 @@
-"""What a host's stacks are, as a file for node_exporter's textfile collector.
-
-Format: https://prometheus.io/docs/instrumenting/exposition_formats/
-"""
+"""What a host's stacks are, as a file for node_exporter's textfile collector."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from pathlib import Path
 
 from ..errors import MaestroError
 from . import journal
+from .exposition import COUNTER, GAUGE, Samples, family
 from .journal_counts import Counts
 from .layout import Layout, deployed, write_atomically
 from .watchdog_memory import Memory
@@ -21,8 +19,6 @@ DIRECTORY = "metrics"  # beside the watchdog's memory
 NAME = "maestro.prom"
 EVERY = 60.0  # seconds between two looks where nothing else asks for one
 _WRITTEN = "%Y-%m-%dT%H:%M:%SZ"
-
-_Samples = Iterable[tuple[Mapping[str, str], float]]
 
 
 def keep(root: Path, memory: Path) -> None:
@@ -46,34 +42,36 @@ def write(root: Path, memory: Memory, counts: Counts) -> None:
 def render(root: Path, memory: Memory, counts: Counts) -> str:
     """The metrics, in the text format; label values are names and versions, never settings."""
     entries = memory.entries.values()
+    changes = list(_changes(root, counts))
     parts = [
-        _family(
-            "maestro_release_info", "gauge", "The release that serves of each stack.", _info(root)
+        family(
+            "maestro_release_info", GAUGE, "The release that serves of each stack.", _info(root)
         ),
-        _family(
+        family(
             "maestro_release_timestamp_seconds",
-            "gauge",
+            GAUGE,
             "When the release that serves was made.",
             _created(root),
         ),
-        _family(
+        family(
             "maestro_changes_total",
-            "counter",
+            COUNTER,
             "Changes of a stack in this host's history, by their result.",
-            _changes(root, counts),
+            changes,
         ),
-        _family(
+        *_last(root, counts),
+        family(
             "maestro_watchdog_restarts_total",
-            "counter",
+            COUNTER,
             "Restarts of unhealthy containers.",
             (
                 ({"stack": stack, "service": service}, number)
                 for (stack, service), number in sorted(memory.totals.items())
             ),
         ),
-        _family(
+        family(
             "maestro_watchdog_given_up",
-            "gauge",
+            GAUGE,
             "1 for a service that restarts did not help and that is left as it is.",
             sorted(
                 (
@@ -88,7 +86,7 @@ def render(root: Path, memory: Memory, counts: Counts) -> str:
     return "".join(parts)
 
 
-def _info(root: Path) -> _Samples:
+def _info(root: Path) -> Samples:
     for layout, manifest in _running(root):
         yield (
             {
@@ -101,17 +99,32 @@ def _info(root: Path) -> _Samples:
         )
 
 
-def _created(root: Path) -> _Samples:
+def _created(root: Path) -> Samples:
     for layout, manifest in _running(root):
         with contextlib.suppress(ValueError):
             at = calendar.timegm(time.strptime(str(manifest.get("created", "")), _WRITTEN))
             yield {"stack": layout.stack}, at
 
 
-def _changes(root: Path, counts: Counts) -> _Samples:
+def _changes(root: Path, counts: Counts) -> Samples:
     for stack in journal.stacks(root):
         for result, number in sorted(counts.of(journal.file(Layout(root, stack))).items()):
             yield {"stack": stack, "result": result}, number
+
+
+def _last(root: Path, counts: Counts) -> Iterable[str]:
+    """When the last change of each kind ended and how long it took, once `_changes` has read."""
+    ended, took = [], []
+    for stack in journal.stacks(root):
+        for (kind, result), last in sorted(counts.last(journal.file(Layout(root, stack))).items()):
+            labels = {"stack": stack, "kind": kind, "result": result}
+            with contextlib.suppress(ValueError):
+                ended.append((labels, float(calendar.timegm(time.strptime(last.at, _WRITTEN)))))
+            with contextlib.suppress(ValueError):
+                took.append((labels, float(last.seconds)))
+    when, long = "When the last change of a kind ended.", "How long it took on this host."
+    yield family("maestro_change_timestamp_seconds", GAUGE, when, ended)
+    yield family("maestro_change_duration_seconds", GAUGE, long, took)
 
 
 def _running(root: Path) -> Iterable[tuple[Layout, Mapping[str, object]]]:
@@ -120,15 +133,3 @@ def _running(root: Path) -> Iterable[tuple[Layout, Mapping[str, object]]]:
             manifest = layout.manifest(layout.current_id())
             if manifest:
                 yield layout, manifest
-
-
-def _family(name: str, kind: str, text: str, samples: _Samples) -> str:
-    lines = [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-    for labels, value in samples:
-        inside = ",".join(f'{key}="{_escaped(said)}"' for key, said in labels.items())
-        lines.append(f"{name}{{{inside}}} {int(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import MaestroError
-from . import borrowed, edge, edge_health, edge_traefik, page, watchdog
+from . import borrowed, edge, edge_health, edge_traefik, page, telemetry, watchdog
 from .engine import Engine
 from .labels import PROJECT
 
@@ -27,6 +27,7 @@ def main(root: Path = Path("/opt/maestro"), mode: str = watchdog.STACKS) -> None
     """Watch until the service is stopped; ``mode`` is one of `watchdog.MODES`."""
     threading.Thread(target=page.Server(*_page_address()).run, daemon=True).start()
     threading.Thread(target=edge_health.keep, daemon=True).start()
+    threading.Thread(target=telemetry.keep, args=(root,), daemon=True).start()
     threading.Thread(target=watchdog.keep, args=(root, mode), daemon=True).start()
     while True:
         try:
