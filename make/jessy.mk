@@ -5,7 +5,7 @@ COMPOSE_JESSY = scripts/stack $(JESSY)
 CONFIRM ?=
 .PHONY: up down build ps logs logs-rust logs-go shell-rust shell-go restart rebuild watch fmt clippy clean
 up: ## Run Jessy with hot reload: builds what is missing, migrates, waits until all is healthy
-	@$(COMPOSE_JESSY) up --detach --build --wait
+	@scripts/up $(JESSY)
 	@echo "The API answers at http://$$($(COMPOSE_JESSY) port jessy-api 3000)/api/health"
 	@echo "The core answers at http://$$($(COMPOSE_JESSY) port jessy-core 8080)/health"
 

@@ -4,7 +4,7 @@ MAMI ?= docker/mami
 COMPOSE_MAMI = scripts/stack $(MAMI)
 .PHONY: mami-up mami-down mami-logs test-mami lock-mami
 mami-up: ## Run Mami with hot reload: builds what is missing, waits until all is healthy
-	@$(COMPOSE_MAMI) up --detach --build --wait
+	@scripts/up $(MAMI)
 	@echo "The page is at http://localhost:$$($(COMPOSE_MAMI) port mami-ui 5173 | sed 's/.*://')"
 	@echo "The API answers at http://$$($(COMPOSE_MAMI) port mami-ai 8000)/health"
 
