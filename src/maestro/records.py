@@ -330,7 +330,7 @@ class WatchdogState(TypedDict):
 
 
 class Container(TypedDict):
-    """A container of the stack, see `host.state.container_facts`."""
+    """A container of the stack, see `host.state.facts_of`."""
 
     id: str
     name: str

@@ -226,6 +226,17 @@ def test_an_engine_that_is_gone_keeps_no_release_out(
 # State: what containers and ports say
 
 
+def test_a_container_that_goes_while_it_is_read_is_left_out(client: Engine, fake: Fake) -> None:
+    """Another run may replace one between the listing and the look at it."""
+    listing = [summary("gone"), summary()]
+    fake.say("GET /containers/gone/json", {"message": "No such container: gone"}, 404)
+    fake.say("GET /containers/web/json", detail())
+    assert [found["id"] for found in state.facts_of(client, listing)] == ["web"]
+    fake.say("GET /containers/gone/json", {"message": "broken"}, 500)
+    with pytest.raises(MaestroError, match="broken"):
+        state.facts_of(client, listing)
+
+
 @pytest.mark.parametrize(
     ("changes", "health"), [({}, "none"), ({"Health": {"Status": "starting"}}, "starting")]
 )
@@ -236,7 +247,7 @@ def test_what_the_state_tells_of_a_container(
     fake.say("GET /containers/web/json", detail(**changes))
     (found,) = containers.of_stack(client, "shop")
     found["Mounts"] = [{"Type": "volume", "Name": "f" * 64, "Destination": "/data", "RW": True}]
-    assert state.container_facts(client, found) == {
+    assert state.facts_of(client, [found])[0] == {
         "id": "web",
         "name": "shop-web-1",
         "service": "web",

@@ -37,6 +37,10 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+class Gone(MaestroError):
+    """The container was removed meanwhile, by another run or by hand."""
+
+
 class Engine:
     """Questions to the Engine and the few orders Compose has no command for."""
 
@@ -149,8 +153,12 @@ class Engine:
         return answer
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """``docker inspect`` of one container."""
-        answer: dict[str, Any] = self._get(f"/containers/{container}/json")
+        """``docker inspect`` of one container; `Gone` where it is not there any more."""
+        status, body = self.request("GET", path := f"/containers/{container}/json")
+        if status >= 400:
+            kind = Gone if status == 404 else MaestroError
+            raise kind(_message(body) or f"the Engine answered {status}", where=path)
+        answer: dict[str, Any] = json.loads(body)
         return answer
 
     def image(self, image: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .holds import of_others as others
 from .layout import AGENT, Layout
 from .release import committed
 from .secret_files import is_file
-from .state import checksum, container_facts
+from .state import checksum, facts_of
 
 if TYPE_CHECKING:
     from ..records import History, Manifest, Summary
@@ -46,7 +46,7 @@ def read(
         "compose": layout.compose_text(current) if current in kept else "",
         "target_compose": layout.compose_text(target) if target in kept else "",
         "releases": {release: _summary(layout, kept[release]) for release in sorted(kept)},
-        "containers": [container_facts(engine, item, layout) for item in there],
+        "containers": facts_of(engine, there, layout),
         "done": jobs.remembered(layout),
         "others": others(everyone, layout.stack),
         "paths": links.recorded(manifest) | links.recorded(kept.get(target, {})),

@@ -10,12 +10,12 @@ from . import edge, folder, history, reach, userns
 from .drift import facts
 from .edge_proxy import NAME as EDGE
 from .edge_proxy import of_host
-from .engine import Engine
+from .engine import Engine, Gone
 from .files import digests
 from .labels import ONE_OFF, PROJECT, SERVICE
 from .layout import Layout, deployed
 from .runtime import Looker
-from .state import container_facts
+from .state import facts_of
 from .watchdog_memory import Memory
 
 if TYPE_CHECKING:
@@ -33,13 +33,16 @@ def read(layout: Layout, engine: Engine | None = None, looker: Looker | None = N
     found = history.read(layout, engine=engine)
     found["containers"] += _strays(layout, engine, {item["id"] for item in found["containers"]})
     watched = Memory().entries
-    for container in found["containers"]:
+    for container in list(found["containers"]):
         entry = watched.get(container["name"])
         if entry and entry.id == container["id"]:
             container["watchdog"] = {"restarts": len(entry.restarts), "until": entry.left_until}
-        container["facts"] = facts(engine, container["id"])
-        if looker:
-            container["runtime"] = looker.facts(container["id"])
+        try:
+            container["facts"] = facts(engine, container["id"])
+            if looker:
+                container["runtime"] = looker.facts(container["id"])
+        except Gone:
+            found["containers"].remove(container)
     return {
         **found,
         "edited_configs": _edited_configs(layout, found["release"], userns.Remap.of(found)),
@@ -84,13 +87,14 @@ def _strays(layout: Layout, engine: Engine, known: Collection[str]) -> list[Cont
 
     What merely runs an image that Compose built has that image's labels, and is none.
     """
-    return [
-        container_facts(engine, item)
+    strays = (
+        item
         for item in engine.containers(f"{PROJECT}={layout.stack}")
         if item["Id"] not in known
         and item["Labels"].get(ONE_OFF, "False") != "True"
         and _built(engine, item).get(SERVICE) != item["Labels"].get(SERVICE, "")
-    ]
+    )
+    return facts_of(engine, strays)
 
 
 def _built(engine: Engine, item: Mapping[str, Any]) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ from .labels import PROJECT, SERVICE
 from .layout import AGENT, Layout
 from .release import committed, references
 from .roll import Roll
-from .state import checksum, container_facts
+from .state import checksum, facts_of
 from .strangers import Ours, among, labelled, made_here
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read(layout: Layout, engine: Engine | None = None) -> Removal:
     )
     return {
         "release": {"id": current, **layout.manifest(current)} if current else {},
-        "containers": [container_facts(engine, item) for item in summaries],
+        "containers": facts_of(engine, summaries),
         "lease": lease.describe(layout),
         "agent": checksum(AGENT),
         "found": cast("FoundFacts", asdict(there)),

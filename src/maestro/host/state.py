@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -35,7 +36,7 @@ from . import (
     userns,
 )
 from .containers import of_stack
-from .engine import Engine
+from .engine import Engine, Gone
 from .holds import behind, dump, nameless, now, of_others
 from .labels import HASH_LABEL, SERVICE
 from .layout import AGENT, Layout
@@ -85,7 +86,7 @@ def read(request: Request, engine: Engine | None = None) -> State:
         volumes = engine.volumes()
         everyone = behind(engine.containers(), volumes)
         there = of_stack(engine, request.stack, everyone)
-        containers = [container_facts(engine, found, layout) for found in there]
+        containers = facts_of(engine, there, layout)
         local = engine.repo_digests()
         known, problem = asked.result()
         resolved, refused = _resolve(request, known.model, manifest, info)
@@ -289,10 +290,18 @@ def _owns(login: Login | None, host: str) -> bool:
     return login is not None and login.registry == host
 
 
-def container_facts(
-    engine: Engine, summary: Mapping[str, Any], layout: Layout | None = None
-) -> Container:
-    """What a plan is decided on, of one container of a listing."""
+def facts_of(
+    engine: Engine, listing: Iterable[Mapping[str, Any]], layout: Layout | None = None
+) -> list[Container]:
+    """What a plan is decided on, of each container of a listing that is still there."""
+    found = []
+    for summary in listing:
+        with contextlib.suppress(Gone):
+            found.append(_facts(engine, summary, layout))
+    return found
+
+
+def _facts(engine: Engine, summary: Mapping[str, Any], layout: Layout | None) -> Container:
     detail = engine.inspect(str(summary["Id"]))
     state = detail["State"]
     foreign = strangers.facts(layout, summary, detail) if layout else None

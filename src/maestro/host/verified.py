@@ -13,7 +13,7 @@ from . import journal, lease, recovery
 from .containers import of_stack
 from .engine import Engine
 from .layout import Layout
-from .state import container_facts
+from .state import facts_of
 
 if TYPE_CHECKING:
     from ..records import Manifest, VerifiedFacts
@@ -49,7 +49,7 @@ def _problems(layout: Layout, manifest: Manifest, engine: Engine) -> Iterator[st
         yield f"it is being changed by {held['by']}"
     if recovery.describe(layout):
         yield "a failed change was not put back completely"
-    found = [container_facts(engine, item, layout) for item in of_stack(engine, layout.stack)]
+    found = facts_of(engine, of_stack(engine, layout.stack), layout)
     for name, facts in manifest["services"].items():
         mine = [each for each in found if each["service"] == name]
         if any(each["hash"] != facts["hash"] for each in mine):

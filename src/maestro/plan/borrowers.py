@@ -26,7 +26,7 @@ def reasons(
     """Why a service needs a new container for its owners' sake.
 
     ``facts_of`` is the service's entry of a manifest, see `facts`. ``there`` are its containers,
-    ``owners_there`` those of every service, as `host.state.container_facts` tells of them.
+    ``owners_there`` those of every service, as `host.state.facts_of` tells of them.
     ``moves`` says what is done to a service (an action of `records`), for those to which
     something is.
     """
