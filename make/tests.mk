@@ -27,7 +27,7 @@ test: venv-dev ## Run every check: lint, unit, Molecule and end-to-end tests, co
 TESTS_LONG = $(wildcard tests/load) $(wildcard tests/faults) $(wildcard tests/molecule) $(wildcard tests/e2e/test_announced.py) \
   $(wildcard tests/e2e/test_third_host.py) $(wildcard tests/e2e/test_edge_tls.py) \
   $(wildcard tests/e2e/test_canary.py) $(wildcard tests/e2e/test_gallery.py) \
-  $(wildcard tests/e2e/test_data_on_volumes.py) $(wildcard tests/e2e/test_life.py) $(wildcard tests/e2e/test_networks.py) $(wildcard tests/e2e/test_jessy_up.py) $(wildcard tests/e2e/test_mami*.py) \
+  $(wildcard tests/e2e/test_data_on_volumes.py) $(wildcard tests/e2e/test_life.py) $(wildcard tests/e2e/test_networks.py) $(wildcard tests/e2e/test_jessy_up.py) $(wildcard tests/e2e/test_outlives_down.py) $(wildcard tests/e2e/test_mami*.py) \
   $(wildcard tests/e2e/test_jessy_stress.py) $(wildcard tests/e2e/test_jessy_bench.py) $(wildcard tests/e2e/test_jessy_tests.py) \
   $(wildcard tests/e2e/test_workflow_runs.py) $(wildcard tests/e2e/test_workflow_cancelled.py) $(wildcard tests/lint/test_secret_scan.py)
 test-long: venv-dev ## Run the long load, fault, plan and gallery tests; COMPOSE=new with a newer Compose
