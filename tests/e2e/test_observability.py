@@ -5,10 +5,15 @@ It builds images for minutes, so it is part of the long runs alone.
 
 from __future__ import annotations
 
+import json
+import shlex
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 from e2e import lab
 from watching_stack import HOST, STACK, VERSION, copy, deploy, get, inside, query, until, value
 
@@ -16,6 +21,47 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("watching")]
 
 CONFIG = Path(lab.PROJECT / "docker" / STACK / "config")
 SERVICES = {"prometheus", "alertmanager", "node-exporter", "blackbox-exporter"}
+
+
+RECEIVER = """
+import http.server
+class Take(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        print(body.decode(), flush=True)
+http.server.HTTPServer(("", 9999), Take).serve_forever()
+"""
+
+
+def alerts() -> set[str]:
+    """The names of the alerts in the stack's files."""
+    documents = [yaml.safe_load(path.read_text()) for path in CONFIG.glob("prometheus/alerts/*")]
+    return {
+        str(rule["alert"])
+        for document in documents
+        for group in document["groups"]
+        for rule in group["rules"]
+    }
+
+
+@pytest.fixture
+def received() -> Iterator[Callable[[], set[str]]]:
+    """The alerts that a webhook got: those that fire."""
+    image = lab.inspect(HOST, lab.containers(HOST, STACK)["prometheus"])["Config"]["Image"]
+    # With the host's own Python.
+    run = f"docker run -d --name receiver --network {STACK} -v /usr:/usr:ro --entrypoint python3"
+    lab.ssh(HOST, f"docker rm -f receiver; {run} {image} -c {shlex.quote(RECEIVER)}")
+
+    def names() -> set[str]:
+        lines = lab.ssh(HOST, "docker logs receiver").splitlines()
+        notes = [json.loads(line) for line in lines if line.startswith("{")]
+        found = [alert for note in notes for alert in note["alerts"]]
+        return {one["labels"]["alertname"] for one in found if one["status"] == "firing"}
+
+    yield names
+    lab.ssh(HOST, "docker rm -f receiver", check=False)
 
 
 def test_every_program_is_healthy_and_answers_on_the_host_alone() -> None:
@@ -63,6 +109,7 @@ def test_every_container_has_its_numbers() -> None:
     assert query("traefik_config_reloads_total")
 
 
+@pytest.mark.requirement("G11.1")
 def test_a_broken_rule_fails_the_deploy_and_the_old_version_serves(tmp_path: Path) -> None:
     before = lab.containers(HOST, STACK)["prometheus"]
     stack = copy(tmp_path)
@@ -74,18 +121,20 @@ def test_a_broken_rule_fails_the_deploy_and_the_old_version_serves(tmp_path: Pat
     assert lab.containers(HOST, STACK)["prometheus"] == before
     assert get(9090, "/api/v1/status/runtimeinfo")["data"]["reloadConfigSuccess"]
     assert inside("prometheus", "promtool check config /etc/prometheus/prometheus.yml")
+    loaded = yaml.safe_load(get(9090, "/api/v1/status/config")["data"]["yaml"])
+    written = yaml.safe_load((CONFIG / "prometheus/prometheus.yml").read_text())
+    assert loaded["global"].items() >= written["global"].items()
+    assert [one["job_name"] for one in loaded["scrape_configs"]] == [
+        one["job_name"] for one in written["scrape_configs"]
+    ]
+    assert loaded["rule_files"] == ["/etc/prometheus/alerts/*.yml"]
+    assert inside("prometheus", "sh -c 'promtool test rules /etc/prometheus/tests/*.yml'")
     names = {
         rule["name"]
         for group in get(9090, "/api/v1/rules")["data"]["groups"]
         for rule in group["rules"]
     }
-    written = [
-        line.split()[-1]
-        for path in CONFIG.glob("prometheus/alerts/*.yml")
-        for line in path.read_text().splitlines()
-        if "- alert:" in line
-    ]
-    assert names == set(written)
+    assert names == alerts()
 
 
 def test_what_maestro_does_is_a_number() -> None:
@@ -105,3 +154,28 @@ def test_what_maestro_does_is_a_number() -> None:
     finally:
         lab.ssh(HOST, f"docker start {other}")
     until(lambda: value(drift) == 0)
+
+
+@pytest.mark.requirement("R8.2")
+@pytest.mark.parametrize("name", ["hosts", "containers", "edge", "deploys"])
+def test_every_panel_has_data(name: str) -> None:
+    lab.ssh(HOST, "for n in $(seq 20); do curl -sk -o /dev/null https://127.0.0.1/; done")
+    board = json.loads((CONFIG / f"grafana/dashboards/{name}.json").read_text())
+    titles = {panel["title"] for panel in board["panels"]}
+    if name == "containers":
+        assert titles >= {"CPU", "Memory", "Network"}
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            until(partial(query, target["expr"]))
+
+
+def test_three_alerts_reach_the_webhook_in_time(received: Callable[[], set[str]]) -> None:
+    """After the deploy that failed: within twice their time, and what a slow host needs besides."""
+    exporter = lab.containers(HOST, STACK)["blackbox-exporter"]
+    lab.ssh(HOST, f"docker stop {exporter}; systemctl stop maestro-agent")
+    began = time.monotonic()
+    try:
+        until(lambda: received() >= {"DeployFailed", "TargetDown", "AgentSilent"}, 600)
+    finally:
+        lab.ssh(HOST, f"docker start {exporter}; systemctl start maestro-agent")
+    print(f"{received()} after {time.monotonic() - began:.0f} s")
