@@ -179,3 +179,26 @@ def test_three_alerts_reach_the_webhook_in_time(received: Callable[[], set[str]]
     finally:
         lab.ssh(HOST, f"docker start {exporter}; systemctl start maestro-agent")
     print(f"{received()} after {time.monotonic() - began:.0f} s")
+
+
+@pytest.mark.requirement("G11.5")
+def test_a_prometheus_that_hangs_is_restarted() -> None:
+    container = lab.containers(HOST, STACK)["prometheus"]
+    before = lab.inspect(HOST, container)["State"]["StartedAt"]
+    find = f"docker top {container} -eo pid,comm | awk '$2 == \"prometheus\" {{print $1}}'"
+    lab.ssh(HOST, f"kill -STOP $({find})")
+    until(lambda: lab.inspect(HOST, container)["State"]["StartedAt"] != before, 600)
+    until(lambda: lab.inspect(HOST, container)["State"]["Health"]["Status"] == "healthy", 300)
+    restarts = f'maestro_watchdog_restarts_total{{stack="{STACK}", service="prometheus"}} > 0'
+    until(partial(query, restarts))
+
+
+def test_it_costs_little() -> None:
+    """At most 5 % of two cores and 500 MiB, measured by itself."""
+    ours = f'{{stack="{STACK}"}}'
+    cpu = f"sum(rate(container_cpu_usage_seconds_total{ours}[5m])) / 2"
+    until(partial(query, cpu))
+    share, memory = value(cpu), value(f"sum(container_memory_working_set_bytes{ours})")
+    print(f"{share:.2%} of two cores, {memory / 2**20:.0f} MiB")
+    assert share <= 0.05
+    assert memory <= 500 * 2**20
