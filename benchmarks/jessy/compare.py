@@ -21,7 +21,12 @@ from jessy import page, paired
 PROJECT = Path(__file__).resolve().parents[2]
 # How often both programs are started anew, see paired.py.
 STARTS = 8
-COMPOSE = ("docker", "compose", "--file", str(PROJECT / "docker/jessy/compose.bench.yaml"))
+
+
+def compose(directory: Path = PROJECT / "docker/jessy") -> list[str]:
+    """Compose for the benchmarks of the stack in a directory, as `make up` finds it."""
+    project = ("--project-name", "jessy-bench", "--file", "compose.bench.yaml")
+    return [str(PROJECT / "scripts/stack"), str(directory), *project]
 
 
 class Version:
@@ -29,7 +34,7 @@ class Version:
 
     def __init__(self, image: str, work: int = 100) -> None:
         self.process = subprocess.Popen(  # noqa: S603 -- an argument list, no shell
-            [*COMPOSE, "run", "--rm", "--no-TTY", "--no-deps", "bench", "pace"],
+            [*compose(), "run", "--rm", "--no-TTY", "--no-deps", "bench", "pace"],
             env={**os.environ, "BENCH_IMAGE": image, "SEEDED_WORK": str(work)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -95,8 +100,7 @@ def run(*argv: str, image: str = "", given: bytes = b"") -> bytes:
 
 def build(image: str, directory: Path) -> None:
     """The benchmarks' image from the sources in a directory."""
-    file = str(directory / "compose.bench.yaml")
-    run("docker", "compose", "--file", file, "build", "--quiet", "bench", image=image)
+    run(*compose(directory), "build", "--quiet", "bench", image=image)
 
 
 def build_revision(image: str, revision: str) -> None:

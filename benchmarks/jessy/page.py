@@ -14,6 +14,7 @@ body { padding: 0 1rem; color: #222; }
 h2 { margin: 2rem 0 .5rem; font-size: 1.2rem; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; display: block; }
 svg text { font: 12px system-ui, sans-serif; fill: #444; }
+@media (max-width: 40rem) { svg text { font-size: 18px; } }
 figure { margin: 0; break-inside: avoid; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; padding: .2rem .4rem; border-bottom: 1px solid #ddd; }
@@ -21,7 +22,7 @@ td, th { overflow-wrap: anywhere; }
 .slower { color: #b00; font-weight: bold; } .faster { color: #060; }
 @media print { body { margin: 0; max-width: none; } }
 """
-WIDTH, HEIGHT, LEFT, BOTTOM = 640, 200, 70, 30
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 210, 100, 30, 26
 
 
 def document(title: str, body: str) -> str:
@@ -31,6 +32,11 @@ def document(title: str, body: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}</body></html>\n"
     )
+
+
+def number(value: float) -> str:
+    """A figure with four digits, never with an exponent where it is large."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.4g}"
 
 
 def scale(value: float, low: float, high: float, start: float, end: float) -> float:
@@ -45,7 +51,7 @@ def graph(points: Sequence[tuple[float, float]], x: str, y: str, *, line: bool =
     places = [
         (
             scale(at, first, last, LEFT, WIDTH - 10),
-            scale(value, 0, highest, HEIGHT - BOTTOM, 10),
+            scale(value, 0, highest, HEIGHT - BOTTOM, TOP),
         )
         for at, value in points
     ]
@@ -57,16 +63,16 @@ def graph(points: Sequence[tuple[float, float]], x: str, y: str, *, line: bool =
         else "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5" fill="#26c"/>' for a, b in places)
     )
     ticks = "".join(
-        f'<text x="{LEFT - 6}" y="{scale(value, 0, highest, HEIGHT - BOTTOM, 10) + 4:.1f}" '
-        f'text-anchor="end">{value:,.4g}</text>'
+        f'<text x="{LEFT - 6}" y="{scale(value, 0, highest, HEIGHT - BOTTOM, TOP) + 4:.1f}" '
+        f'text-anchor="end">{number(value)}</text>'
         for value in (0, highest / 2, highest)
     )
     return (
         f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(y)}">'
-        f'<path d="M{LEFT} 10V{HEIGHT - BOTTOM}H{WIDTH - 10}" fill="none" stroke="#999"/>'
+        f'<path d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - 10}" fill="none" stroke="#999"/>'
         f"{ticks}{marks}"
         f'<text x="{WIDTH - 10}" y="{HEIGHT - 8}" text-anchor="end">{html.escape(x)}</text>'
-        f'<text x="{LEFT + 6}" y="20">{html.escape(y)}</text></svg></figure>\n'
+        f'<text x="{LEFT + 6}" y="15">{html.escape(y)}</text></svg></figure>\n'
     )
 
 
@@ -79,11 +85,11 @@ def interval(verdict: Verdict) -> str:
     colour = {"slower": "#b00", "faster": "#060"}.get(verdict.word, "#26c")
     band = f'x="{at(1 / TOLERANCE):.1f}" width="{at(TOLERANCE) - at(1 / TOLERANCE):.1f}"'
     labels = "".join(
-        f'<text x="{at(value):.1f}" y="56" text-anchor="middle">{value:g}</text>'
+        f'<text x="{at(value):.1f}" y="58" text-anchor="middle">{value:g}</text>'
         for value in (0.8, 0.9, 1, 1.1, 1.2)
     )
     return (
-        f'<figure><svg viewBox="0 0 {WIDTH} 60" role="img" aria-label="new by old">'
+        f'<figure><svg viewBox="0 0 {WIDTH} 64" role="img" aria-label="new by old">'
         f'<rect {band} y="5" height="36" fill="#eee"/>{labels}'
         f'<path d="M{at(1):.1f} 5V41" stroke="#999"/>'
         f'<path d="M{at(verdict.low):.1f} 23H{at(verdict.high):.1f}" stroke="{colour}" '
@@ -119,7 +125,7 @@ def functions(title: str, found: Mapping[str, Sequence[float]]) -> str:
     for name, times in found.items():
         points = [(float(number + 1), time) for number, time in enumerate(times)]
         middle = sorted(times)[len(times) // 2]
-        parts.append(f"<h3>{html.escape(name)}: {middle:,.4g} ns</h3>\n")
+        parts.append(f"<h3>{html.escape(name)}: {number(middle)} ns</h3>\n")
         parts.append(graph(points, "sample", "ns for one call"))
     return "".join(parts)
 
@@ -165,5 +171,5 @@ def report(figures: Mapping[str, Any]) -> str:
         "<code>make bench-compare</code>, which measures both versions in turns.</p>\n"
         + functions("The core's functions (criterion)", figures["core_ns"])
         + functions("The API's functions (go test -bench)", figures["api_ns"])
-        + loaded(figures["load"]),
+        + (loaded(figures["load"]) if "load" in figures else ""),
     )
