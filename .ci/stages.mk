@@ -19,7 +19,8 @@ ci-test-images:
 CI_IMAGES = $(MAKE) images BUILD_HOST=$(or $(BUILD_HOST),localhost)
 ci-build:
 	@$(CI_IMAGES) PUSH=no
-ci-try-images: test-integration
+ci-try-images:
+	@$(STACKS_DIR)/$(STACK)/testing/try-images
 ci-scan: venv
 	@rm -rf .cache/ci/scan
 	@export VERSION='$(VERSION)'; $(SCAN) $$(scripts/ci/stack-images $(STACKS_DIR)/$(STACK))

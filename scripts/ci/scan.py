@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,8 @@ def findings(sarif: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(str(result.get("ruleId")), float(said), text)
 
 
-def gate(home: Path) -> int:
-    """Name the critical findings of all logs; exit code 1 with any, 2 without a log."""
-    logs = sorted(home.rglob("*.sarif"))
+def gate(home: Path, logs: Sequence[Path]) -> int:
+    """Name the critical findings of logs in ``home``; exit code 1 with any, 2 without a log."""
     if not logs:
         sys.stderr.write(f"scan: no SARIF in {home}\n  -> make scan IMG=NAME writes one\n")
         return 2
@@ -84,8 +83,8 @@ def gate(home: Path) -> int:
     return 1 if critical else 0
 
 
-def scan(options: argparse.Namespace, image: str) -> None:
-    """Write the two files of one image."""
+def scan(options: argparse.Namespace, image: str) -> Path:
+    """Write the two files of one image; the log of what was found."""
     base = options.to / re.sub(r"[^A-Za-z0-9_.-]+", "_", image)
     with tempfile.TemporaryDirectory(prefix="scan-") as home:
         archive = Path(home) / "image.tar"
@@ -102,13 +101,18 @@ def scan(options: argparse.Namespace, image: str) -> None:
         )
         words, fine = SCANNERS[options.scanner]
         offline = OFFLINE[options.scanner] if options.database else ""
+        database = options.database
+        if database and options.scanner == "osv-scanner":
+            database = _osv_database(Path(database), Path(home))
         places = {
             "archive": str(archive),
             "sarif": f"{base}.sarif",
-            "database": options.database,
+            "database": database,
         }
         filled = words.format(offline=offline, **{k: "{" + k + "}" for k in places})
-        _run([_tool(options.scanner), *(word.format(**places) for word in filled.split())], fine)
+        argv = [_tool(options.scanner), *(word.format(**places) for word in filled.split())]
+        _tell_of_gaps(_run(argv, fine), image)
+    return Path(places["sarif"])
 
 
 def _saved(docker: list[str], image: str, archive: Path) -> None:
@@ -124,6 +128,27 @@ def _saved(docker: list[str], image: str, archive: Path) -> None:
     SIZES.write_text(json.dumps({**sizes, named: size}, indent=1) + "\n")
     with archive.open("wb") as file:
         subprocess.run([*docker, "save", image], stdout=file, check=True)  # noqa: S603
+
+
+def _osv_database(given: Path, home: Path) -> str:
+    """A directory as osv-scanner wants it, where ECOSYSTEM/all.zip stands in it, or one below.
+
+    The scanner itself is content without any: nothing is found then.
+    """
+    for place in (given / "osv-scalibr", given / "osv-scanner", given):
+        if any(place.glob("*/all.zip")):
+            (home / "osv-scalibr").symlink_to(place.resolve())
+            return str(home)
+    raise ScanError(
+        f"{given} has no database: no ECOSYSTEM/all.zip\n"
+        "  -> https://osv-vulnerabilities.storage.googleapis.com has them"
+    )
+
+
+def _tell_of_gaps(said: str, image: str) -> None:
+    """Name the kinds of packages that the database does not know."""
+    for kind in sorted(set(re.findall(r"could not load db for (\S+) ecosystem", said))):
+        sys.stderr.write(f"scan: {image}: the database has nothing of {kind}: not compared\n")
 
 
 def _tool(name: str) -> str:
@@ -142,7 +167,7 @@ def _tool(name: str) -> str:
     return done.stdout.strip()
 
 
-def _run(argv: list[str], fine: tuple[int, ...] = (0,)) -> None:
+def _run(argv: list[str], fine: tuple[int, ...] = (0,)) -> str:
     done = subprocess.run(  # noqa: S603 -- an argument list, no shell
         argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
@@ -150,6 +175,7 @@ def _run(argv: list[str], fine: tuple[int, ...] = (0,)) -> None:
         raise ScanError(
             f"{Path(argv[0]).name} ended with {done.returncode}:\n{done.stdout[-2000:]}"
         )
+    return done.stdout
 
 
 def main() -> int:
@@ -165,17 +191,16 @@ def main() -> int:
     parser.add_argument("--to", type=Path, default=Path(".cache/ci/scan"))
     options = parser.parse_args()
     if options.gate:
-        return gate(options.gate)
+        return gate(options.gate, sorted(options.gate.rglob("*.sarif")))
     if not options.images:
         parser.error("name an image: make scan IMG=NAME")
     options.to.mkdir(parents=True, exist_ok=True)
     try:
-        for image in options.images:
-            scan(options, image)
+        logs = [scan(options, image) for image in options.images]
     except ScanError as problem:
         sys.stderr.write(f"scan: {problem}\n")
         return 2
-    return gate(options.to)
+    return gate(options.to, logs)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from direct import IMAGE, REGISTRY, Direct
 from direct import ROOT as ON_HOST
-from direct import Direct
 from e2e import lab
 from e2e.test_promotion import compose
 from forge import TOKEN, Forge
@@ -26,6 +26,7 @@ from forge import TOKEN, Forge
 pytestmark = pytest.mark.long
 
 STACK = "flow"
+TAGGED = f"{REGISTRY}/flow"
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,7 @@ def forge(direct: Direct, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     stack = compose()
     stack["services"]["web"] = {
         **stack["services"]["web"],
+        "image": f"{TAGGED}:${{VERSION}}",
         "environment": {"WHERE": "${WHERE:-staging}"},
     }
     direct.write(STACK, stack, text="verified")
@@ -72,14 +74,24 @@ def test_a_red_test_is_told_and_nothing_is_deployed(forge: Forge, sink: Any) -> 
     lab.ssh(forge.direct.host, f"! test -e {ON_HOST}/{STACK}/current")
 
 
+@pytest.mark.requirement("R4.5")
 def test_a_green_push_is_deployed_to_staging(forge: Forge) -> None:
+    sha = forge.commit("A commit")
+    image = f"{TAGGED}:{sha}"  # what the stage `push` has pushed by then
+    lab.ssh(
+        "registry", f"docker pull -q {IMAGE}; docker tag {IMAGE} {image} && docker push -q {image}"
+    )
     run = forge.run("push", "ci.yml").ok()
     order = re.findall(r"\| stage ([a-z-]+)", run.out)
     assert order.index("scan") < order.index("push")
-    head = ["git", "-C", str(forge.project), "rev-parse", "HEAD"]
-    sha = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
-    assert lab.manifest(forge.direct.host, STACK)["version"] == sha
+    manifest = lab.manifest(forge.direct.host, STACK)
+    assert manifest["version"] == sha
+    container = lab.containers(forge.direct.host, STACK)["web"]
+    assert sha in json.dumps(lab.inspect(forge.direct.host, container)["Config"])
     forge.idle()
+    again = forge.run("push", "ci.yml").ok()
+    assert f"{STACK} {sha}: nothing to change" in again.out
+    assert lab.containers(forge.direct.host, STACK)["web"] == container
 
 
 def test_production_waits_for_a_signer(forge: Forge, tmp_path: Path) -> None:
