@@ -383,7 +383,7 @@ def test_the_core_takes_notes_only_with_the_token(stack: Stack) -> None:
     assert get(url, *words, "-H", "Authorization: Bearer nonsense")[0] == 401
 
 
-@pytest.mark.requirement("R7.4")
+@pytest.mark.requirement("R7.4", "T5.2")
 def test_a_mapped_file_is_shared_with_the_right_permissions(stack: Stack) -> None:
     text = shell(
         f"docker run --rm -u 1000 -v mmap-data:/m:ro --entrypoint stat {POSTGRES} "
@@ -393,6 +393,17 @@ def test_a_mapped_file_is_shared_with_the_right_permissions(stack: Stack) -> Non
     for service in ("jessy-core", "jessy-api"):
         mounts = {mount["Destination"]: mount for mount in stack.inspect(service)["Mounts"]}
         assert mounts["/data/mmap"]["Name"] == "mmap-data"
+        assert mounts["/data/mmap"]["RW"]
+    # The API counts its starts in the file, and the core finds that in what it mapped before.
+    started = json.loads(get(f"{stack.url('jessy-core')}/counters")[1])["api_starts"]
+    assert started >= 1
+    stack.compose("restart", "jessy-api")
+    core = stack.container("jessy-core")
+    shell(f"for i in $(seq 200); do curl -fsS {stack.url('jessy-api')}/api/health && exit; "
+          "sleep 0.3; done; exit 1")  # fmt: skip
+    assert stack.container("jessy-core") == core
+    seen = json.loads(get(f"{stack.url('jessy-core')}/counters")[1])["api_starts"]
+    assert seen == started + 1
     before = json.loads(get(f"{stack.url('jessy-api')}/api/counters")[1])["notes_written"]
     get(
         f"{stack.url('jessy-api')}/api/notes",

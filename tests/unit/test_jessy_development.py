@@ -67,6 +67,30 @@ def test_every_variable_is_documented_with_its_values() -> None:
     assert set(variables(JESSY / ".env.test")) <= {*documented, "COMPOSE_PROJECT_NAME"}
 
 
+def test_each_switch_of_the_programs_reaches_one_that_reads_it() -> None:
+    """The ports move what is published; every other one is in the environment of a program."""
+    services = model(JESSY / "compose.development.yaml")["services"]
+    ports = " ".join(port for one in services.values() for port in one.get("ports", []))
+    assert "${JESSY_PORT:-8080}:8080" in ports
+    assert "${API_PORT:-3000}:3000" in ports
+    read = {
+        "jessy-core": ("core/src/config.rs", "RUST_LOG", "DATABASE_URL", "PROMETHEUS_ENABLED"),
+        "jessy-api": (
+            *("api/internal/config/config.go", "GO_ENV", "RUST_SERVICE_URL"),
+            "PROMETHEUS_ENABLED",
+        ),
+    }
+    documented = variables(JESSY / ".env.example")
+    base = model(JESSY / "compose.yaml")["services"]
+    for service, (source, *names) in read.items():
+        text = (JESSY / source).read_text(encoding="utf-8")
+        for name in names:
+            assert name in documented
+            assert f"${{{name}:-" in base[service]["environment"][name]
+            assert f'"{name}"' in text
+    assert "password" not in documented["DATABASE_URL"]
+
+
 @pytest.mark.requirement("T4.1")
 def test_no_environment_file_holds_a_secret() -> None:
     for name in (".env.example", ".env.test"):

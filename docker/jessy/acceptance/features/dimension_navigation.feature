@@ -1,8 +1,9 @@
 Feature: Navigation through the dimensions of the mapped file
   The core counts in a file that it maps into memory. Each number in it is a dimension: how often
-  the core was started, how many notes were written, which is the newest. A dimension can be read
-  on three layers, and each has to show the same: the bytes of the file on the volume, the core
-  that maps it, and the API, another program that reads the file.
+  the core was started, how many notes were written, which is the newest, and how often the API was
+  started, which that program counts. A dimension can be read on three layers, and each has to show
+  the same: the bytes of the file on the volume, the core that maps it, and the API, another program
+  that shares the file.
 
   Background:
     Given a stack that is up and healthy
@@ -25,6 +26,10 @@ Feature: Navigation through the dimensions of the mapped file
       | starts        | 8      |
       | notes_written | 16     |
       | newest_note   | 24     |
+      | api_starts    | 32     |
+
+  Scenario: What the API counts is seen by the core
+    Then the dimension "api_starts" is at least 1
 
   Scenario: A note moves two dimensions and leaves the third
     Given I know where every dimension stands

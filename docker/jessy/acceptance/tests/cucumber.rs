@@ -9,7 +9,8 @@ use futures::executor::block_on;
 use serde_json::json;
 use stack::{Answer, Mapped, Service, get, post, write_note};
 
-const DIMENSIONS: [(&str, usize); 3] = [("starts", 8), ("notes_written", 16), ("newest_note", 24)];
+const DIMENSIONS: [(&str, usize); 4] =
+    [("starts", 8), ("notes_written", 16), ("newest_note", 24), ("api_starts", 32)];
 
 #[derive(Debug, Default, World)]
 struct Traveller {
@@ -138,6 +139,11 @@ fn nothing_moved(world: &mut Traveller) {
     assert_eq!(everything(), world.before);
 }
 
+#[then(expr = "the dimension {string} is at least {int}")]
+fn at_least(_: &mut Traveller, dimension: String, least: u64) {
+    assert!(read("core", &dimension) >= least);
+}
+
 #[then(expr = "I find the text {string}")]
 fn find(world: &mut Traveller, text: String) {
     assert_eq!(world.found, text);
@@ -155,7 +161,7 @@ fn one_note(world: &mut Traveller) {
 
 #[then("every byte there is zero")]
 fn nothing_beyond(_: &mut Traveller) {
-    assert!(Mapped::read().bytes[32..].iter().all(|byte| *byte == 0));
+    assert!(Mapped::read().bytes[40..].iter().all(|byte| *byte == 0));
 }
 
 fn main() {

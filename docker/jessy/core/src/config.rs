@@ -95,6 +95,27 @@ impl Environment {
         })
     }
 
+    /// What only `true` and `false` are said of.
+    fn switch(&self, key: &'static str, default: bool, problems: &mut Vec<Problem>) -> bool {
+        self.parse(key, default, "true or false", problems)
+    }
+
+    /// Where the database is. A password in it would be shown by everything that shows variables.
+    fn database_url(&self, problems: &mut Vec<Problem>) -> tokio_postgres::Config {
+        let mut refuse = |expected| {
+            problems.push(Problem::Invalid { key: "DATABASE_URL", expected });
+            tokio_postgres::Config::new()
+        };
+        let Some(url) = self.get("DATABASE_URL") else { return tokio_postgres::Config::new() };
+        match url.parse::<tokio_postgres::Config>() {
+            Ok(found) if found.get_password().is_some() => {
+                refuse("a URL without a password, which is in DB_PASSWORD_FILE")
+            }
+            Ok(found) if found.get_hosts().len() == 1 => found,
+            _ => refuse("a URL like postgres://jessy@db:5432/jessy"),
+        }
+    }
+
     fn secret(&self, key: &'static str) -> Result<Secret, Problem> {
         let value = match (self.get(key), self.get(&format!("{key}_FILE"))) {
             (Some(_), Some(_)) => return Err(Problem::GivenTwice(key)),
@@ -141,6 +162,8 @@ pub struct Config {
     pub database: Database,
     /// Asked for where notes are written; `migrate` needs none.
     pub api_token: Option<Secret>,
+    /// Whether /metrics answers.
+    pub metrics: bool,
 }
 
 impl Config {
@@ -170,7 +193,14 @@ impl Config {
         };
         let wait = seconds("DB_WAIT_SECONDS", 60);
         let drain = seconds("DRAIN_SECONDS", 15);
-        let port = environment.parse("DB_PORT", 5432, "a port, 1 to 65535", &mut problems);
+        let metrics = environment.switch("PROMETHEUS_ENABLED", true, &mut problems);
+        let url = environment.database_url(&mut problems);
+        let url_port = url.get_ports().first().copied().unwrap_or(5432);
+        let url_host = match url.get_hosts().first() {
+            Some(tokio_postgres::config::Host::Tcp(host)) => host,
+            _ => "db",
+        };
+        let port = environment.parse("DB_PORT", url_port, "a port, 1 to 65535", &mut problems);
         let listen = environment.parse(
             "LISTEN_ADDR",
             SocketAddr::from(([0, 0, 0, 0], 8080)),
@@ -184,14 +214,16 @@ impl Config {
                 mmap_dir: environment.text("MMAP_DIR", "/data/mmap").into(),
                 drain,
                 database: Database {
-                    host: environment.text("DB_HOST", "db"),
+                    // A part that is set of its own wins over the URL's.
+                    host: environment.text("DB_HOST", url_host),
                     port,
-                    user: environment.text("DB_USER", "jessy"),
-                    name: environment.text("DB_NAME", "jessy"),
+                    user: environment.text("DB_USER", url.get_user().unwrap_or("jessy")),
+                    name: environment.text("DB_NAME", url.get_dbname().unwrap_or("jessy")),
                     password,
                     wait,
                 },
                 api_token,
+                metrics,
             }),
             _ => Err(problems),
         }
@@ -226,6 +258,41 @@ mod tests {
         assert_eq!(config.database.port, 6000);
         assert_eq!(config.database.host, "db");
         assert_eq!(config.listen.port(), 8080);
+    }
+
+    #[test]
+    fn a_url_names_the_database_and_a_part_of_its_own_wins() {
+        let pairs = [
+            ("DB_PASSWORD", PASSWORD),
+            ("DATABASE_URL", "postgres://reader@elsewhere:6000/other"),
+            ("DB_NAME", "mine"),
+            ("PROMETHEUS_ENABLED", "false"),
+        ];
+        let config = Config::for_migrate(&environment(&pairs)).unwrap();
+        let Database { host, port, user, name, .. } = config.database;
+        assert_eq!(
+            (host.as_str(), port, user.as_str(), name.as_str()),
+            ("elsewhere", 6000, "reader", "mine")
+        );
+        assert!(!config.metrics);
+        assert!(Config::for_migrate(&environment(&pairs[..1])).unwrap().metrics);
+    }
+
+    #[test]
+    fn a_url_with_a_password_or_that_is_none_is_refused_without_being_shown() {
+        for url in ["postgres://jessy:hidden-words@db/jessy", "hidden-words", "postgres:///jessy"] {
+            let pairs = [
+                ("DB_PASSWORD", PASSWORD),
+                ("DATABASE_URL", url),
+                ("PROMETHEUS_ENABLED", "perhaps"),
+            ];
+            let problems = Config::for_migrate(&environment(&pairs)).unwrap_err();
+            let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let text = text.join("\n");
+            assert!(text.contains("DATABASE_URL is not valid"), "{url}: {text}");
+            assert!(text.contains("PROMETHEUS_ENABLED is not valid: expected true or false"));
+            assert!(!text.contains("hidden-words"), "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Counters in a memory-mapped file that other services of the stack read.
+//! Counters in a memory-mapped file that the services of the stack share.
 //!
 //! `counters.bin`, 4096 bytes, numbers are little-endian u64:
-//! 0 magic `JESSYMM1`, 8 starts of the service, 16 notes written, 24 newest note.
+//! 0 magic `JESSYMM1`, 8 starts of the service, 16 notes written, 24 newest note, and 32 starts of
+//! the API, which that program counts itself.
 
 use std::{
     fs::{OpenOptions, Permissions},
@@ -22,12 +23,14 @@ const MODE: u32 = 0o660;
 const STARTS: usize = 8;
 const WRITTEN: usize = 16;
 const NEWEST: usize = 24;
+const API_STARTS: usize = 32;
 
 #[derive(Serialize)]
 pub struct Snapshot {
     pub starts: u64,
     pub notes_written: u64,
     pub newest_note: u64,
+    pub api_starts: u64,
 }
 
 pub struct Counters {
@@ -79,7 +82,12 @@ impl Counters {
 
     pub fn snapshot(&self) -> Snapshot {
         let read = |offset| u64::from_le(self.at(offset).load(Ordering::Relaxed));
-        Snapshot { starts: read(STARTS), notes_written: read(WRITTEN), newest_note: read(NEWEST) }
+        Snapshot {
+            starts: read(STARTS),
+            notes_written: read(WRITTEN),
+            newest_note: read(NEWEST),
+            api_starts: read(API_STARTS),
+        }
     }
 
     pub fn flush(&self) -> std::io::Result<()> {
@@ -99,7 +107,7 @@ compile_error!("the counters are added in place as little-endian numbers");
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::{fs, os::unix::fs::FileExt};
 
     #[test]
     fn counts_survive_a_restart_and_have_the_documented_layout() {
@@ -119,6 +127,12 @@ mod tests {
         assert_eq!(&bytes[..8], b"JESSYMM1");
         let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
         assert_eq!([number(8), number(16), number(24)], [2, 2, 9]);
+
+        // What another program writes is seen through the mapping that is there already.
+        let counters = Counters::open(&directory).unwrap();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&3u64.to_le_bytes(), 32).unwrap();
+        assert_eq!(counters.snapshot().api_starts, 3);
 
         fs::write(&path, [b'x'; 4096]).unwrap();
         assert!(Counters::open(&directory).err().unwrap().contains("not a counters file"));

@@ -39,6 +39,8 @@ pub struct App {
     pub token: Secret,
     pub counters: Counters,
     pub metrics: Metrics,
+    /// Without it, /metrics is not found.
+    pub shows_metrics: bool,
     /// Set once the service is asked to stop: every answer then closes its connection.
     pub stopping: AtomicBool,
 }
@@ -46,9 +48,12 @@ pub struct App {
 pub type Shared = Arc<App>;
 
 pub fn router(app: Shared) -> Router {
-    Router::new()
+    let mut router = Router::new();
+    if app.shows_metrics {
+        router = router.route("/metrics", get(render_metrics));
+    }
+    router
         .route("/health", get(health))
-        .route("/metrics", get(render_metrics))
         .route("/counters", get(counters))
         .route("/slow", get(slow))
         .route("/notes", get(notes::list).post(notes::create))

@@ -36,6 +36,7 @@ pub async fn run(config: Config, version: &'static str) -> Result<(), String> {
         token: config.api_token.ok_or("API_TOKEN is missing")?,
         counters,
         metrics: Metrics::new(version).map_err(|error| error.to_string())?,
+        shows_metrics: config.metrics,
         stopping: AtomicBool::new(false),
     });
     let listener = TcpListener::bind(config.listen)

@@ -42,6 +42,8 @@ type Config struct {
 	// Drain is how long requests in flight may take after a signal to stop.
 	Drain    time.Duration
 	APIToken Secret
+	// Metrics says whether /api/metrics answers.
+	Metrics bool
 }
 
 // Secrets lists what has to be masked in logs.
@@ -61,6 +63,7 @@ func Read(getenv func(string) string) (Config, []error) {
 		LogLevel: r.level("LOG_LEVEL", level),
 		Drain:    r.seconds("DRAIN_SECONDS", 15),
 		APIToken: r.secret("API_TOKEN"),
+		Metrics:  r.flag("PROMETHEUS_ENABLED", "true"),
 	}
 	return config, r.problems
 }
@@ -96,6 +99,15 @@ func (r *reader) level(key, fallback string) zapcore.Level {
 		r.fail("%s is not valid: expected debug, info, warn or error", key)
 	}
 	return level
+}
+
+// flag takes true and false alone, as the core does.
+func (r *reader) flag(key, fallback string) bool {
+	value := r.text(key, fallback)
+	if value != "true" && value != "false" {
+		r.fail("%s is not valid: expected true or false", key)
+	}
+	return value == "true"
 }
 
 func (r *reader) seconds(key string, fallback int) time.Duration {

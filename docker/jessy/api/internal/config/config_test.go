@@ -22,7 +22,7 @@ func TestDefaultsAndValues(t *testing.T) {
 		t.Fatal(problems)
 	}
 	if config.APIToken.Expose() != token || config.Listen != ":3000" ||
-		config.CoreURL.String() != "http://jessy-core:8080" {
+		config.CoreURL.String() != "http://jessy-core:8080" || !config.Metrics {
 		t.Errorf("unexpected: %+v", config)
 	}
 }
@@ -62,10 +62,10 @@ func TestProblemsNameTheKeyAndNoValue(t *testing.T) {
 
 func TestAllProblemsAtOnce(t *testing.T) {
 	_, problems := Read(environment(map[string]string{
-		"RUST_SERVICE_URL": "core:8080", "DRAIN_SECONDS": "soon", "LOG_LEVEL": "loud",
+		"RUST_SERVICE_URL": "core:8080", "DRAIN_SECONDS": "soon", "LOG_LEVEL": "loud", "PROMETHEUS_ENABLED": "yes",
 	}))
 	text := errors.Join(problems...).Error()
-	for _, key := range []string{"RUST_SERVICE_URL", "DRAIN_SECONDS", "LOG_LEVEL", "API_TOKEN"} {
+	for _, key := range []string{"RUST_SERVICE_URL", "DRAIN_SECONDS", "LOG_LEVEL", "API_TOKEN", "PROMETHEUS_ENABLED"} {
 		if !strings.Contains(text, key) {
 			t.Errorf("%s not in %s", key, text)
 		}

@@ -32,7 +32,9 @@ type api struct {
 func (a *api) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/health", a.health)
-	mux.Handle("GET /api/metrics", a.metrics.handler())
+	if a.settings.Metrics {
+		mux.Handle("GET /api/metrics", a.metrics.handler())
+	}
 	mux.HandleFunc("GET /api/notes", a.forward("/notes"))
 	mux.HandleFunc("POST /api/notes", a.forward("/notes"))
 	mux.HandleFunc("GET /api/core", a.forward("/health"))

@@ -37,6 +37,9 @@ func Run(settings config.Config, version string, log *zap.Logger) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
+	if err := countStart(settings.MmapDir); err != nil {
+		log.Warn("this start is not counted", zap.Error(err))
+	}
 	log.Info("listening", zap.String("address", settings.Listen))
 	return serve(stop, listener, a)
 }

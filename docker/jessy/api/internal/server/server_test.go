@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,7 +33,7 @@ func newAPI(t *testing.T, coreURL string) *api {
 	impatient := newCore(base, config.NewSecret(token))
 	impatient.patience = 0
 	return &api{
-		settings: config.Config{MmapDir: t.TempDir(), Drain: 5 * time.Second},
+		settings: config.Config{MmapDir: t.TempDir(), Drain: 5 * time.Second, Metrics: true},
 		version:  "v1", instance: "here",
 		core: impatient, metrics: newMetrics("v1"), log: zap.NewNop(),
 	}
@@ -236,6 +238,48 @@ func TestCounters(t *testing.T) {
 	}
 	if body := get(t, a, "/api/counters").Body.String(); !strings.Contains(body, `"notes_written":5`) {
 		t.Error(body)
+	}
+}
+
+func TestStartsAreCountedByManyAtOnceAndNothingElseChanges(t *testing.T) {
+	directory := t.TempDir()
+	path := filepath.Join(directory, countersFile)
+	if countStart(directory) == nil {
+		t.Error("a file was made")
+	}
+	content := append([]byte(countersMagic), make([]byte, countersSize-8)...)
+	content[16], content[40] = 5, 9
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var many sync.WaitGroup
+	for range 50 {
+		many.Add(1)
+		go func() {
+			defer many.Done()
+			if err := countStart(directory); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	many.Wait()
+	content[apiStartsAt] = 50
+	if found, err := os.ReadFile(path); err != nil || !bytes.Equal(found, content) {
+		t.Error(err, found[:48])
+	}
+	if err := os.WriteFile(path, []byte("no counters"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := countStart(directory); err != errNoCounters {
+		t.Error(err)
+	}
+}
+
+func TestMetricsAreNotFoundWhereTheyAreSwitchedOff(t *testing.T) {
+	a := newAPI(t, "http://127.0.0.1:1")
+	a.settings.Metrics = false
+	if code := get(t, a, "/api/metrics").Code; code != 404 {
+		t.Error(code)
 	}
 }
 
