@@ -87,7 +87,9 @@ def test_a_green_push_is_deployed_to_staging(forge: Forge) -> None:
     manifest = lab.manifest(forge.direct.host, STACK)
     assert manifest["version"] == sha
     container = lab.containers(forge.direct.host, STACK)["web"]
-    assert sha in json.dumps(lab.inspect(forge.direct.host, container)["Config"])
+    # A container is pinned: it runs what the registry has under this commit.
+    digests = lab.ssh("registry", f"docker image inspect --format '{{{{.RepoDigests}}}}' {image}")
+    assert lab.inspect(forge.direct.host, container)["Config"]["Image"] in digests
     forge.idle()
     again = forge.run("push", "ci.yml").ok()
     assert f"{STACK} {sha}: nothing to change" in again.out
