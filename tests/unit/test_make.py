@@ -32,3 +32,17 @@ def test_the_help_lists_every_target_with_its_text_in_colour() -> None:
     )  # fmt: skip
     shown = re.findall(rf"^  {re.escape(GREEN)}([\w-]+) *\x1b\[0m +\S", done.stdout, re.MULTILINE)
     assert sorted(shown) == sorted(phony)
+
+
+def test_every_file_with_long_tests_is_in_the_long_run() -> None:
+    """`make test-long` names its files, because most of the others would only run once more."""
+    (said,) = written(r"(?s)^TESTS_LONG = (.*?[^\\])$")
+    named = {path for word in re.findall(r"tests/[^ )]+", said) for path in ROOT.glob(word)}
+    there = {
+        path
+        for kind in ("e2e", "lint")
+        for path in (ROOT / "tests" / kind).glob("test_*.py")
+        if "pytest.mark.long" in path.read_text()
+    }
+    assert there
+    assert there - named == set()
