@@ -26,6 +26,8 @@ WHERE = {} if OURS else {"ANSIBLE_INVENTORY": INVENTORY}
 STACK = "observability"
 VERSION = "watching-test-1"
 VOLUMES = ("observability_prometheus_data", "observability_alertmanager_data")
+# Where alerts go: the container of a test in the stack's network.
+RECEIVER = "http://receiver:9999/alerts"
 T = TypeVar("T")
 
 
@@ -87,6 +89,8 @@ def watching(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("production_hosts")
         words = ("--environment", "production", "--stack", STACK)
         lab.run(".venv/bin/maestro", "secrets", "init", *words).ok()
+        store = f"printf %s {RECEIVER} | .venv/bin/maestro secrets set alert_webhook_url"
+        lab.run("bash", "-c", f"{store} {shlex.join(words)}").ok()
     lab.run("make", "images", f"STACK={STACK}", f"VERSION={VERSION}", timeout=3600).ok()
     deploy().ok()
     yield
