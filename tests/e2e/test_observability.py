@@ -109,7 +109,7 @@ def test_every_container_has_its_numbers() -> None:
     assert query("traefik_config_reloads_total")
 
 
-@pytest.mark.requirement("G11.1")
+@pytest.mark.requirement("G11.1", "T8.4")
 def test_a_broken_rule_fails_the_deploy_and_the_old_version_serves(tmp_path: Path) -> None:
     before = lab.containers(HOST, STACK)["prometheus"]
     stack = copy(tmp_path)

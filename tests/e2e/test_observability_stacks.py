@@ -1,0 +1,70 @@
+"""The stack that watches the others, and Jessy beside it on one host.
+
+It builds images for minutes, so it is part of the long runs alone.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from e2e import lab
+from watching_stack import HOST, OURS, STACK, VERSION, deploy, get, play, query, until
+
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("watched")]
+
+JESSY = "jessy"
+ENDPOINTS = {"jessy-core": ":8080/metrics", "jessy-api": ":3000/api/metrics"}
+
+
+@pytest.fixture(scope="module")
+def watched(watching: None) -> Iterator[None]:
+    """Jessy, deployed on the same host, with some requests to its name."""
+    words = ("--environment", "production", "--stack", JESSY)
+    if OURS:
+        lab.run(".venv/bin/maestro", "secrets", "init", *words).ok()
+    lab.run("make", "images", f"STACK={JESSY}", f"VERSION={VERSION}", timeout=3600).ok()
+    deploy(stack=JESSY).ok()
+    ask = "curl -sk -o /dev/null https://127.0.0.1/api/health https://127.0.0.1/api/nothing"
+    lab.ssh(HOST, f"for n in $(seq 20); do {ask}; done")
+    yield
+    if OURS:
+        volumes = "jessy_postgres_data,jessy_mmap_data"
+        play("playbooks/remove.yml", "-e", f"volumes={volumes}", stack=JESSY).ok()
+
+
+def targets() -> dict[str, dict[str, Any]]:
+    """What Prometheus scrapes of Jessy, by service."""
+    found = get(9090, "/api/v1/targets?state=active")["data"]["activeTargets"]
+    ours = (one for one in found if one["labels"].get("stack") == JESSY)
+    return {one["labels"]["service"]: one for one in ours if one["scrapePool"] == "containers"}
+
+
+@pytest.mark.requirement("R5.5", "T6.1")
+def test_both_programs_are_scraped() -> None:
+    def up() -> bool:
+        found = targets()
+        return found.keys() == ENDPOINTS.keys() and all(
+            one["health"] == "up" for one in found.values()
+        )
+
+    until(up)
+    prometheus = lab.containers(HOST, STACK)["prometheus"]
+    for service, one in targets().items():
+        assert one["scrapeUrl"].endswith(ENDPOINTS[service])
+        read = f"curl -fsS {shlex.quote(one['scrapeUrl'])}"
+        lab.ssh(HOST, f"{read} | docker exec -i {prometheus} promtool check metrics")
+    page = "curl -sL -o /dev/null -w '%{http_code}' http://127.0.0.1:9090/graph"
+    assert lab.ssh(HOST, page) == "200"
+
+
+@pytest.mark.requirement("R8.2")
+def test_every_panel_of_jessy_has_data() -> None:
+    path = lab.PROJECT / "docker" / STACK / "config/grafana/dashboards/jessy.json"
+    for panel in json.loads(path.read_text())["panels"]:
+        for target in panel["targets"]:
+            until(partial(query, target["expr"]))
