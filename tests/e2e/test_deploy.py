@@ -10,6 +10,7 @@ from counter import Counter, write_secret
 from e2e import lab
 
 
+@pytest.mark.requirement("C6")
 def test_the_stack_serves_after_its_first_deploy(deployed: Counter) -> None:
     for host in lab.STAGING:
         answer = deployed.answer(host)
@@ -126,6 +127,7 @@ def test_a_stopped_container_is_started_again(deployed: Counter) -> None:
     assert deployed.answer("staging-2")["version"] == version
 
 
+@pytest.mark.requirement("C6")
 def test_a_shared_database_is_migrated_from_one_host(deployed: Counter) -> None:
     shared = {
         "maestro_stack_variables": {"counter": {"WEB_PORT": "8000", "MIGRATION_SCOPE": "shared"}}
