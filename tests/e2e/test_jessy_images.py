@@ -449,7 +449,7 @@ for path in paths:
     [
         ("db", ["/var/lib/postgresql/data", "/tmp"], ["/", "/etc", "/usr"]),
         ("jessy-core", ["/data/mmap", "/tmp"], ["/", "/etc", "/app"]),
-        ("jessy-api", ["/tmp"], ["/", "/etc", "/app", "/data/mmap"]),
+        ("jessy-api", ["/data/mmap", "/tmp"], ["/", "/etc", "/app"]),
     ],
 )
 def test_only_the_data_paths_can_be_written(
