@@ -38,7 +38,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Gone(MaestroError):
-    """The container was removed meanwhile, by another run or by hand."""
+    """What was asked for is not there: removed meanwhile, by another run or by hand."""
 
 
 class Engine:
@@ -80,7 +80,8 @@ class Engine:
     def _get(self, path: str, query: dict[str, str] | None = None) -> Any:
         status, body = self.request("GET", path, query)
         if status >= 400:
-            raise MaestroError(_message(body) or f"the Engine answered {status}", where=path)
+            kind = Gone if status == 404 else MaestroError
+            raise kind(_message(body) or f"the Engine answered {status}", where=path)
         return json.loads(body)
 
     def wait_ready(self, timeout: float) -> None:
@@ -154,11 +155,7 @@ class Engine:
 
     def inspect(self, container: str) -> dict[str, Any]:
         """``docker inspect`` of one container; `Gone` where it is not there any more."""
-        status, body = self.request("GET", path := f"/containers/{container}/json")
-        if status >= 400:
-            kind = Gone if status == 404 else MaestroError
-            raise kind(_message(body) or f"the Engine answered {status}", where=path)
-        answer: dict[str, Any] = json.loads(body)
+        answer: dict[str, Any] = self._get(f"/containers/{container}/json")
         return answer
 
     def image(self, image: str) -> dict[str, Any]:
