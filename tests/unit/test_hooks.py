@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 # In pieces, or the hook would refuse this very file.
 PRIVATE_KEY = "-----BEGIN " + "OPENSSH PRIVATE KEY-----\nabc\n"
-LINTERS = "format,types,yaml,shell,docker"
+LINTERS = "format,types,rust,yaml,ansible,shell,docker"
 
 
 class Clone:
@@ -78,29 +78,56 @@ def clone(copy_project: Callable[[Path], Path], tmp_path_factory: pytest.TempPat
     return found
 
 
+@pytest.mark.requirement("T4.3")
 def test_the_hooks_pass_offline(clone: Clone) -> None:
-    # The linters pass in tests/lint, and judge offline below; the tests run beside this one, and
-    # here it is their hook that is tried.
-    few = "--ignore-glob=*/test_[!p]* -k test_policy"
-    done = clone.run("pre-commit", "run", "--all-files", PYTEST_ADDOPTS=few, SKIP=LINTERS)
+    done = clone.run("pre-commit", "run", "--all-files", "--verbose")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d{3} passed", done.stdout), "no test ran"
     assert clone.git("status", "--porcelain").stdout == ""
 
 
+@pytest.mark.requirement("T4.3")
 def test_what_is_not_clean_is_not_committed(clone: Clone) -> None:
     said = clone.commit(
         {
             "src/maestro/bad.py": '"""Bad."""\n\nx: int = {  "a" }\n',
+            "docker/bad.rs": "fn main( ) {}\n",
             "group_vars/bad.yml": "a: [1,2\n",
+            "playbooks/bad.yml": "- hosts: all\n  tasks:\n    - command: id\n",
             "scripts/bad": "#!/bin/sh\ncd $1\n",
             "docker/Dockerfile": "FROM debian:latest\n",
         }
     )
-    failed = re.findall(r"\((\w+)\)\.+Failed", said)
-    assert failed == ["ruff", "mypy", "yamllint", "shellcheck", "hadolint"], said
+    failed = re.findall(r"\(([\w-]+)\)\.+Failed", said)
+    linters = ["ruff", "mypy", "rustfmt", "yamllint", "ansible-lint", "shellcheck", "hadolint"]
+    assert failed == linters, said
     # Each for what is wrong, and not because something could not be fetched.
-    for words in ("x: int = {", "Incompatible types", "syntax error", "SC2164", "DL3007"):
+    for words in (
+        "x: int = {",
+        "Incompatible types",
+        "syntax error",
+        "SC2164",
+        "DL3007",
+        "fn main()",
+    ):
         assert words in said
+    assert "no-free-form" in said or "name[play]" in said
+
+
+@pytest.mark.requirement("T4.3")
+def test_a_failing_test_of_what_is_committed_blocks_the_commit(clone: Clone) -> None:
+    failing = '"""Tests."""\n\n\ndef test_that_fails() -> None:\n    assert not "broken"\n'
+    said = clone.commit({"tests/unit/test_added.py": failing}, skip=LINTERS)
+    assert "test_that_fails" in said
+
+
+@pytest.mark.requirement("T4.3")
+def test_the_tests_named_after_a_module_are_those_of_its_commit(clone: Clone) -> None:
+    (clone.path / "src/maestro/host/lease.py").write_text("# Changed.\n")
+    clone.git("add", "--all")
+    said = clone.run("scripts/tests-of-commit", "--collect-only").stdout
+    clone.git("reset", "--quiet", "--hard")
+    assert "test_host_lease.py" in said
 
 
 def test_no_secret_is_committed(clone: Clone) -> None:
