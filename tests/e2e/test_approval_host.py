@@ -5,6 +5,7 @@ The steps are taken by the host's own program, as any controller has it.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from issuer import Local
 from maestro import records
 from maestro.errors import MaestroError
 from maestro.host.identity import NAMESPACE
+from maestro.host.layout import AGENT
 from maestro.host.signature import TIME, Statement
 from maestro.plan import rollback, rotation
 from maestro.plan.rollout import Decision
@@ -130,6 +132,17 @@ def test_what_was_approved_is_done_and_recorded(asking: Asking) -> None:
     state = asking.direct.step("history", stack=STACK, to="", wait=0)
     found = rollback.decide(back, asking.states(state))
     assert asking.carry_out(asking.signed(found, "bob"))
+
+
+def test_an_older_version_that_knows_no_approvals_is_refused(asking: Asking) -> None:
+    """Which brings its own program, unless the host's refuses it or somebody holds the lease."""
+    host, before = asking.direct.host, asking.footprint()
+    said = lab.ssh(host, f"python3 {AGENT} step state 0123456789ab </dev/null")
+    assert json.loads(said)["failed"] is True
+    assert "which this version of Maestro does not know" in said
+    held = json.loads(lab.ssh(host, f"cat {ROOT}/{STACK}/lease.json"))
+    assert held["limit"] > 1e9, "it counts as held for ever"
+    assert asking.footprint() == before
 
 
 def test_twenty_ways_around(asking: Asking) -> None:

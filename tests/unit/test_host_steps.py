@@ -214,7 +214,7 @@ def program(tmp_path: Path) -> list[str]:
     """The host's program, as a host runs it: Python's own library, nothing of this project."""
     path = tmp_path / "agent.pyz"
     path.write_bytes(agent_archive.build())
-    return [sys.executable, "-I", "-S", str(path), "step"]
+    return [sys.executable, "-I", "-S", str(path), "take"]
 
 
 def test_the_hosts_program_takes_a_step(program: list[str], layout: Layout) -> None:

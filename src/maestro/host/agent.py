@@ -1,7 +1,8 @@
 """The program on every host: it takes a play's steps, follows containers, and guards leases.
 
-agent.pyz step NAME PROGRAM     run a step of a play (see `steps`): JSON in, JSON out
+agent.pyz take NAME PROGRAM     run a step of a play (see `steps`): JSON in, JSON out
 agent.pyz steps PROGRAM         run several, up to the first that fails (see `sequence`)
+agent.pyz step NAME PROGRAM     how versions before approvals ask for one (see `older`)
 agent.pyz look                  answer who may only look (see `look`): JSON in, JSON out
 agent.pyz watch                 routes follow containers (maestro-agent.service)
 agent.pyz switch                roll back unfinished deploys (maestro-switch.timer)
@@ -35,9 +36,10 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     watching = commands.add_parser("watch", help="let routes follow containers")
     watching.add_argument("--watchdog", default="stacks", help="off, stacks or all")
     commands.add_parser("switch", help="roll back unfinished deploys")
-    step = commands.add_parser("step", help="run a step of a play")
-    step.add_argument("name")
-    step.add_argument("program")
+    for name, whose in (("take", ""), ("step", ", for an older version")):
+        step = commands.add_parser(name, help=f"run a step of a play{whose}")
+        step.add_argument("name")
+        step.add_argument("program")
     several = commands.add_parser("steps", help="run several steps of a play")
     several.add_argument("program")
     commands.add_parser("look", help="answer an account that may only look")
@@ -45,8 +47,8 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     beat.add_argument("stack")
     beat.add_argument("token")
     given = parser.parse_args(argv)
-    if given.command in ("step", "steps"):
-        return _asked(getattr(given, "name", "")) if given.program == program else OTHER_PROGRAM
+    if given.command in ("take", "steps", "step"):
+        return _step(given, program)
     if given.command == "look":
         return _look(given.root, program)
     # What a command does not need is not loaded: the timer calls every few seconds.
@@ -65,6 +67,18 @@ def main(argv: Sequence[str] | None = None, program: str = "") -> int:
     except MaestroError as problem:
         print(problem, file=sys.stderr)  # noqa: T201 -- what a program says
         return 1
+    return 0
+
+
+def _step(given: argparse.Namespace, program: str) -> int:
+    if given.command != "step":
+        return _asked(getattr(given, "name", "")) if given.program == program else OTHER_PROGRAM
+    from . import older  # noqa: PLC0415
+
+    refusal = older.refusal()
+    if refusal is None:
+        return OTHER_PROGRAM
+    json.dump(refusal, sys.stdout)
     return 0
 
 

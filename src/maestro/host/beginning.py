@@ -29,7 +29,7 @@ def use_lease(layout: Layout, params: dict[str, Any]) -> Answer:
 
 def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]) -> str:
     """Take the lease if the host still is as the plan was made on, and the plan is approved."""
-    from . import approval, switch
+    from . import approval, older, switch
 
     token, found = str(claim["token"]), lease.read(layout)
     if found and found.held and found.token == token and approval.taken(layout, token):
@@ -39,6 +39,7 @@ def _acquire(layout: Layout, claim: Mapping[str, Any], expect: Mapping[str, Any]
     approved = approval.check(claim.get("approval") or {}, str(claim["by"]), asked)
     if approved:
         claim = {**claim, **approved.record, "serves": approved.serves}
+    older.settle(layout)
     taken = lease.acquire(layout, claim)
     try:
         if approved:
@@ -70,7 +71,7 @@ def be_told(layout: Layout, params: dict[str, Any]) -> Answer:
     With ``allowed`` it only says whether this run may change ``what`` of the host; ``ended`` is
     the end of an approved provisioning.
     """
-    from . import approval
+    from . import approval, older
 
     if params["state"] == "asked":
         return {"changed": False, **looking.itself(layout, {})}
@@ -90,6 +91,7 @@ def be_told(layout: Layout, params: dict[str, Any]) -> Answer:
         approval.open_provisioning()
     if before != said:
         identity.write(said)
+    older.settle_all(layout.root)
     return {"changed": before != said}
 
 

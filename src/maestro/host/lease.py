@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 LIMIT = 60.0  # seconds without a beat after which a lease has expired
 BEATS = 4  # beats within a limit
 HOST = "the host's own switch"
+_NAMES = ("lease.json", "change.json")
 POLL = 0.5  # seconds between two looks at a lease that is waited for
 
 
 @dataclass(frozen=True)
 class Lease:
-    """``lease.json``; ``acquired`` is in seconds since 1970, ``limit`` and ``timeout`` in seconds.
+    """Its file; ``acquired`` is in seconds since 1970, ``limit`` and ``timeout`` in seconds.
 
     ``acquired`` is when the change began, also for who takes it over.
 
@@ -347,8 +348,17 @@ def _beats(layout: Layout, limit: float) -> bool:
     return abs(time.time() - _place(layout).stat().st_mtime) <= limit
 
 
+def held_in(root: Path) -> list[Layout]:
+    """The stacks that have a lease, held or expired."""
+    homes = {path.parent for name in _NAMES for path in root.glob(f"*/{name}")}
+    found = [Layout(root, home.name) for home in sorted(homes)]
+    return [layout for layout in found if _file(layout).exists()]
+
+
 def _file(layout: Layout) -> Path:
-    return layout.home / "lease.json"
+    """Where a link stands in the usual place, it keeps older versions away: see `older`."""
+    usual, other = (layout.home / name for name in _NAMES)
+    return other if usual.is_symlink() else usual
 
 
 def _write(layout: Layout, lease: Lease) -> None:

@@ -36,19 +36,20 @@ def set_up(layout: Layout) -> None:
 def main(root: Path) -> int:
     """Look at every lease on this host once; the timer calls it every few seconds."""
     failed = False
-    for path in sorted({*root.glob("*/lease.json"), *root.glob("*/recovery.json")}):
+    recovering = [Layout(root, path.parent.name) for path in sorted(root.glob("*/recovery.json"))]
+    for again, layout in [(False, item) for item in lease.held_in(root)] + [
+        (True, item) for item in recovering
+    ]:
         try:
-            layout = Layout(root, path.parent.name)
-            again = path.name == "recovery.json"
             if serves := retry(layout) if again else recover(layout, HOST):
                 said = "serves whole again" if again else "serves"
                 print(f"{layout.stack}: release {serves} {said}", flush=True)  # noqa: T201
         except (MaestroError, OSError) as problem:
             # A later look tries again.
             failed = True
-            print(f"{path.parent.name}: {problem}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{layout.stack}: {problem}", file=sys.stderr, flush=True)  # noqa: T201
     with _locked(root):
-        if not any((*root.glob("*/lease.json"), *root.glob("*/recovery.json"))):
+        if not lease.held_in(root) and not any(root.glob("*/recovery.json")):
             _systemctl("stop", TIMER)
     return int(failed)
 

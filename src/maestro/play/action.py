@@ -95,7 +95,7 @@ class StepAction(Action):
         named(step, args)
         with self.watched(name, args, task_vars):
             if step.reads or not self._task.check_mode:
-                answer = self.by_the_hosts_program(["step", name], checked(step, args))
+                answer = self.by_the_hosts_program(["take", name], checked(step, args))
                 if answer is not None:
                     # Its archive may be packed otherwise, see `agent_archive.identity`.
                     same = {"agent": agent_archive.identity()} if "agent" in answer else {}
