@@ -117,6 +117,20 @@ OUTSIDE_DEVELOPMENT: list[tuple[str, dict[str, Any], str, str, str]] = [
         "the file or the directory in it",
     ),
     (
+        "no password",
+        web(environment={"xpack.security.enabled": "False", "ELASTIC_PASSWORD_FILE": "/run/x"}),
+        ".environment.xpack.security.enabled",
+        "found False: everybody in its networks gets in without a password",
+        "a password from a secret",
+    ),
+    (
+        "nobody is asked",
+        web(environment={"POSTGRES_HOST_AUTH_METHOD": "trust"}),
+        ".environment.POSTGRES_HOST_AUTH_METHOD",
+        "without a password",
+        "only in development",
+    ),
+    (
         "nothing there",
         bind("./conf", read_only=True),
         ".volumes[0]",
@@ -150,6 +164,7 @@ def test_refused_outside_development(
         {"image": "r.test:5000/latest:1"},
         web(privileged=False, cap_add=["NET_BIND_SERVICE"], cap_drop=["ALL"]),
         web(cap_add=None, volumes=None, ports=None),
+        web(environment={"xpack.security.enabled": "true", "DISABLE_SECURITY_PLUGIN": None}),
         bind("/srv/data"),
         bind("/var/run/shop"),
         bind("data", "volume"),

@@ -16,6 +16,7 @@ from . import (
     exceptions,
     host_paths,
     isolation,
+    logins,
     mount_lines,
     ports,
     updates,
@@ -199,4 +200,4 @@ def _moving_tag(service: Service, _: isolation.Place) -> Iterable[isolation.Find
         yield isolation.Finding(".image", f"found {image}: a tag that can move", fix)
 
 
-RULES = (isolation.Rule("moving-tag", _moving_tag), *isolation.RULES)
+RULES = (isolation.Rule("moving-tag", _moving_tag), *isolation.RULES, logins.RULE)
