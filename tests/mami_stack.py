@@ -6,6 +6,7 @@ MAESTRO_TEST_INVENTORY.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -21,7 +22,19 @@ OURS = "MAESTRO_TEST_HOST" not in os.environ
 INVENTORY = os.environ.get("MAESTRO_TEST_INVENTORY", ".cache/dev/hosts.yml")
 WHERE = {} if OURS else {"ANSIBLE_INVENTORY": INVENTORY}
 NAME = "mami.localhost"
-FIRST, SECOND, BROKEN = "mami-test-1", "mami-test-2", "mami-test-broken"
+
+
+def _sources() -> str:
+    """What the images are made of, as a short hash: they are built once for each."""
+    files = lab.run("git", "ls-files", "-z", "--", "docker/mami").ok().out.split("\0")
+    digest = hashlib.sha256()
+    for name in filter(None, files):
+        path = lab.PROJECT / name
+        digest.update(name.encode() + b"\0" + (path.read_bytes() if path.is_file() else b""))
+    return digest.hexdigest()[:8]
+
+
+FIRST, SECOND, BROKEN = (f"mami-test-{name}-{_sources()}" for name in ("1", "2", "broken"))
 REGISTRY = "registry.test:5000"
 KEPT = {"redis", "elasticsearch", "prometheus"}  # by a new version of Mami
 VOLUMES = (
@@ -44,7 +57,8 @@ SERVER = """
 import http.server, json
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send(200, {"models": []})
+        # As Ollama and Qdrant answer.
+        self.send(200, {"models": [], "result": {"collections": []}, "status": "ok", "time": 0})
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/api/chat":
@@ -119,6 +133,12 @@ def stored(path: str) -> Any:
     """What Elasticsearch answers."""
     login = '-u "elastic:$(cat /run/secrets/elastic_password)"'
     return json.loads(script("mami-ai", f"curl -fsS {login} 'http://elasticsearch:9200{path}'"))
+
+
+def history() -> list[dict[str, str]]:
+    """What happened to the stack, oldest first."""
+    text = lab.ssh(HOST, "cat /opt/maestro/.history/mami.jsonl")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def version() -> str:

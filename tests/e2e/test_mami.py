@@ -191,7 +191,7 @@ def test_an_upload_that_is_too_large_or_no_image_is_refused_with_the_reason() ->
     assert "detail" in body
 
 
-@pytest.mark.requirement("G10.4")
+@pytest.mark.requirement("G10.4", "G20.3")
 def test_a_line_is_found_in_the_log_store_by_its_request() -> None:
     ident = f"test-{time.time_ns()}"
     assert ask("/api/images/none", "-H", f"X-Request-ID: {ident}")[0] == 404

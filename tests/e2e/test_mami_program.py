@@ -382,23 +382,17 @@ def test_it_runs_alone_and_lets_a_developers_page_in(start: Start) -> None:
 
 @pytest.mark.requirement("G20.1", "G20.2", "G20.3")
 def test_a_log_store_that_is_away_costs_neither_time_nor_lines(start: Start) -> None:
-    took = {}
-    for kind, given in (("none", ()), ("away", ("-e", "ELASTICSEARCH_URL=http://127.0.0.1:1"))):
+    """A start is not delayed, at the best of three times: the machine may be busy."""
+    took: dict[str, list[float]] = {"none": [], "away": []}
+    for kind in ("none", "away") * 3:
+        given = ("-e", "ELASTICSEARCH_URL=http://127.0.0.1:1") if kind == "away" else ()
         name = start(given=(*ALONE, *given))
         began = time.monotonic()
         answered(name)
-        took[kind] = time.monotonic() - began
-        send = (
-            "curl",
-            "-s",
-            "-o",
-            "/dev/null",
-            "-w",
-            "%{http_code}",
-            "-H",
-            f"X-Request-ID: id-{kind}",
-        )
-        assert docker("exec", name, *send, "127.0.0.1:8000/api/images") == "200"
+        took[kind].append(time.monotonic() - began)
+        send = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}")
+        ident = ("-H", f"X-Request-ID: id-{kind}")
+        assert docker("exec", name, *send, *ident, "127.0.0.1:8000/api/images") == "200"
         done = subprocess.run(
             ["docker", "logs", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
         )
@@ -406,4 +400,4 @@ def test_a_log_store_that_is_away_costs_neither_time_nor_lines(start: Start) -> 
         assert any(line.get("request_id") == f"id-{kind}" for line in lines), "on stdout"
         assert all(line["logger"].split(".")[0] in ("app", "uvicorn", "alembic") for line in lines)
         docker("rm", "--force", name)
-    assert took["away"] - took["none"] < 2
+    assert min(took["away"]) - min(took["none"]) < 2

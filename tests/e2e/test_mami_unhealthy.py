@@ -5,13 +5,12 @@ It waits for checks that come every 30 seconds, so it is part of the long runs a
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 
 import pytest
 from e2e import lab
-from mami_stack import HOST, ask, container, facts
+from mami_stack import HOST, ask, container, facts, history
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "mami")]
 
@@ -28,12 +27,6 @@ def freeze(service: str) -> None:
     shown = lab.ssh(HOST, f"docker top {container(service)} -eo pid,args").splitlines()[1:]
     pids = [line.split()[0] for line in shown if line.split()[0] != str(main)]
     lab.ssh(HOST, f"kill -STOP {' '.join(pids)}")
-
-
-def history() -> list[dict[str, str]]:
-    """What happened to the stack, oldest first."""
-    text = lab.ssh(HOST, "cat /opt/maestro/.history/mami.jsonl")
-    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.mark.requirement("G10.5", "G11.5", "M4")

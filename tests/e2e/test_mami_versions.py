@@ -23,6 +23,7 @@ from mami_stack import (
     break_version,
     deploy,
     facts,
+    history,
     play,
     version,
 )  # fmt: skip
@@ -68,8 +69,13 @@ STEPS = (
         ("UPLOAD_MAX_BYTES", "greater than or equal to 1024"),
         {"UPLOAD_MAX_BYTES": "1"},
     ),
-    # It starts, and is not ready.
-    Step(FIRST, FIRST, ("The API is ready",), {"REDIS_HOST": "nowhere.test"}),
+    # It starts, is not ready, and gets no request.
+    Step(FIRST, FIRST, ("mami-ai", "is unhealthy", "not ready"), {"REDIS_HOST": "nowhere.test"}),
+    Step(SECOND, SECOND),
+    Step(FIRST, FIRST),
+    # Ten rolls of the API with the next ones.
+    Step(SECOND, SECOND),
+    Step("rollback", FIRST),
     Step(SECOND, SECOND),
     Step(FIRST, FIRST),
 )
@@ -83,6 +89,7 @@ def test_no_request_fails_while_versions_come_fail_and_go_back(
     break_version()
     before = lab.containers(HOST, "mami")
     started = facts("elasticsearch")["State"]["StartedAt"]
+    known = len(history())
     log: list[str] = []
     failed = ""
     with load(tmp_path / "report.json", "mami", rate=RATE, hosts=(HOST,), name=NAME) as end:
@@ -94,6 +101,8 @@ def test_no_request_fails_while_versions_come_fail_and_go_back(
     show("load: Mami", "\n".join([*log, (tmp_path / "report.txt").read_text()]))
     assert not failed, failed
     assert report["failures"] == []
+    events = history()[known:]
+    assert not [one for one in events if one["what"].startswith("restart of ")], "the watchdog's"
     assert report["requests"] >= 0.95 * RATE * report["seconds"] - RATE * 5
     after = lab.containers(HOST, "mami")
     assert {name for name in after if after[name] == before[name]} - {"migrate"} == KEPT

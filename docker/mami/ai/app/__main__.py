@@ -8,6 +8,7 @@ import uvicorn
 
 from app import VERSION
 from app.config import settings
+from app.core import reach
 from app.core.database import DatabaseError, init_database_with_defaults
 from app.core.logger import configure, get_logger
 from app.image import worker_local
@@ -31,6 +32,11 @@ def main(arguments: list[str]) -> None:
         return
     configure(settings, "mami-ai")
     log = get_logger("app")
+    if arguments:
+        try:
+            reach.check(settings)
+        except reach.Unreachable as error:
+            raise SystemExit(f"the migration does not begin:\n{error}") from None
     prepare()
     if arguments:
         log.info("the database is ready for version %s", VERSION)

@@ -94,6 +94,24 @@ def test_health_tells_what_works(
     assert one.get("/health/live").status_code == 200
 
 
+def test_a_log_store_that_hangs_delays_no_report(
+    client: Client, server: Callable[[], Server]
+) -> None:
+    store = server()
+    one = client(ELASTICSEARCH_URL=store.url)
+    assert one.get("/health").json()["elasticsearch"] == "ok"
+    store.delay = 30
+    deadline = time.monotonic() + 20
+    states, longest = [], 0.0
+    while states[-1:] != ["error"] and time.monotonic() < deadline:
+        time.sleep(0.3)
+        began = time.monotonic()
+        states.append(one.get("/health").json()["elasticsearch"])
+        longest = max(longest, time.monotonic() - began)
+    assert longest < 1, "it takes 2.5 s to find out"
+    assert (states[0], states[-1]) == ("ok", "error")
+
+
 def test_chat_remembers_in_database_1(
     client: Client, server: Callable[[], Server], redis: tuple[str, subprocess.Popen[bytes]]
 ) -> None:

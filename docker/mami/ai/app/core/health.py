@@ -1,4 +1,8 @@
-"""What works and what does not: asked for real, at most once a second."""
+"""What works and what does not: asked for real, at most once a second.
+
+Only what Mami cannot do without is waited for. Of the rest a report has what was found last, while
+it is asked again: a log store that hangs delays nobody who wants to know about it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from app.core.memory import WorkingMemory
 OK, ERROR, DISABLED = "ok", "error", "disabled"
 NEEDED = ("database", "redis")
 PATIENCE, FRESH = 2.5, 1.0  # seconds
+BRIEFLY = 0.02  # seconds that a part may take whose state was found before
 
 Check = Callable[[], Awaitable[object]]
 
@@ -34,6 +39,8 @@ class Health:
             "ollama": self._ollama if settings.OLLAMA_URL else None,
         }
         self._known: tuple[float, dict[str, str]] = (0, {})
+        self._last: dict[str, str] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
         self._lock = asyncio.Lock()
 
     async def parts(self) -> dict[str, str]:
@@ -42,11 +49,26 @@ class Health:
             asked, states = self._known
             if time.monotonic() - asked > FRESH or not states:
                 values = await asyncio.gather(
-                    *(self._state(check) for check in self.checks.values())
+                    *(
+                        self._state(check) if name in NEEDED else self._lately(name, check)
+                        for name, check in self.checks.items()
+                    )
                 )
                 states = dict(zip(self.checks, values, strict=True))
                 self._known = time.monotonic(), states
             return states
+
+    async def _lately(self, name: str, check: Check | None) -> str:
+        """The state now, or what it was when it was asked last, where that takes a while."""
+
+        async def ask() -> None:
+            self._last[name] = await self._state(check)
+
+        asking = self._asking.get(name)
+        if asking is None or asking.done():
+            asking = self._asking[name] = asyncio.create_task(ask())
+        await asyncio.wait({asking}, timeout=BRIEFLY if name in self._last else None)
+        return self._last[name]
 
     async def _state(self, check: Check | None) -> str:
         if check is None:
