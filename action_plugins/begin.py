@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maestro.play import parts, sequence
+
+if TYPE_CHECKING:
+    from maestro import records
 
 
 class ActionModule(sequence.SequenceAction):
     """Lease, pull, stage, secrets: nothing of it touches what runs.
 
-    ``work`` is the host's part of the plan; ``lease`` one that was taken already, or empty.
+    ``lease`` is one that was taken already, or empty.
     """
 
     def parts(self, args: Mapping[str, Any]) -> list[parts.Part]:
@@ -22,11 +25,11 @@ class ActionModule(sequence.SequenceAction):
             numbers = {"limit": args["limit"], "timeout": args["timeout"]}
             claim = sequence.claim({**work["claim"], **numbers})
             token, found = claim["token"], [parts.lease(place, work, claim)]
-        if args["fetches"]:
-            payload = sequence.payload_of(args["request"], args["own"], self._loader)
-            request = sequence.settled(args["request"], args["own"])
+        if args["decision"]["fetches"]:
+            request: records.DeployRequest = args["request"]
+            payload = sequence.payload_of(request, self._loader)
             held = {**place, "lease": token}
-            found += parts.fetch(held, work, str(args["kind"]), request, payload)
+            found += parts.fetch(held, work, str(args["decision"]["kind"]), request, payload)
         return found
 
     def begun(self, args: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from maestro.play import parts, sequence
 
 
 class ActionModule(sequence.SequenceAction):
-    """``work`` is the host's part of the plan; ``alone``: no other host changes in this run."""
+    """Where others change as well, nothing of the old release goes before all have committed."""
 
     def parts(self, args: Mapping[str, Any]) -> list[parts.Part]:
         """The steps that this host needs."""
         held = sequence.held(args)
-        found = parts.commit(held, args["work"], str(args["kind"]), args["timeout"])
-        return found + (parts.finish(held, args["keep"]) if args["alone"] else [])
+        decision = args["decision"]
+        found = parts.commit(held, args["work"], str(decision["kind"]), args["timeout"])
+        alone = len(decision["changing"]) == 1
+        return found + (parts.finish(held, args["keep"]) if alone else [])

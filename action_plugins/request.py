@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maestro.plan import accounts
-from maestro.play import arguments, controller, host_variables, secret_values, signing
+from maestro.play import alike, arguments, controller, host_variables, secret_values, signing
 from maestro.play.action import LocalAction
 from maestro.play.values import boolean
 from maestro.stack import exceptions, policy
@@ -22,7 +22,13 @@ class ActionModule(LocalAction):
         """Answer the task."""
         options = arguments.of_role(Path(task_vars["role_path"]))
         arguments.check(options, task_vars, self._templar.template)
-        return {"request": self._request(args, task_vars), "arguments": options}
+        own = str(args.pop("own"))
+        return {
+            "request": self._request(args, task_vars),
+            "arguments": options,
+            "own": own,
+            "alike": alike.mark(task_vars, [*options, own]),
+        }
 
     def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> records.DeployRequest:
         extra = controller.said(self._loader)

@@ -9,10 +9,16 @@ from maestro.play import parts, sequence
 
 
 class ActionModule(sequence.SequenceAction):
-    """``work`` is the host's part of the plan."""
+    """``number`` is that of the wave, from 0."""
 
     def parts(self, args: Mapping[str, Any]) -> list[parts.Part]:
         """The steps that this host needs."""
-        names = ("kind", "together", "canary", "timeout", "settle")
-        how = {name: args[name] for name in names}
+        decision = args["decision"]
+        how = {
+            "kind": decision["kind"],
+            "together": decision["together"],
+            "canary": int(args["number"]) == 0 and decision["kind"] == "update",
+            "timeout": args["timeout"],
+            "settle": args["settle"],
+        }
         return parts.roll(sequence.held(args), args["work"], how)

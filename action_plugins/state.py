@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from maestro.play import arguments, controller, host_variables, local_images
+from maestro.play import alike, arguments, controller, host_variables, local_images, registered
 from maestro.play.action import SecretAction
+
+if TYPE_CHECKING:
+    from maestro import records
 
 
 class ActionModule(SecretAction):
@@ -16,9 +20,7 @@ class ActionModule(SecretAction):
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers, and ``own``: what of this host's the decision needs."""
-        arguments.check(args.pop("arguments"), task_vars or {}, self._templar.template)
-        values = args.pop("own")
-        request, differs = host_variables.request_of(args["request"], values, controller.project())
+        request, differs = self._request(str(args.pop("asked")), task_vars or {})
         # Images that only this host deploys are known to no other.
         over_ssh = request.get("images") == local_images.SSH
         args.update(request=request, resolve=(args["resolve"] or differs) and not over_ssh)
@@ -32,3 +34,18 @@ class ActionModule(SecretAction):
             **({"problems": host_variables.problems_of(request)} if differs else {}),
         }
         return answer
+
+    def _request(
+        self, asked: str, task_vars: Mapping[str, Any]
+    ) -> tuple[records.DeployRequest, bool]:
+        """What is asked of this host, and whether it may read its stack otherwise than the first.
+
+        ``asked`` is what the answer of the step `request` was registered as.
+        """
+        said = registered.of(task_vars, str(task_vars["inventory_hostname"]), asked)
+        request: records.DeployRequest = said["request"]
+        if alike.same(said, task_vars):
+            return host_variables.as_first(request), False
+        arguments.check(said["arguments"], task_vars, self._templar.template)
+        own = self._templar.template(task_vars[said["own"]])
+        return host_variables.request_of(request, own, controller.project())

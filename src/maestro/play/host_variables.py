@@ -114,7 +114,12 @@ def request_of(
         found.pop("problems", None)
         found.pop("open_variables", None)
         found = cast("DeployRequest", {**found, **said})
-    return {**found, "variables": filled(found)}, differs
+    return as_first(found), differs
+
+
+def as_first(request: DeployRequest) -> DeployRequest:
+    """What a host is asked whose variables say the same as those of the first one."""
+    return {**request, "variables": filled(request)}
 
 
 def filled(request: DeployRequest) -> dict[str, str]:

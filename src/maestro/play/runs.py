@@ -26,6 +26,7 @@ class _Mine:
     def __init__(self) -> None:
         self.id = f"run-{secrets.token_hex(12)}"
         self.process = os.getpid()
+        self.key = secrets.token_bytes(32)
 
 
 _mine = _Mine()
@@ -35,6 +36,11 @@ def begin() -> None:
     """Say that this process is the run, and not one of its workers."""
     global _mine  # noqa: PLW0603 -- once in a process
     _mine = _Mine()
+
+
+def key() -> bytes:
+    """A key that only this run has, and its workers."""
+    return _mine.key
 
 
 def announce() -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..host import steps
 from ..host.layout import AGENT
-from . import beating, controller, host_variables, values, waiting
+from . import alike, beating, controller, host_variables, registered, values, waiting
 from .action import StepAction, checked, named
 from .parts import LEASE, Part, Payload
 
@@ -67,7 +67,17 @@ class SequenceAction(LeaseAction):
         return {"changed": False}
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """What the steps answer together; ``failed`` and ``msg`` of the one that failed."""
+        """What the steps answer together; ``failed`` and ``msg`` of the one that failed.
+
+        ``plan`` is what the decision was registered as: to read it by its name costs nothing,
+        where a template of it is made anew for each host.
+        """
+        host = str((task_vars or {})["inventory_hostname"])
+        decision = registered.of(task_vars or {}, host, args["plan"])
+        args = {**args, "decision": decision, "work": decision["hosts"][host]}
+        if "asked" in args:
+            asked = registered.of(task_vars or {}, host, args["asked"]) or {}
+            args["request"] = self._settled(asked, task_vars or {})
         parts = self.parts(args)
         if not parts:
             return self.begun(args)
@@ -81,6 +91,15 @@ class SequenceAction(LeaseAction):
         long = next((part.name for part in parts if part.name in waiting.LONG), "")
         with self.watched(long, args, task_vars):
             return self._taken(result, parts, sent, task_vars)
+
+    def _settled(
+        self, asked: Mapping[str, Any], task_vars: Mapping[str, Any]
+    ) -> DeployRequest | None:
+        """The request with the host's own values in it; a rollback has none."""
+        if "request" not in asked or alike.same(asked, task_vars):
+            return asked.get("request")
+        own = self._templar.template(task_vars[asked["own"]])
+        return host_variables.settled(asked["request"], own)
 
     def _taken(
         self,
@@ -109,14 +128,11 @@ def held(args: Mapping[str, Any]) -> dict[str, Any]:
     return {name: args[name] for name in ("root", "stack", "lease")}
 
 
-def settled(request: DeployRequest, own: Mapping[str, Any]) -> DeployRequest:
-    """The request with the host's own values in it; a rollback has none."""
-    return host_variables.settled(request, own) if request else request
+def payload_of(here: DeployRequest, loader: Any) -> Payload:
+    """What reads the secrets of a step and makes its payload, see `controller.payload`.
 
-
-def payload_of(request: DeployRequest, own: Mapping[str, Any], loader: Any) -> Payload:
-    """What reads the secrets of a step and makes its payload, see `controller.payload`."""
-    here = settled(request, own)
+    ``here`` is the request with the host's own values in it.
+    """
 
     def read(wanted: Iterable[str] | None) -> str:
         names = sorted(wanted or ())
