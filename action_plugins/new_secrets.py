@@ -11,7 +11,7 @@ from ansible.errors import AnsibleError
 from maestro import records
 from maestro.errors import MaestroError
 from maestro.plan import rotation
-from maestro.play import controller
+from maestro.play import controller, registered
 from maestro.play.action import LocalAction
 from maestro.secrets import renewal, vault_file
 from maestro.secrets.encrypted import VaultSource
@@ -30,7 +30,7 @@ class ActionModule(LocalAction):
                 # Ansible's loader has no public way to the passwords it was given.
                 vault = vault_file.Vault(path, source.title, self._loader._vault.secrets)  # noqa: SLF001
             if args["state"] == "chosen":
-                return _choose(args, vault, task_vars["hostvars"])
+                return _choose(args, vault, task_vars)
             if args["state"] == "made":
                 return self._make(args, vault)
             hostvars = task_vars["hostvars"]
@@ -48,13 +48,13 @@ class ActionModule(LocalAction):
 
 
 def _choose(
-    args: dict[str, Any], vault: vault_file.Vault | None, hostvars: Mapping[str, Any]
+    args: dict[str, Any], vault: vault_file.Vault | None, task_vars: Mapping[str, Any]
 ) -> dict[str, Any]:
     named = [name for name in str(args["names"]).replace(",", " ").split() if name]
     own = vault.values() if vault is not None else None
     where = vault.where if vault is not None else ""
     choice = renewal.choose(named, args["request"]["secret_names"], own, where)
-    found = {host: hostvars[host].get(args["states"], {}) for host in args["hosts"]}
+    found = {host: registered.of(task_vars, host, args["states"]) or {} for host in args["hosts"]}
     states = controller.whole(controller.reached(found), records.History)
     rounds = rotation.rounds(choice, named, states)
     controller.check_one_plan(str(args["approved_plan"]), [", ".join(names) for names in rounds])

@@ -33,7 +33,7 @@ class ActionModule(SecretAction):
             **({"files": request["files"]} if differs else {}),
             **({"problems": host_variables.problems_of(request)} if differs else {}),
         }
-        return answer
+        return registered.packed(answer, ("agent", "compose", "lease"))
 
     def _request(
         self, asked: str, task_vars: Mapping[str, Any]
