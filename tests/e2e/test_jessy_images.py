@@ -81,7 +81,7 @@ def test_images_are_small(built: lab.Run) -> None:
     assert core < 100_000_000
     assert api < 50_000_000
     assert core < 10_000_000
-    assert api < 12_000_000
+    assert api < 17_000_000
     assert config(POSTGRES)["Size"] < 200_000_000
 
 

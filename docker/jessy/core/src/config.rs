@@ -116,6 +116,17 @@ impl Environment {
         }
     }
 
+    /// Where spans are sent to; nothing where they are not.
+    fn traces(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        const KEY: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        let url = self.text(KEY, "http://jaeger:4318");
+        // On the network of the stack: without TLS.
+        if url.strip_prefix("http://").is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+            problems.push(Problem::Invalid { key: KEY, expected: "a URL like http://jaeger:4318" });
+        }
+        self.switch("JAEGER_ENABLED", false, problems).then_some(url)
+    }
+
     fn secret(&self, key: &'static str) -> Result<Secret, Problem> {
         let value = match (self.get(key), self.get(&format!("{key}_FILE"))) {
             (Some(_), Some(_)) => return Err(Problem::GivenTwice(key)),
@@ -164,6 +175,8 @@ pub struct Config {
     pub api_token: Option<Secret>,
     /// Whether /metrics answers.
     pub metrics: bool,
+    /// Where spans are sent to, if they are.
+    pub traces: Option<String>,
 }
 
 impl Config {
@@ -194,6 +207,7 @@ impl Config {
         let wait = seconds("DB_WAIT_SECONDS", 60);
         let drain = seconds("DRAIN_SECONDS", 15);
         let metrics = environment.switch("PROMETHEUS_ENABLED", true, &mut problems);
+        let traces = environment.traces(&mut problems);
         let url = environment.database_url(&mut problems);
         let url_port = url.get_ports().first().copied().unwrap_or(5432);
         let url_host = match url.get_hosts().first() {
@@ -224,6 +238,7 @@ impl Config {
                 },
                 api_token,
                 metrics,
+                traces,
             }),
             _ => Err(problems),
         }
@@ -276,6 +291,21 @@ mod tests {
         );
         assert!(!config.metrics);
         assert!(Config::for_migrate(&environment(&pairs[..1])).unwrap().metrics);
+    }
+
+    #[test]
+    fn spans_are_sent_where_it_is_asked_for() {
+        let mut pairs = vec![("DB_PASSWORD", PASSWORD)];
+        let traces = |pairs: &[(&str, &str)]| Config::for_migrate(&environment(pairs));
+        assert_eq!(traces(&pairs).unwrap().traces, None);
+        pairs.push(("JAEGER_ENABLED", "true"));
+        assert_eq!(traces(&pairs).unwrap().traces.as_deref(), Some("http://jaeger:4318"));
+        pairs.push(("OTEL_EXPORTER_OTLP_ENDPOINT", "http://elsewhere:14318"));
+        assert_eq!(traces(&pairs).unwrap().traces.as_deref(), Some("http://elsewhere:14318"));
+        for wrong in ["elsewhere:4318", "http://", "https://elsewhere"] {
+            pairs.push(("OTEL_EXPORTER_OTLP_ENDPOINT", wrong));
+            assert!(traces(&pairs).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument as _, Span, debug, error, info, warn};
 
 use crate::{
     SERVICE,
@@ -26,7 +26,7 @@ use crate::{
     counters::{Counters, Snapshot},
     db, log,
     metrics::Metrics,
-    notes,
+    notes, spans,
 };
 
 const BODY_MAX: usize = 64 * 1024;
@@ -114,7 +114,15 @@ async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Res
     let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or("unknown", MatchedPath::as_str).to_owned();
-    let mut response = next.run(request).await;
+    let aside = matches!(route.as_str(), "/health" | "/metrics");
+    let parent = spans::incoming(request.headers());
+    // What asks for health or numbers, every few seconds, begins no trace.
+    let span = if aside && !spans::is_valid(&parent) {
+        Span::none()
+    } else {
+        spans::server(method.as_str(), &route, &parent)
+    };
+    let mut response = next.run(request).instrument(span.clone()).await;
     if app.stopping.load(Ordering::Relaxed) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -122,10 +130,12 @@ async fn observe(State(app): State<Shared>, request: Request, next: Next) -> Res
     let status = response.status().as_u16();
     app.metrics.observe(method.as_str(), &route, status, took);
     let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    if matches!(route.as_str(), "/health" | "/metrics") {
-        debug!(%method, route, status, milliseconds, "request");
+    spans::answered(&span, status);
+    let trace_id = spans::trace_id(&span, &parent);
+    if aside {
+        debug!(%method, route, status, milliseconds, trace_id, "request");
     } else {
-        info!(%method, route, status, milliseconds, "request");
+        info!(%method, route, status, milliseconds, trace_id, "request");
     }
     response.headers_mut().insert("x-instance", app.instance.clone());
     response

@@ -16,6 +16,7 @@ mod notes;
 mod redact;
 mod serve;
 mod shutdown;
+mod spans;
 
 use std::{env, process::ExitCode};
 
@@ -64,7 +65,14 @@ where
             return ExitCode::FAILURE;
         }
     };
-    log::start(version, &config);
+    // Dropped last: what is left of the spans goes out when everything has ended.
+    let _sender = match log::start(version, &config) {
+        Ok(sender) => sender,
+        Err(problem) => {
+            log::write_start_error(version, &problem);
+            return ExitCode::FAILURE;
+        }
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

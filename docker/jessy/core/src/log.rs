@@ -2,6 +2,7 @@
 //! message, the known secrets masked.
 
 use std::{
+    fs,
     io::{self, Write},
     panic,
 };
@@ -16,21 +17,37 @@ use tracing_subscriber::{
     Layer, filter::Targets, layer::Context, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use crate::{SERVICE, config::Config, redact::Redactor};
+use crate::{SERVICE, config::Config, redact::Redactor, spans::Sender};
 
-/// Sends every event of the process, panics too, to stdout.
-pub fn start(version: &'static str, config: &Config) {
+/// Sends every event of the process, panics too, to stdout, and its spans to where the
+/// configuration says.
+pub fn start(version: &'static str, config: &Config) -> Result<Option<Sender>, String> {
+    let sender = config
+        .traces
+        .as_deref()
+        .map(|endpoint| Sender::to(endpoint, version, &hostname()))
+        .transpose()?;
     let redactor = Redactor::new(config.secrets());
     let filter = config.log.parse::<Targets>();
     let invalid = filter.is_err();
     let filter = filter.unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
-    tracing_subscriber::registry().with(JsonLayer { version, redactor }.with_filter(filter)).init();
+    tracing_subscriber::registry()
+        .with(JsonLayer { version, redactor }.with_filter(filter))
+        .with(sender.as_ref().map(Sender::layer))
+        .init();
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     if invalid {
         tracing::warn!(
             "RUST_LOG is not valid, info is used: expected like info or warn,jessy_core=debug"
         );
     }
+    Ok(sender)
+}
+
+/// The container's name for itself.
+pub fn hostname() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// A reason not to start at all, on stderr, before logging is set up.

@@ -9,10 +9,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use tokio_postgres::Row;
+use tracing::Instrument as _;
 
 use crate::{
     config::Secret,
     http::{Failure, Shared},
+    spans,
 };
 
 const TEXT_MAX: usize = 2000;
@@ -65,6 +67,7 @@ pub async fn create(
                      RETURNING id, text, created_at, xmax = 0 AS new";
     let row = client
         .query_one(statement, &[&note.text, &key])
+        .instrument(spans::query("INSERT notes", statement))
         .await
         .map_err(|error| Failure::query(&error))?;
     let note = Note::from(&row);
@@ -83,14 +86,22 @@ pub async fn list(
     let limit = page.limit.unwrap_or(LIST_DEFAULT).clamp(1, LIST_MAX);
     let client = state.connections.get().await.map_err(Failure::connection)?;
     let statement = "SELECT id, text, created_at FROM notes ORDER BY id DESC LIMIT $1";
-    let rows = client.query(statement, &[&limit]).await.map_err(|error| Failure::query(&error))?;
+    let rows = client
+        .query(statement, &[&limit])
+        .instrument(spans::query("SELECT notes", statement))
+        .await
+        .map_err(|error| Failure::query(&error))?;
     Ok(Json(rows.iter().map(Note::from).collect()))
 }
 
 pub async fn show(State(state): State<Shared>, Path(id): Path<i64>) -> Result<Json<Note>, Failure> {
     let client = state.connections.get().await.map_err(Failure::connection)?;
     let statement = "SELECT id, text, created_at FROM notes WHERE id = $1";
-    let row = client.query_opt(statement, &[&id]).await.map_err(|error| Failure::query(&error))?;
+    let row = client
+        .query_opt(statement, &[&id])
+        .instrument(spans::query("SELECT notes", statement))
+        .await
+        .map_err(|error| Failure::query(&error))?;
     row.map(|row| Json(Note::from(&row))).ok_or_else(|| Failure::not_found(format!("no note {id}")))
 }
 

@@ -1,7 +1,6 @@
 //! `jessy serve`: answers until asked to stop, then finishes what it began.
 
 use std::{
-    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,6 +17,7 @@ use crate::{
     counters::Counters,
     db,
     http::{self, App},
+    log,
     metrics::Metrics,
     shutdown,
 };
@@ -76,8 +76,7 @@ pub async fn run(config: Config, version: &'static str) -> Result<(), String> {
     Ok(())
 }
 
-/// The container's name for itself, shown in every answer.
+/// The name that is shown in every answer.
 fn instance() -> HeaderValue {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    HeaderValue::from_str(name.trim()).unwrap_or(HeaderValue::from_static("unknown"))
+    HeaderValue::from_str(&log::hostname()).unwrap_or(HeaderValue::from_static("unknown"))
 }

@@ -44,6 +44,8 @@ type Config struct {
 	APIToken Secret
 	// Metrics says whether /api/metrics answers.
 	Metrics bool
+	// Traces is where spans are sent to, nil where they are not.
+	Traces *url.URL
 }
 
 // Secrets lists what has to be masked in logs.
@@ -64,6 +66,10 @@ func Read(getenv func(string) string) (Config, []error) {
 		Drain:    r.seconds("DRAIN_SECONDS", 15),
 		APIToken: r.secret("API_TOKEN"),
 		Metrics:  r.flag("PROMETHEUS_ENABLED", "true"),
+	}
+	traces := r.url("OTEL_EXPORTER_OTLP_ENDPOINT", "http://jaeger:4318")
+	if r.flag("JAEGER_ENABLED", "false") {
+		config.Traces = traces
 	}
 	return config, r.problems
 }

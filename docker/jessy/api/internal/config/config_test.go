@@ -22,8 +22,20 @@ func TestDefaultsAndValues(t *testing.T) {
 		t.Fatal(problems)
 	}
 	if config.APIToken.Expose() != token || config.Listen != ":3000" ||
-		config.CoreURL.String() != "http://jessy-core:8080" || !config.Metrics {
+		config.CoreURL.String() != "http://jessy-core:8080" || !config.Metrics || config.Traces != nil {
 		t.Errorf("unexpected: %+v", config)
+	}
+}
+
+func TestSpansAreSentWhereItIsAskedFor(t *testing.T) {
+	pairs := map[string]string{"API_TOKEN": token, "JAEGER_ENABLED": "true"}
+	config, problems := Read(environment(pairs))
+	if len(problems) > 0 || config.Traces.String() != "http://jaeger:4318" {
+		t.Error(problems, config.Traces)
+	}
+	pairs["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://elsewhere:14318"
+	if config, _ := Read(environment(pairs)); config.Traces.Host != "elsewhere:14318" {
+		t.Error(config.Traces)
 	}
 }
 
@@ -63,9 +75,10 @@ func TestProblemsNameTheKeyAndNoValue(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	_, problems := Read(environment(map[string]string{
 		"RUST_SERVICE_URL": "core:8080", "DRAIN_SECONDS": "soon", "LOG_LEVEL": "loud", "PROMETHEUS_ENABLED": "yes",
+		"JAEGER_ENABLED": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": "jaeger:4318",
 	}))
 	text := errors.Join(problems...).Error()
-	for _, key := range []string{"RUST_SERVICE_URL", "DRAIN_SECONDS", "LOG_LEVEL", "API_TOKEN", "PROMETHEUS_ENABLED"} {
+	for _, key := range []string{"RUST_SERVICE_URL", "DRAIN_SECONDS", "LOG_LEVEL", "API_TOKEN", "PROMETHEUS_ENABLED", "JAEGER_ENABLED", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
 		if !strings.Contains(text, key) {
 			t.Errorf("%s not in %s", key, text)
 		}

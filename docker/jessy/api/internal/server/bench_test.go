@@ -11,6 +11,7 @@ import (
 
 	"jessy-api/internal/config"
 	"jessy-api/internal/redact"
+	"jessy-api/internal/tracing"
 )
 
 func benchmarked(b *testing.B, path string) {
@@ -24,7 +25,7 @@ func benchmarked(b *testing.B, path string) {
 	a := &api{
 		settings: config.Config{MmapDir: b.TempDir()},
 		version:  "v1", instance: "here",
-		core: newCore(base, config.NewSecret(token)), metrics: newMetrics("v1"), log: zap.NewNop(),
+		core: newCore(base, config.NewSecret(token), tracing.Off()), metrics: newMetrics("v1"), traces: tracing.Off(), log: zap.NewNop(),
 	}
 	routes := a.routes()
 	b.ResetTimer()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jessy-api/internal/config"
+	"jessy-api/internal/tracing"
 )
 
 const (
@@ -35,7 +36,7 @@ type core struct {
 	first, other http.Client
 }
 
-func newCore(base *url.URL, token config.Secret) *core {
+func newCore(base *url.URL, token config.Secret, traces *tracing.Tracing) *core {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	// An instance that is gone meanwhile answers nothing at all; on this network, others do at once.
 	transport.DialContext = (&net.Dialer{Timeout: time.Second}).DialContext
@@ -45,13 +46,13 @@ func newCore(base *url.URL, token config.Secret) *core {
 	alone.DisableKeepAlives = true
 	return &core{
 		base: base, token: token, patience: patience,
-		first: http.Client{Timeout: 10 * time.Second, Transport: transport},
-		other: http.Client{Timeout: 10 * time.Second, Transport: alone},
+		first: http.Client{Timeout: 10 * time.Second, Transport: traces.Client(transport)},
+		other: http.Client{Timeout: 10 * time.Second, Transport: traces.Client(alone)},
 	}
 }
 
-// do sends a request; the caller closes the answer's body. The trace context
-// of the incoming request goes along, so that one trace spans both services.
+// do sends a request; the caller closes the answer's body. The trace context of ctx goes along, so
+// that one trace spans both services.
 //
 // While the core, its database or the token both know is exchanged, an instance may be unable to
 // take a request, or end before it has answered. The request is sent again then, for as long as
@@ -84,7 +85,7 @@ func (c *core) try(ctx context.Context, client *http.Client, method, path, query
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range []string{"Content-Type", keyHeader, "Traceparent", "Tracestate"} {
+	for _, key := range []string{"Content-Type", keyHeader} {
 		if value := incoming.Get(key); value != "" {
 			request.Header.Set(key, value)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"jessy-api/internal/config"
 	"jessy-api/internal/logging"
+	"jessy-api/internal/tracing"
 )
 
 const (
@@ -26,6 +27,7 @@ type api struct {
 	instance string
 	core     *core
 	metrics  *metrics
+	traces   *tracing.Tracing
 	log      *zap.Logger
 }
 
@@ -43,7 +45,11 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		a.fail(w, http.StatusNotFound, "no such path")
 	})
-	return a.observe(mux)
+	// What asks for health or numbers, every few seconds, is no request of anybody.
+	return a.traces.Server(a.observe(mux), func(r *http.Request) bool {
+		_, route := mux.Handler(r)
+		return !aside(route)
+	})
 }
 
 // health says whether this service can answer. The core's state is at /api/core:
@@ -71,7 +77,7 @@ func (a *api) forward(path string) http.HandlerFunc {
 		}
 		response, err := a.core.do(r.Context(), r.Method, path, r.URL.RawQuery, r.Header, body)
 		if err != nil {
-			a.log.Error("the core does not answer", zap.Error(err))
+			a.logOf(r).Error("the core does not answer", zap.Error(err))
 			a.fail(w, http.StatusBadGateway, "the core does not answer")
 			return
 		}
@@ -79,7 +85,7 @@ func (a *api) forward(path string) http.HandlerFunc {
 		w.Header().Set("Content-Type", response.Header.Get("Content-Type"))
 		w.WriteHeader(response.StatusCode)
 		if _, err := io.Copy(w, response.Body); err != nil {
-			a.log.Warn("the core's answer broke off", zap.Error(err))
+			a.logOf(r).Warn("the core's answer broke off", zap.Error(err))
 		}
 	}
 }
@@ -121,12 +127,23 @@ func (a *api) observe(mux *http.ServeMux) http.Handler {
 		took := time.Since(started)
 		a.metrics.observe(method(r.Method), route, recorder.status, took)
 		level := zap.InfoLevel
-		if route == "GET /api/health" || route == "GET /api/metrics" {
+		if aside(route) {
 			level = zap.DebugLevel
 		}
-		a.log.Log(level, "request", zap.String("method", r.Method), zap.String("route", route),
+		a.logOf(r).Log(level, "request", zap.String("method", r.Method), zap.String("route", route),
 			zap.Int("status", recorder.status), zap.Int64("milliseconds", took.Milliseconds()))
 	})
+}
+
+// aside tells the routes that programs ask again and again.
+func aside(route string) bool { return route == "GET /api/health" || route == "GET /api/metrics" }
+
+// logOf is the log with the trace of a request in each line.
+func (a *api) logOf(r *http.Request) *zap.Logger {
+	if id := tracing.ID(r.Context()); id != "" {
+		return a.log.With(zap.String("trace_id", id))
+	}
+	return a.log
 }
 
 // method keeps invented methods from becoming labels.

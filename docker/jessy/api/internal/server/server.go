@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"jessy-api/internal/config"
+	"jessy-api/internal/tracing"
 )
 
 // Run answers until SIGTERM or SIGINT, then finishes what it began.
@@ -23,11 +24,17 @@ func Run(settings config.Config, version string, log *zap.Logger) error {
 	if err != nil {
 		instance = "unknown"
 	}
+	traces, err := tracing.To(settings.Traces, version, instance, log)
+	if err != nil {
+		return fmt.Errorf("spans cannot be sent: %w", err)
+	}
+	defer traces.Stop(log)
 	a := &api{
 		settings: settings,
 		version:  version,
 		instance: instance,
-		core:     newCore(settings.CoreURL, settings.APIToken),
+		core:     newCore(settings.CoreURL, settings.APIToken, traces),
+		traces:   traces,
 		metrics:  newMetrics(version),
 		log:      log,
 	}
