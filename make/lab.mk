@@ -21,8 +21,10 @@ BUILD_HOST ?=
 REGISTRY ?=
 CACHE_FROM ?=
 CACHE_TO ?=
-images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy] [PUSH=no] [FORCE=1]
+PROFILES ?=
+images: venv ## Build a stack's images and push them: VERSION=TAG [STACK=jessy] [PROFILES=NAME,..] [PUSH=no] [FORCE=1]
 	@$(BIN)/ansible-playbook -i inventories/lab playbooks/images.yml -e stack=$(STACK) -e images_version=$(VERSION) \
 	  -e maestro_stacks_dir=$(STACKS_DIR) $(if $(OVERWRITE)$(FORCE),-e images_overwrite=yes) $(if $(REBUILD),-e images_rebuild=$(REBUILD)) \
 	  $(if $(PUSH),-e images_push=$(PUSH)) $(if $(LATEST),-e images_latest=$(LATEST)) $(if $(BUILD_HOST),-e images_host=$(BUILD_HOST)) \
-	  $(if $(REGISTRY),-e images_registry=$(REGISTRY)) $(if $(CACHE_FROM),-e images_cache_from=$(CACHE_FROM)) $(if $(CACHE_TO),-e images_cache_to=$(CACHE_TO))
+	  $(if $(REGISTRY),-e images_registry=$(REGISTRY)) $(if $(CACHE_FROM),-e images_cache_from=$(CACHE_FROM)) $(if $(CACHE_TO),-e images_cache_to=$(CACHE_TO)) \
+	  $(if $(PROFILES),-e images_profiles=$(PROFILES))

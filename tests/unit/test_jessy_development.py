@@ -29,6 +29,9 @@ ALLOWED = {
     **dict.fromkeys(("jessy-core", "jessy-api"), PROGRAM),
 }
 
+# What only development has, and only with a profile.
+ADDED = {"jaeger": "tracing"}
+
 
 class Loader(yaml.SafeLoader):
     """Reads what Compose's own `!reset` and `!override` mark as nothing."""
@@ -81,6 +84,8 @@ def test_each_switch_of_the_programs_reaches_one_that_reads_it() -> None:
         ),
     }
     documented = variables(JESSY / ".env.example")
+    spans = ("JAEGER_ENABLED", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    read = {service: (*names, *spans) for service, names in read.items()}
     base = model(JESSY / "compose.yaml")["services"]
     for service, (source, *names) in read.items():
         text = (JESSY / source).read_text(encoding="utf-8")
@@ -127,10 +132,14 @@ def test_every_secret_is_documented_and_none_is_a_variable() -> None:
 
 def test_development_differs_in_what_is_allowed_alone() -> None:
     base, override = model(JESSY / "compose.yaml"), model(JESSY / "compose.development.yaml")
-    assert {name: set(one) for name, one in override["services"].items()} == ALLOWED
+    changed = {name: set(one) for name, one in override["services"].items() if name not in ADDED}
+    assert changed == ALLOWED
     for name, service in override["services"].items():
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), name
+        if name in ADDED:
+            assert service["profiles"] == [ADDED[name]]
+            continue
         # The same base: only the stage is another one.
         assert service.get("build", {"target": "development"}) == {"target": "development"}
         assert name in base["services"]
