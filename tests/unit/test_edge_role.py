@@ -43,6 +43,13 @@ def test_what_the_edge_logs_holds_no_secret() -> None:
     assert fields["headers"] == {"defaultMode": "drop"}
 
 
+def test_spans_are_sent_where_it_is_asked_for() -> None:
+    assert "tracing" not in render("traefik.yml.j2")
+    url = "http://127.0.0.1:4318/v1/traces"
+    found = render("traefik.yml.j2", edge_traces_endpoint=url)["tracing"]
+    assert found == {"serviceName": "maestro-edge", "otlp": {"http": {"endpoint": url}}}
+
+
 def test_what_only_the_host_reaches() -> None:
     found = render("traefik.yml.j2", edge_api_port=9000)
     assert found["entryPoints"]["internal"]["address"] == "127.0.0.1:9000"
