@@ -26,7 +26,7 @@ class ActionModule(DecisionAction):
         # The first host asks the registry: when it is lost, another one has to.
         other = args["hosts"][0] in lost or any(map(_abandoned, states.values()) if not dry else ())
         if other and not args["looked_again"]:
-            return {"again": True, "changing": [], "hosts": {}}
+            return {"again": True, "changing": [], "hosts": {}, "parts": []}
         return {**super().answer(states, lost, hostvars), "again": False}
 
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
