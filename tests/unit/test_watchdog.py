@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -312,6 +313,38 @@ def test_what_restarts_do_not_help_is_given_up_once_and_loudly(host: Host) -> No
     assert 'maestro_watchdog_restarts_total{stack="shop",service="web"} 2' in text
     host.now += HOUR
     assert host.look() == RESTART
+
+
+def test_it_looks_again_as_soon_as_something_is_due(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event comes, and what it tells of is due in ten seconds: the next look is not after 60."""
+    waits = iter([60.0, 10.0])
+    looked: list[float] = []
+
+    def look(_: watchdog.Watchdog) -> float:
+        looked.append(next(waits))
+        return looked[-1]
+
+    monkeypatch.setattr(watchdog.Watchdog, "look", look)
+    monkeypatch.setattr(Engine, "events", lambda *_, **__: iter([{}, {}, {}]))
+    watchdog.Watchdog(host.root, host.engine, host.memory).follow()
+    assert looked == [60.0, 10.0]
+
+
+def test_what_is_being_restarted_is_not_given_up_meanwhile(host: Host) -> None:
+    """The last restart that it may have takes its time: the container is unhealthy until then."""
+    host.release({"watchdog": 1})
+    host.unhealthy(**OURS)
+    assert host.look() == RESTART
+    assert host.dog
+    host.dog._working["shop", "web"] = under_way = threading.Thread()
+    under_way.start()
+    host.look()
+    assert not host.memory.entries["shop-web-1"].given_up
+    del host.dog._working["shop", "web"]
+    host.look()
+    assert host.memory.entries["shop-web-1"].given_up
 
 
 def test_a_new_start_of_the_agent_counts_on(host: Host) -> None:

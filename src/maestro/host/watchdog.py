@@ -116,7 +116,8 @@ class Watchdog:
         began = time.time()
         quiet = self.look()
         for _ in self._engine.events(_EVENTS, since=began, quiet=quiet):
-            self.look()
+            if self.look() < quiet:
+                return  # something is due before these events would end
 
     def look(self) -> float:
         """Restart what is unhealthy and due; the seconds until the next look."""
@@ -133,6 +134,9 @@ class Watchdog:
         return max(wait, AGAIN)
 
     def _attend(self, found: Watched) -> float:
+        with self._lock:
+            if found.group in self._working:
+                return BUSY
         now = self._clock()
         entry = self._memory.of(found.name, found.id, found.group)
         at = due(entry.restarts, found.restarts, now)
