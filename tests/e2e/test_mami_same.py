@@ -23,6 +23,11 @@ from mami_stack import FIRST, REGISTRY, SERVICES, VOLUMES, facts, script
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "mami")]
 
 MAMI = lab.PROJECT / "docker/mami"
+# How often health is asked: engines before 25 know no start_interval.
+OFTEN = "services:\n" + "".join(
+    f"  {name}: {{healthcheck: {{start_interval: !reset null, interval: 5s}}}}\n"
+    for name in sorted(SERVICES)
+)
 Script = Callable[[str, str], str]
 
 
@@ -70,7 +75,8 @@ def developer(tmp_path: Path) -> Iterator[Developer]:
     lab.run(str(found.home / "development/setup")).ok()
     path = found.home / ".env"
     # What is for development alone is left out: the file is the one that a host gets.
-    given = {"COMPOSE_FILE": "compose.yaml", "VERSION": FIRST, "REGISTRY": REGISTRY}
+    (found.home / "often.yaml").write_text(OFTEN)
+    given = {"COMPOSE_FILE": "compose.yaml:often.yaml", "VERSION": FIRST, "REGISTRY": REGISTRY}
     kept = [one for one in path.read_text().splitlines() if one.partition("=")[0] not in given]
     path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in given.items()), ""]))
     images = sorted(set(found.compose("config", "--images").ok().out.split()))
