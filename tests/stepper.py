@@ -60,7 +60,7 @@ class Stepper:
     def alone(self, name: str, params: dict[str, Any]) -> dict[str, Any]:
         """The same by the host's program, in a process of its own."""
         done = subprocess.run(
-            [*self._ssh, f"python3 -I -S {AGENT} step {name} {agent_archive.identity()}"],
+            [*self._ssh, f"python3 -I -S {AGENT} take {name} {agent_archive.identity()}"],
             cwd=lab.PROJECT,
             input=json.dumps(params),
             capture_output=True,
