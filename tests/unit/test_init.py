@@ -72,10 +72,10 @@ def test_what_another_version_would_write_is_said(here: Path, capsys: Any) -> No
     assert capsys.readouterr().out == ""
     (here / ".gitignore").unlink()
     settings = here / "ansible.cfg"
-    settings.write_text(settings.read_text().replace("forks = 20\n", "forks = 50\n"))
+    settings.write_text(settings.read_text().replace("forks = 30\n", "forks = 50\n"))
     assert main.main(["init", "--check"]) == setup.OTHERWISE
     said = capsys.readouterr().out.splitlines()
-    assert said == ["ansible.cfg: + forks = 20", ".gitignore: it is not there"]
+    assert said == ["ansible.cfg: + forks = 30", ".gitignore: it is not there"]
     assert not (here / ".gitignore").exists()
 
 
