@@ -34,7 +34,7 @@ TESTS_LONG = $(wildcard tests/load) $(wildcard tests/faults) $(wildcard tests/mo
   $(wildcard tests/e2e/test_workflow_runs.py) $(wildcard tests/e2e/test_workflow_cancelled.py) $(wildcard tests/lint/test_secret_scan.py) \
   $(wildcard tests/e2e/test_own_repository.py) $(wildcard tests/e2e/test_images_tried.py) $(wildcard tests/e2e/test_scan.py) \
   $(wildcard tests/e2e/test_observability*.py) $(wildcard tests/e2e/test_tracing*.py) $(wildcard tests/e2e/test_watchdog.py) $(wildcard tests/e2e/test_third_stack.py) \
-  $(wildcard tests/lint/test_sanity.py) $(wildcard tests/lint/test_ci.py)
+  $(wildcard tests/lint/test_sanity.py) $(wildcard tests/lint/test_ci.py) $(wildcard tests/e2e/test_fetch.py)
 test-long: venv-dev ## Run the long load, fault, plan and gallery tests; COMPOSE=new with a newer Compose
 	@$(BIN)/pytest --long --compose=$(COMPOSE) $(PYTEST_OPTIONS) $(TESTS_LONG)
 

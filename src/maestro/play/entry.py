@@ -51,8 +51,8 @@ NAMES |= {
 SEVERAL = ("secret", "service", "volumes")
 # What is asked for by these names, by the playbooks that read them.
 READ_BY: dict[str, tuple[str, ...]] = {
-    "version": ("deploy.yml", "plan.yml", "images.yml", "rotate_secrets.yml"),
-    "promote": ("deploy.yml", "plan.yml"),
+    "version": ("deploy.yml", "plan.yml", "fetch.yml", "images.yml", "rotate_secrets.yml"),
+    "promote": ("deploy.yml", "plan.yml", "fetch.yml"),
     "to": ("rollback.yml",),
     "accept_schema": ("rollback.yml",),
     "secret": ("rotate_secrets.yml",),
