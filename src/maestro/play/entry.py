@@ -143,7 +143,7 @@ def unread(extra: Mapping[str, Any], playbooks: Iterable[str]) -> list[MaestroEr
         MaestroError(
             f"{', '.join(run)} does not read this variable",
             where=f"-e {name}",
-            fix=_READ_OTHERWISE.get((run[0], name), f"it is for {' and '.join(READ_BY[name])}"),
+            fix=_READ_OTHERWISE.get((run[0], name), f"it is for {_listed(READ_BY[name])}"),
         )
         for name, value in extra.items()
         if name in READ_BY
@@ -258,3 +258,7 @@ def _used(value: Any) -> Iterable[str]:
     elif isinstance(value, str):
         for template in _TEMPLATE.findall(value):
             yield from _WORD.findall(template)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
