@@ -75,3 +75,34 @@ def test_lines_arrive_when_the_store_comes_back(
         time.sleep(0.1)
     handler.close()
     assert any(path == "/_bulk" and b"waiting" in body for path, _, body in store.asked)
+
+
+def test_what_the_store_took_without_an_answer_is_sent_again_under_the_same_id(
+    server: Callable[[], Server], given: Callable[..., Settings]
+) -> None:
+    """It says that it has the line already, which is no loss."""
+    store = server()
+    store.status = 503
+    handler = StoreHandler(given(ELASTICSEARCH_URL=store.url))
+    handler.prepared = datetime.now(UTC).date()
+    before = dropped()
+    handler.emit(record("once"))
+    deadline = time.monotonic() + 30
+
+    def sent() -> list[str]:
+        return [
+            body.decode().splitlines()[0]
+            for path, _, body in store.asked
+            if path == "/_bulk" and b"once" in body
+        ]
+
+    while not sent() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    store.body = {"items": [{"create": {"status": 409}}]}
+    store.status = 200
+    while len(sent()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    handler.close()
+    assert len(set(sent())) == 1
+    assert json.loads(sent()[0])["create"]["_id"]
+    assert dropped() == before

@@ -13,6 +13,7 @@ import queue
 import sys
 import threading
 import time
+import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
@@ -110,24 +111,28 @@ class StoreHandler(logging.Handler):
         metrics.LOG_DROPPED.labels("elasticsearch").inc(len(batch) + self.lines.qsize())
 
     def collect(self) -> list[str]:
-        """The lines of the next second, or as many as go at once."""
+        """The lines of the next second, or as many as go at once, each as an entry of `send`.
+
+        An entry has an id: where the store took it and the answer came too late, it is not stored again.
+        """
         batch: list[str] = []
         deadline = time.monotonic() + PAUSE
         while len(batch) < BATCH and (left := deadline - time.monotonic()) > 0:
             try:
                 # Short, so that the end is seen.
-                batch.append(self.lines.get(timeout=min(left, 0.2)))
+                line = self.lines.get(timeout=min(left, 0.2))
+                where = {"_index": f"{PREFIX}{datetime.now(UTC):%Y.%m.%d}", "_id": uuid.uuid4().hex}
+                batch.append(f"{json.dumps({'create': where})}\n{line}\n")
             except queue.Empty:
                 if self.ended.is_set():
                     break
         return batch
 
     def send(self, batch: list[str]) -> None:
-        """Store lines; an HTTP error where the store did not take them."""
+        """Store entries; an HTTP error where the store did not take them."""
         if self.prepared != datetime.now(UTC).date():
             self.prepare()
-        action = json.dumps({"create": {"_index": f"{PREFIX}{datetime.now(UTC):%Y.%m.%d}"}})
-        body = "".join(f"{action}\n{line}\n" for line in batch)
+        body = "".join(batch)
         answer = self.client.post(
             "/_bulk", content=body.encode(), headers={"Content-Type": "application/x-ndjson"}
         )
@@ -136,6 +141,7 @@ class StoreHandler(logging.Handler):
             1
             for item in answer.json()["items"]
             if item["create"]["status"] >= httpx.codes.BAD_REQUEST
+            and item["create"]["status"] != httpx.codes.CONFLICT
         )
         metrics.LOG_SENT.inc(len(batch) - refused)
         metrics.LOG_DROPPED.labels("elasticsearch").inc(refused)
