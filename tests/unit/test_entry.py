@@ -73,7 +73,7 @@ def test_one_that_is_only_a_word_there_is_not(host: dict[str, Any]) -> None:
         (["rollback.yml"], {"version": "v1"}, "name the release to roll back to: -e to=RELEASE"),
         (["deploy.yml"], {"to": "r1"}, "it is for rollback.yml"),
         (["deploy.yml"], {"maintenance": "on"}, "it is for maintenance.yml"),
-        (["remove.yml"], {"version": "v1"}, "it is for deploy.yml, plan.yml, fetch.yml, images.yml"),
+        (["remove.yml"], {"version": "v1"}, "it is for deploy.yml, plan.yml, fetch.yml"),
         (["maintenance.yml"], {"service": "web"}, "it is for logs.yml"),
         (["rotate_secrets.yml"], {"service": "web"}, "it is for logs.yml"),
         (["deploy.yml"], {"version": "v1", "stack": "shop"}, ""),
