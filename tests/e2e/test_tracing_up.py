@@ -70,6 +70,7 @@ def status(url: str, **headers: str) -> int:
         return 0
 
 
+@pytest.mark.requirement("D45")
 def test_what_env_says_moves_the_port_and_starts_no_monitor(jessy: Developing) -> None:
     names = {
         line.partition("=")[0] for line in (jessy.home / ".env.example").read_text().splitlines()
