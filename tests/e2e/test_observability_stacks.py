@@ -33,7 +33,7 @@ def watched(watching: None) -> Iterator[None]:
     lab.ssh(HOST, f"for n in $(seq 20); do {ask}; done")
     yield
     if OURS:
-        volumes = "jessy_postgres_data,jessy_mmap_data"
+        volumes = "jessy_db_data,mmap-data"
         play("playbooks/remove.yml", "-e", f"volumes={volumes}", stack=JESSY).ok()
 
 

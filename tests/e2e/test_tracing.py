@@ -50,7 +50,7 @@ def traced(watching: None) -> Iterator[None]:
     deploy().ok()
     assert "jaeger" not in lab.containers(HOST, STACK)
     if OURS:
-        volumes = "jessy_postgres_data,jessy_mmap_data"
+        volumes = "jessy_db_data,mmap-data"
         play("playbooks/remove.yml", "-e", f"volumes={volumes}", stack=JESSY).ok()
 
 
