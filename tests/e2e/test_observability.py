@@ -83,9 +83,8 @@ def test_every_program_is_healthy_and_answers_on_the_host_alone() -> None:
 
 
 def test_what_it_reads_is_there() -> None:
-    up = until(lambda: query("up"))
-    jobs = {series["metric"]["job"] for series in up}
-    assert jobs >= {"prometheus", "alertmanager", "node", "blackbox"}
+    jobs = {"prometheus", "alertmanager", "node", "blackbox"}
+    until(lambda: {series["metric"]["job"] for series in query("up")} >= jobs)
     until(lambda: not query("up == 0"))
 
 
