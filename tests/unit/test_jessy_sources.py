@@ -6,6 +6,7 @@ import re
 import shutil
 import string
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,16 @@ def test_the_sources_are_formatted(folder: str, argv: list[str]) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == ""
+
+
+def test_the_benchmarks_have_what_the_modules_use_that_they_compile_in() -> None:
+    """The core's modules are compiled into them; each names libraries of the core's own list."""
+    library = (JESSY / "bench/src/lib.rs").read_text()
+    modules = re.findall(r'#\[path = "../../core/src/(\w+)\.rs"\]', library)
+    assert "config" in modules
+    text = "".join((JESSY / f"core/src/{name}.rs").read_text() for name in modules)
+    known = tomllib.loads((JESSY / "core/Cargo.toml").read_text())["dependencies"]
+    used = {name for name in known if re.search(rf"\b{name.replace('-', '_')}::", text)}
+    assert "tokio-postgres" in used
+    has = tomllib.loads((JESSY / "bench/Cargo.toml").read_text())["dependencies"]
+    assert used - set(has) == set()
