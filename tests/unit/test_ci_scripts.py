@@ -241,6 +241,7 @@ def measured(project: Path, size: int, median: float, seconds: float) -> Any:
     )
 
 
+@pytest.mark.requirement("T8.4")
 def test_growth_is_named_and_fails(project: Path) -> None:
     for size in (100, 101, 99):
         assert measured(project, size, 20, 60).returncode == 0
