@@ -5,12 +5,15 @@ It waits for checks that come every 30 seconds, so it is part of the long runs a
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import yaml
 from e2e import lab
-from mami_stack import HOST, ask, container, facts, history
+from mami_stack import HOST, ask, container, facts, history, inside
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "mami")]
 
@@ -62,3 +65,41 @@ def test_what_is_frozen_is_found_unhealthy_and_started_again(
         waiting = {one for one in waiting if facts(one)["State"]["Health"]["Status"] != "healthy"}
     assert not waiting
     assert ask("/api/health")[0] == ask("/healthz")[0] == 200
+
+
+def prometheus(path: str) -> dict[str, Any]:
+    """What Mami's Prometheus answers."""
+    found: dict[str, Any] = json.loads(
+        inside("prometheus", f"curl -fsS 'http://127.0.0.1:9090/api/v1/{path}'")
+    )["data"]
+    return found
+
+
+@pytest.mark.requirement("G11.2")
+def test_the_alert_of_an_api_that_stands_still_fires() -> None:
+    inside("prometheus", "promtool check rules /etc/prometheus/alert_rules.yml")
+    # The job that tests them has to end well before anything of a version is replaced.
+    labels = "label=com.docker.compose.project=mami --filter label=com.docker.compose.service=check"
+    job = lab.ssh(HOST, f"docker ps -aq --filter {labels}").split()[0]
+    found = lab.inspect(HOST, job)
+    assert "promtool test rules" in str(found["Config"]["Cmd"])
+    assert found["State"]["ExitCode"] == 0
+    written = yaml.safe_load((lab.PROJECT / "docker/mami/prometheus/alert_rules.yml").read_text())
+    wanted = {rule["alert"] for group in written["groups"] for rule in group["rules"]}
+    loaded = {rule["name"] for group in prometheus("rules")["groups"] for rule in group["rules"]}
+    assert loaded == wanted
+
+    def firing() -> set[str]:
+        alerts = prometheus("alerts")["alerts"]
+        return {one["labels"]["alertname"] for one in alerts if one["state"] == "firing"}
+
+    assert "MamiApiDown" not in firing()
+    stopped = container("mami-ai")
+    lab.ssh(HOST, f"docker stop {stopped}")
+    try:
+        deadline = time.monotonic() + 300  # it waits for a minute
+        while "MamiApiDown" not in firing():
+            assert time.monotonic() < deadline
+            time.sleep(2)
+    finally:
+        lab.ssh(HOST, f"docker start {stopped}")

@@ -299,6 +299,20 @@ def test_without_a_wanted_version_the_release_s_own_digests_count(
     assert (refused, registries) == ({}, [])
 
 
+def test_what_is_promoted_is_asked_for_only_where_its_signature_has_to_be_seen(
+    registries: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified = {"r.test/web:v1": KNOWN, "other.test/db:1": KNOWN}
+    resolved, refused = state._resolve(request(verified=verified), MODEL, {}, {})
+    assert resolved == verified
+    assert (refused, registries) == ({}, [])
+    seen: list[str] = []
+    monkeypatch.setattr(state, "_signed", lambda _client, reference, *_: seen.append(reference))
+    state._resolve(request(verified=verified, signed_by=("key",)), MODEL, {}, {})
+    assert len(registries) == 2
+    assert seen == ["r.test/web:v1"], "the other one is refused"
+
+
 def test_other_hosts_ask_no_registry(registries: list[tuple[str, str]]) -> None:
     assert state._resolve(request(resolve=False), MODEL, {}, {}) == ({}, {})
     assert registries == []

@@ -32,6 +32,7 @@ def read_state(layout: Layout, params: dict[str, Any]) -> Answer:
         secrets=given["secrets"],
         env_files=tuple(request.get("env_files") or ()),
         signed_by=tuple(request.get("signed_by") or ()),
+        verified=(request.get("promoted") or {}).get("images") or {},
     )
     lease.expire(layout, params["dead"])
     lease.wait(layout, params["wait"])

@@ -71,6 +71,7 @@ class Request:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     env_files: tuple[str, ...] = ()  # where it is not `.env` alone
     signed_by: tuple[str, ...] = ()  # public keys, one of which must have signed each image
+    verified: Mapping[str, Image] = field(default_factory=dict)  # what is promoted, by reference
 
 
 def read(request: Request, engine: Engine | None = None) -> State:
@@ -201,10 +202,12 @@ def _resolve(
     """Digest of every image of the stack, and what the registry refused.
 
     Without a wanted version the running release stays what it is: its own
-    digests count, and only an image it does not know is asked for. ``info`` is what the
-    Engine says of itself.
+    digests count, and only an image it does not know is asked for. So it is with what is
+    promoted, whatever a tag names by now, unless its signatures have to be seen. ``info`` is what
+    the Engine says of itself.
     """
     known = {} if request.version else dict(manifest.get("images", {}))
+    known |= {} if request.signed_by else request.verified
     references = {
         str(service["image"])
         for service in model.get("services", {}).values()
