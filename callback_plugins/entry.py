@@ -26,7 +26,7 @@ from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 
 from maestro.errors import MaestroError, raise_all
-from maestro.play import collector, controller, entry
+from maestro.play import agent_archive, collector, controller, entry, runs
 
 COLLECTION = Path(__file__).parents[2]
 
@@ -67,6 +67,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             self._refuse(str(error))
         # Ansible's own dictionary, from which every task gets them.
         extra.update(entry.converted(extra, known))
+        # What the workers of all hosts need: they are forks, and have what is found here.
+        agent_archive.identity()
+        runs.look()
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """Refuse a play that nobody is in: it would end as if all were well."""

@@ -114,3 +114,18 @@ def test_who_ends_what_a_dead_run_left_is_waited_for(
     monkeypatch.setattr(lease, "wait", lambda _, seconds: waited.append(seconds))
     lease.expire(layout, ["run-0"])
     assert waited == [90]
+
+
+def test_who_looked_once_goes_on_with_what_was_seen(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the workers of a run do: each host's would look again otherwise."""
+    monkeypatch.setattr(runs, "_mine", runs._Mine())
+    runs.announce()
+    facts = {"pid": os.getpid(), "started": "earlier"}
+    (home / "maestro-runs/run-old").write_text(json.dumps(facts))
+    runs.look()
+    (home / "maestro-runs/run-later").write_text(json.dumps(facts))
+    assert runs.dead() == ["run-old"]
+    runs.begin()
+    assert runs.dead() == ["run-later", "run-old"]

@@ -27,6 +27,7 @@ class _Mine:
         self.id = f"run-{secrets.token_hex(12)}"
         self.process = os.getpid()
         self.key = secrets.token_bytes(32)
+        self.gone: list[str] | None = None
 
 
 _mine = _Mine()
@@ -56,8 +57,15 @@ def announce() -> str:
     return _mine.id
 
 
+def look() -> None:
+    """Look once which runs are dead: workers, of which each host has one, then know it."""
+    _mine.gone = sorted(run for run, alive in _known() if not alive)
+
+
 def dead() -> list[str]:
-    """The ids of runs whose process is gone."""
+    """The ids of runs whose process is gone, or was when this run `look`ed."""
+    if _mine.gone is not None:
+        return list(_mine.gone)
     return sorted(run for run, alive in _known() if not alive)
 
 
