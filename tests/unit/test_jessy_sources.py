@@ -153,3 +153,17 @@ def test_the_benchmarks_have_what_the_modules_use_that_they_compile_in() -> None
     assert "tokio-postgres" in used
     has = tomllib.loads((JESSY / "bench/Cargo.toml").read_text())["dependencies"]
     assert used - set(has) == set()
+
+
+def test_what_runs_here_takes_compose_where_it_can_be_had() -> None:
+    """An Engine may have no Compose, or an old one: scripts/compose brings it."""
+    names = [*(ROOT / "docker").glob("*/testing/*"), *(ROOT / "scripts").rglob("*")]
+    direct = re.compile(r"(?m)^[^#\n]*\bdocker compose [^v]")
+    found = [
+        path.name
+        for path in names
+        if path.is_file()
+        and path.name != "compose"
+        and direct.search(path.read_text("utf-8", "ignore"))
+    ]
+    assert found == []
