@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from maestro.host.rules import UPDATE
 from maestro.play import parts, sequence
 
 
@@ -17,7 +18,7 @@ class ActionModule(sequence.SequenceAction):
         how = {
             "kind": decision["kind"],
             "together": decision["together"],
-            "canary": int(args["number"]) == 0 and decision["kind"] == "update",
+            "canary": int(args["number"]) == 0 and decision["kind"] == UPDATE,
             "timeout": args["timeout"],
             "settle": args["settle"],
         }

@@ -59,13 +59,15 @@ def announce() -> str:
 
 def look() -> None:
     """Look once which runs are dead: workers, of which each host has one, then know it."""
-    _mine.gone = sorted(run for run, alive in _known() if not alive)
+    _mine.gone = _gone()
 
 
 def dead() -> list[str]:
     """The ids of runs whose process is gone, or was when this run `look`ed."""
-    if _mine.gone is not None:
-        return list(_mine.gone)
+    return list(_gone() if _mine.gone is None else _mine.gone)
+
+
+def _gone() -> list[str]:
     return sorted(run for run, alive in _known() if not alive)
 
 
