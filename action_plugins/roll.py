@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maestro.host.rules import UPDATE
-from maestro.play import parts, sequence
+from maestro.play import bringing, parts, sequence
 
 
 class ActionModule(sequence.SequenceAction):
@@ -14,12 +13,4 @@ class ActionModule(sequence.SequenceAction):
 
     def parts(self, args: Mapping[str, Any]) -> list[parts.Part]:
         """The steps that this host needs."""
-        decision = args["decision"]
-        how = {
-            "kind": decision["kind"],
-            "together": decision["together"],
-            "canary": int(args["number"]) == 0 and decision["kind"] == UPDATE,
-            "timeout": args["timeout"],
-            "settle": args["settle"],
-        }
-        return parts.roll(sequence.held(args), args["work"], how)
+        return bringing.roll(sequence.held(args), args, int(args["number"]))

@@ -8,14 +8,15 @@ Needs the lab with Jessy (`make demo`).
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import sys
-import threading
 import time
 
 import yaml
 from runner import PLAYBOOK, PROJECT, median, run, ssh
+from watch import Watch
 
 ROUNDS = 3
 LIMIT = 5.0  # seconds
@@ -28,51 +29,20 @@ def play(name: str, *extra: str) -> None:
     run(PLAYBOOK, name, "-l", "staging", *extra)
 
 
-class Watch:
-    """Asks one host's edge for the version that answers, twenty times a second."""
-
-    def __init__(self, port: int) -> None:
-        self.answers: list[tuple[float, str]] = []
-        self._port = port
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Ask no more."""
-        self._stop.set()
-        self._thread.join()
-
-    def changed(self, version: str) -> float:
-        """When the last answer that was not ``version`` came; infinity if none was."""
-        if not self.answers or self.answers[-1][1] != version:
-            return float("inf")
-        return max((at for at, found in self.answers if found != version), default=0.0)
-
-    def _ask(self) -> None:
-        while not self._stop.wait(0.05):
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
-                connection.request("GET", "/api/health")
-                found = json.loads(connection.getresponse().read()).get("version", "?")
-                connection.close()
-            except (OSError, ValueError, http.client.HTTPException) as error:
-                found = type(error).__name__
-            self.answers.append((time.monotonic(), found))
+def version_of(answer: http.client.HTTPResponse) -> str:
+    """Jessy's API says its version in its health."""
+    return str(json.loads(answer.read()).get("version", "?"))
 
 
 def once(ports: list[int], old: str) -> tuple[float, float]:
     """Seconds to traffic on the old release everywhere, and to the end of the command."""
-    watches = [Watch(port) for port in ports]
-    time.sleep(0.5)
-    started = time.monotonic()
-    try:
+    watches = [Watch(port, "/api/health", "localhost", version_of) for port in ports]
+    with contextlib.ExitStack() as watching:
+        for watch in watches:
+            watching.enter_context(watch)
+        started = time.monotonic()
         play("playbooks/rollback.yml")
         ended = time.monotonic() - started
-        time.sleep(0.5)
-    finally:
-        for watch in watches:
-            watch.end()
     answered = [watch.changed(old) - started for watch in watches]
     problems = {found for watch in watches for _, found in watch.answers} - {old, OTHER}
     if problems:

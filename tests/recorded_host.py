@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 
 from maestro.errors import MaestroError
-from maestro.host import address, compose, edge, labels, probe
+from maestro.host import address, compose, edge, labels, probe, stirring
 from maestro.host.engine import Engine
 from maestro.host.layout import Layout, write_atomically
 
@@ -380,6 +380,9 @@ def instead(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "request", lambda _, *args, **more: host.request(*args, **more))
         patch.setattr(Engine, "wait_ready", lambda *_: None)
+        patch.setattr(
+            stirring, "of", lambda *_: nullcontext(lambda _, deaf: host.clock.sleep(deaf))
+        )
         patch.setattr(compose, "program", lambda: ["docker-compose"])
         patch.setattr(compose, "run", host.compose)
         for name in ("assign", "drain", "withdraw"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import real_servers
@@ -292,6 +294,44 @@ def test_a_service_that_somebody_removed_meanwhile_is_no_success(
     settle.last_look(layout, client, Aim("r1", {"job": {**WEB, "job": {"waited": True}}}), since)
     with pytest.raises(MaestroError, match="service web: has no container left"):
         settle.last_look(layout, client, Aim("r1", {"web": WEB}), since)
+
+
+class Waits(Exception):
+    """It would wait now."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "checked", "serves", "waits"),
+    [
+        ("update", True, {"web"}, False),
+        ("rollback", True, set(), False),
+        ("update", True, set(), True),
+        ("update", False, {"web"}, True),
+        ("rollback", False, {"web"}, True),
+    ],
+)
+def test_what_is_known_to_serve_is_waited_for_less(
+    client: Engine,
+    fake: Fake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    kind: str,
+    checked: bool,
+    serves: set[str],
+    waits: bool,
+) -> None:
+    """A new container has to run for a while before its release is committed."""
+    began = time.gmtime(time.time() - settle.LEAST_PROVED - 0.5)
+    health_now = {"Health": {"Status": "healthy"}} if checked else {}
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", began)
+    fake.say("GET /containers/json", [summary("web")])
+    fake.say("GET /containers/web/json", detail("web", StartedAt=started, **health_now))
+    monkeypatch.setattr(settle.probe, "served", lambda *_: serves)
+    monkeypatch.setattr(settle.time, "sleep", mock.Mock(side_effect=Waits))
+    aim = Aim("r1", {"web": WEB}, kind=kind)
+    with pytest.raises(Waits) if waits else contextlib.nullcontext():
+        settle.last_look(Layout(tmp_path, "shop"), client, aim, time.time() - 60)
 
 
 def test_containers_are_made_ready_to_be_replaced(client: Engine, fake: Fake) -> None:

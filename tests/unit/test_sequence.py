@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,39 @@ def test_a_lease_lives_through_a_step_that_does_not_keep_it(
     assert held == [True]
 
 
+def test_nothing_is_replaced_for_a_run_that_is_gone(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is closed: the release stays beside what runs, and its lease expires."""
+    lease.acquire(layout, CLAIM)
+    taken = []
+
+    def step(name: str) -> steps.Step:
+        return steps.Step(lambda *_: taken.append(name) or {"changed": True}, {})
+
+    names = ["stage", "migrate", "up", "smoke"]
+    for name in names:
+        monkeypatch.setitem(steps.STEPS, name, step(name))
+    params = {"root": str(layout.root), "stack": "shop", "lease": "t1"}
+    given = [{"step": name, "params": params} for name in names]
+    read, write = os.pipe()
+    with open(read, "rb"), open(write, "wb") as ours:
+        monkeypatch.setattr(sequence, "_STDOUT", ours.fileno())
+        sequence.take(given)
+        assert taken == names
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "wb") as ours:
+        monkeypatch.setattr(sequence, "_STDOUT", ours.fileno())
+        taken.clear()
+        assert len(sequence.take(given)) == 1
+        assert taken == ["stage"]
+        # Where it stands first, the call was made for it alone, and its answer tells.
+        taken.clear()
+        sequence.take(given[2:])
+        assert taken == ["up", "smoke"]
+
+
 def test_an_end_that_nobody_heard_of_is_not_a_failure(layout: Layout) -> None:
     """The connection broke after the lease was given back, and the call is made anew."""
     place = {"root": str(layout.root), "stack": "shop"}
@@ -174,7 +208,8 @@ SAME = {"a": {"agent": "1"}, "b": {"agent": "1"}}
     ("more", "states", "expected"),
     [
         ({}, SAME, ["begin", "wave", "commit", "finish"]),
-        ({"changing": ["a"]}, SAME, ["begin", "wave", "commit"]),
+        ({"changing": ["a"]}, SAME, ["bring", "commit"]),
+        ({"changing": ["a"], "migrates": True}, SAME, ["bring", "commit"]),
         ({"migrates": True}, SAME, ["begin", "migrate", "wave", "commit", "finish"]),
         ({"waves": [["a"], ["b"]]}, SAME, ["begin", "wave", "wave", "commit", "finish"]),
         (
@@ -185,17 +220,18 @@ SAME = {"a": {"agent": "1"}, "b": {"agent": "1"}}
         (
             {"changing": ["a"], "pulls": [{"image": "127.0.0.1:29147/shop@sha256:0"}]},
             SAME,
-            ["send", "begin", "wave", "commit"],
+            ["send", "bring", "commit"],
         ),
         (
             {"changing": ["a"], "pulls": [{"image": "r.test/shop@sha256:0"}]},
             SAME,
-            ["begin", "wave", "commit"],
+            ["bring", "commit"],
         ),
+        ({"changing": ["a"]}, {"a": {"agent": "2"}}, ["lease", "bring", "commit"]),
         (
             {"changing": ["a"]},
             {**SAME, "b": {"agent": "2"}},
-            ["begin", "wave", "commit"],
+            ["bring", "commit"],
         ),
     ],
 )

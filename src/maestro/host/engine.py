@@ -45,7 +45,7 @@ class Engine:
     """Questions to the Engine and the few orders Compose has no command for."""
 
     def __init__(self, path: str = SOCKET) -> None:
-        self._path = path
+        self.path = path
 
     def request(
         self,
@@ -58,7 +58,7 @@ class Engine:
         timeout: float = 60,
     ) -> tuple[int, bytes]:
         """Status and body of one API call; `MaestroError` when no Engine answers."""
-        connection = _Connection(self._path, timeout)
+        connection = _Connection(self.path, timeout)
         target = f"{path}?{urlencode(query)}" if query else path
         try:
             sent = {"Host": "docker", **(headers or {})}
@@ -71,7 +71,7 @@ class Engine:
         except (OSError, http.client.HTTPException) as error:
             raise MaestroError(
                 f"no Docker Engine answers: {error}",
-                where=self._path,
+                where=self.path,
                 fix="run maestro.stacks.provision for this host, or start its docker service",
             ) from error
         finally:
@@ -92,7 +92,7 @@ class Engine:
                 status, body = self.request("GET", "/_ping", timeout=5)
                 if status == 200:
                     return
-                problem = MaestroError(_message(body), where=self._path)
+                problem = MaestroError(_message(body), where=self.path)
             except MaestroError as error:
                 problem = error
             if time.monotonic() > deadline:
@@ -216,7 +216,7 @@ class Engine:
 
         Also ends when the Engine does; `MaestroError` when none answers at the start.
         """
-        connection = _Connection(self._path, quiet)
+        connection = _Connection(self.path, quiet)
         query = urlencode({"filters": json.dumps(filters), "since": f"{since:.3f}"})
         try:
             connection.request("GET", f"/events?{query}", headers={"Host": "docker"})
@@ -226,7 +226,7 @@ class Engine:
         except TimeoutError:
             return
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise MaestroError(f"no Docker Engine answers: {error}", where=self._path) from error
+            raise MaestroError(f"no Docker Engine answers: {error}", where=self.path) from error
         finally:
             connection.close()
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MaestroError
-from . import life, mask
+from . import life, mask, stirring
 from .containers import of_service
 from .engine import Engine
 from .jobs import Job, ended_well
 from .layout import Layout
 
 POLL = 0.1  # seconds between two looks at a container
+HEARD = 1.0  # the same where the Engine tells when its health changes
 SETTLED = 1.0  # seconds a container without a health check must run
 # A container that was restarted more often while what it needs came up has failed.
 RESTARTS = 2
@@ -79,6 +80,10 @@ class Looks:
             return HEALTHY if state["Health"]["Status"] == "healthy" else WAITING
         return HEALTHY if life.age(state) >= SETTLED else WAITING
 
+    def is_told(self, detail: Mapping[str, Any]) -> bool:
+        """Whether an event says when it is ready; without a check that is a matter of time."""
+        return life.checked(detail) or bool(self.expect.job and self.expect.job.waited)
+
     def limit(self, detail: Mapping[str, Any], timeout: float) -> float:
         """Seconds it has until it is healthy, or has ended."""
         job = self.expect.job
@@ -134,19 +139,23 @@ def wait(
         container: Looks((expect or {}).get(container, Expect())) for container in containers
     }
     failed: dict[str, str] = {}
-    while waiting:
-        for container, looks in sorted(waiting.items()):
-            detail = engine.inspect(container)
-            verdict = looks.verdict(detail)
-            limit = looks.limit(detail, timeout)
-            if verdict == WAITING and time.monotonic() - began > limit:
-                verdict = looks.late(limit, detail)
-            if verdict != WAITING:
-                del waiting[container]
-            if verdict not in (WAITING, HEALTHY):
-                failed[container] = verdict
-        if waiting:
-            time.sleep(POLL)
+    with stirring.of(engine, waiting) as wait_for_more:
+        while waiting:
+            pause = HEARD
+            for container, looks in sorted(waiting.items()):
+                detail = engine.inspect(container)
+                verdict = looks.verdict(detail)
+                limit = looks.limit(detail, timeout)
+                if verdict == WAITING and time.monotonic() - began > limit:
+                    verdict = looks.late(limit, detail)
+                if verdict != WAITING:
+                    del waiting[container]
+                elif not looks.is_told(detail):
+                    pause = POLL
+                if verdict not in (WAITING, HEALTHY):
+                    failed[container] = verdict
+            if waiting:
+                wait_for_more(pause, POLL)
     return failed
 
 

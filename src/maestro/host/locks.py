@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import MaestroError
 
-POLL = 0.05  # seconds between two tries
+POLL = 0.02  # seconds between two tries
 DIRECTORY = 0o700
 FILE = 0o600
 

@@ -6,6 +6,7 @@ Each is what it is alone: checked, compared with the approval, and written down 
 from __future__ import annotations
 
 import contextlib
+import select
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ from . import lease, steps
 from .layout import Layout
 from .looking import Answer
 
+# What changes more than what lies beside the running release.
+REPLACING = ("migrate", "up")
+_STDOUT = 1
+
 
 def take(given: Sequence[Mapping[str, Any]]) -> list[Answer]:
     """Take steps, each with its ``step`` (name) and ``params``, up to the first that fails.
 
-    Answers those that were taken. From the moment on that the run has the lease it is kept alive
-    until the last has ended: not every step does that, and nobody else beats meanwhile.
+    Answers those that were taken. Nothing is replaced for a run that is gone. From
+    the moment on that the run has the lease it is kept alive until the last has ended: not every
+    step does that, and nobody else beats meanwhile.
     """
     if _ended_before(given):
         return [{"changed": False, "removed": []}]
@@ -29,6 +35,9 @@ def take(given: Sequence[Mapping[str, Any]]) -> list[Answer]:
         beats = False
         for item in given:
             name, params = str(item["step"]), item["params"]
+            if answers and name in REPLACING and not _is_heard():
+                # Whoever asked is gone: the switch ends what was begun, and nothing was replaced.
+                break
             if token and not beats:
                 layout = _layout(params)
                 found = lease.read(layout)
@@ -39,6 +48,13 @@ def take(given: Sequence[Mapping[str, Any]]) -> list[Answer]:
             if answers[-1].get("failed"):
                 break
     return answers
+
+
+def _is_heard() -> bool:
+    """Whether somebody still waits for the answer; a closed connection closes its pipe."""
+    line = select.poll()
+    line.register(_STDOUT, 0)
+    return not line.poll(0)
 
 
 def _layout(params: Mapping[str, Any]) -> Layout:

@@ -10,21 +10,27 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import health, life
+from . import health, life, probe
 from .aim import Aim
 from .containers import of_stack
 from .engine import Engine
 from .health import Expect, Looks
 from .labels import SERVICE
 from .layout import Layout
+from .rules import ROLLBACK
+
+if TYPE_CHECKING:
+    from ..records import Route
 
 WATCH = 10.0  # seconds a container without a health check must run without a restart
 WATCH_BACK = 5.0  # the same for a release that served before and serves again
-# Seconds any new container must have run before its release is committed. It costs next to
-# nothing: what lies between a start and a commit takes about as long.
+# Seconds any new container must have run before its release is committed.
 LEAST = 3.0
+# The same for one that did more than run: its health check succeeds, and its service answers at
+# the edge, or the release served before.
+LEAST_PROVED = 1.0
 # A container that is forgiven a restart begins its time anew; after so many times it has failed.
 ROUNDS = 4
 
@@ -91,13 +97,18 @@ class Settling:
         return failed
 
 
-def last_look(layout: Layout, engine: Engine, aim: Aim, since: float) -> None:
+def last_look(
+    layout: Layout, engine: Engine, aim: Aim, since: float, routes: Iterable[Route] = ()
+) -> None:
     """Look at what was started ``since`` (Unix time) once more, before its release counts.
+
+    ``routes`` are the release's: what answers there is waited for less.
 
     Raises `MaestroError` for one that crashed or ended since it was seen healthy, where its rules
     do not tolerate that, and for a service whose containers somebody removed meanwhile.
     """
     watching, services = Settling(engine), aim.services
+    served = probe.served(layout, routes)
     owner = {}
     for item in of_stack(engine, layout.stack):
         name, container = str(item["Labels"].get(SERVICE, "")), str(item["Id"])
@@ -108,8 +119,10 @@ def last_look(layout: Layout, engine: Engine, aim: Aim, since: float) -> None:
             continue
         owner[container] = name
         expect = Expect(aim.job(name), restarts=0)
+        proved = life.checked(detail) and (aim.kind == ROLLBACK or name in served)
+        least = LEAST_PROVED if proved else LEAST
         until = time.monotonic() + ROUNDS * LEAST
-        watching.watched[container] = _Watched(name, Looks(expect), LEAST, until)
+        watching.watched[container] = _Watched(name, Looks(expect), least, until)
     health.raise_first(layout, engine, owner, aim.intolerable(owner, watching.finish()))
     left = {str(item["Labels"].get(SERVICE, "")) for item in of_stack(engine, layout.stack)}
     for name in sorted(set(services) - left):

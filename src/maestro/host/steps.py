@@ -173,16 +173,17 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
     from .nameless import note, sweep
 
     taken = lease.beat(layout, params["lease"])
-    aim = Aim(params["release"], params["manifest"]["services"], kind=params["kind"])
-    settle.last_look(layout, Engine(), aim, taken.acquired)
-    release.commit(layout, params["release"], params["manifest"])
+    manifest = params["manifest"]
+    aim = Aim(params["release"], manifest["services"], kind=params["kind"])
+    settle.last_look(layout, Engine(), aim, taken.acquired, manifest.get("routes") or [])
+    release.commit(layout, params["release"], manifest)
     recovery.clear(layout)
     images.settle(layout)
     mine = lease.disarm(layout, params["lease"])
     journal.note(layout, {**asdict(mine), "release": params["release"]}, journal.DONE)
     way = roll.Roll(layout, aim, params["timeout"])
     note(layout, way.engine)
-    jobs.remember(layout, way.engine, params["manifest"]["services"])
+    jobs.remember(layout, way.engine, manifest["services"])
     removed = way.leaving.remove(params["remove"])
     adoption.forget(layout, way.engine)
     sweep(layout, way.engine)

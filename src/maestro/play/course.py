@@ -45,6 +45,9 @@ def parts(decided: Decided, states: Mapping[str, Mapping[str, Any]], agent: str)
         found.append(Part("send"))
     if any(states[host]["agent"] != agent for host in hosts):
         found.append(Part("lease"))
+    if len(hosts) == 1:
+        commit = Part("commit", after=hosts, steps=["__deploy_lease"])
+        return [part.as_item() for part in (*found, Part("bring"), commit)]
     found.append(Part("begin"))
     before = ["__deploy_lease"]
     if decided["migrates"]:
@@ -54,8 +57,7 @@ def parts(decided: Decided, states: Mapping[str, Mapping[str, Any]], agent: str)
         found.append(Part("wave", wave, number, after=hosts, steps=before))
         before = ["__deploy_rolled"]
     found.append(Part("commit", after=hosts, steps=before))
-    if len(hosts) > 1:
-        found.append(Part("finish", after=hosts, steps=["__deploy_committed"]))
+    found.append(Part("finish", after=hosts, steps=["__deploy_committed"]))
     return [part.as_item() for part in found]
 
 

@@ -54,6 +54,12 @@ def fetch(
     return found
 
 
+def migrate(held: Mapping[str, Any], work: Mapping[str, Any]) -> list[Part]:
+    """Run the migrations of a release, before anything is replaced."""
+    same = {key: work[key] for key in ("release", "services", "migrations")}
+    return [Part("migrate", {**held, **same})]
+
+
 def roll(held: Mapping[str, Any], work: Mapping[str, Any], how: Mapping[str, Any]) -> list[Part]:
     """Exchange the services, then make the smoke checks.
 
