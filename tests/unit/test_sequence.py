@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from maestro.host import lease, sequence, steps, switch, userns
 from maestro.host.layout import Layout
 from maestro.play import course, parts
+from maestro.play import sequence as play_sequence
 
 CLAIM: dict[str, Any] = {
     "token": "t1",
@@ -252,3 +255,63 @@ def test_every_part_waits_for_all_hosts_before_it() -> None:
         ("finish", ["__deploy_committed"]),
     ]
     assert {tuple(part["gate"]["hosts"]) for part in found[1:]} == {("a", "b")}
+
+
+class Told(play_sequence.SequenceAction):
+    """A task that tells in which order it does things; ``answers`` are the host's program's."""
+
+    def __init__(self, answers: dict[str, Any] | None) -> None:
+        self.told: list[str] = []
+        self._answers = answers
+
+    def parts(self, _args: Mapping[str, Any]) -> list[parts.Part]:
+        place = {"root": "/opt/maestro", "stack": "shop"}
+        finish = {"release": "r1", "checks": []}
+        lease_part = parts.lease(place, WORK, CLAIM)
+        lease_part.params["claim"] = {**CLAIM}
+        return [lease_part, parts.Part("smoke", {**HELD, **finish})]
+
+    def by_the_hosts_program(self, *_: Any) -> dict[str, Any] | None:
+        self.told.append("program")
+        return self._answers
+
+    def by_module(self, name: str, *_: Any) -> dict[str, Any]:
+        self.told.append(name)
+        return {"changed": True, "token": "t1"}
+
+    def beat(self, _args: Mapping[str, Any], token: str) -> None:
+        self.told.append(f"beat {token}")
+
+    @contextlib.contextmanager
+    def watched(self, name: str, *_: Any) -> Iterator[None]:
+        self.told.append(f"watch {name}")
+        yield
+        self.told.append("end")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (
+            {"answers": [{"changed": True, "token": "t1"}, {"changed": False}]},
+            "watch , program, end, beat t1",
+        ),
+        ({"answers": [{"failed": True, "msg": "held"}]}, "watch , program, end"),
+        (
+            None,
+            "watch , program, end, watch lease, lease, end, beat t1, watch smoke, smoke, end",
+        ),
+    ],
+)
+def test_nobody_watches_while_the_process_that_beats_is_forked(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any] | None, expected: str
+) -> None:
+    """A watching thread opens pipes; the fork would keep them, and the thread wait for ever."""
+    work = {"hosts": {"one": WORK}}
+    monkeypatch.setattr(play_sequence.registered, "of", lambda *_: work)
+    action = Told(answers)
+    args = {"plan": "p", "root": "/opt/maestro", "stack": "shop"}
+    action.step(args, {"inventory_hostname": "one"})
+        {"plan": "p", "root": "/opt/maestro", "stack": "shop"}, {"inventory_hostname": "one"}
+    )
+    assert ", ".join(action.told) == expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..host import steps
@@ -90,7 +90,26 @@ class SequenceAction(LeaseAction):
         result = self.begun(args)
         long = next((part.name for part in parts if part.name in waiting.LONG), "")
         with self.watched(long, args, task_vars):
-            return self._taken(result, parts, sent, task_vars)
+            found = self.by_the_hosts_program(["steps"], sent)
+        answers = found["answers"] if found else self._by_modules(parts, args, task_vars)
+        # Nobody watches while a process is forked that beats: it would keep what a thread opens.
+        for part, answer in zip(parts, answers, strict=False):
+            changed = bool(result["changed"] or answer.get("changed"))
+            result.update(answer, changed=changed)
+            if answer.get("failed") or answer.get("unreachable"):
+                break
+            if part.name == LEASE:
+                self.beat(part.params, str(answer["token"]))
+        return result
+
+    def _by_modules(
+        self, parts: Iterable[Part], args: Mapping[str, Any], task_vars: dict[str, Any] | None
+    ) -> Iterator[dict[str, Any]]:
+        """What the steps answer on a host that has not the program of this checkout."""
+        for part in parts:
+            with self.watched(part.name, args, task_vars):
+                answer = self.by_module(part.name, part.params, task_vars)
+            yield answer
 
     def _settled(
         self, asked: Mapping[str, Any], task_vars: Mapping[str, Any]
@@ -100,27 +119,6 @@ class SequenceAction(LeaseAction):
             return asked.get("request")
         own = self._templar.template(task_vars[asked["own"]])
         return host_variables.settled(asked["request"], own)
-
-    def _taken(
-        self,
-        result: dict[str, Any],
-        parts: list[Part],
-        sent: list[dict[str, Any]],
-        task_vars: dict[str, Any] | None,
-    ) -> dict[str, Any]:
-        found = self.by_the_hosts_program(["steps"], sent)
-        if found is not None:
-            answers: Iterable[dict[str, Any]] = found["answers"]
-        else:
-            answers = (self.by_module(part.name, part.params, task_vars) for part in parts)
-        for part, answer in zip(parts, answers, strict=False):
-            changed = bool(result["changed"] or answer.get("changed"))
-            result.update(answer, changed=changed)
-            if answer.get("failed") or answer.get("unreachable"):
-                break
-            if part.name == LEASE:
-                self.beat(part.params, str(answer["token"]))
-        return result
 
 
 def held(args: Mapping[str, Any]) -> dict[str, Any]:
