@@ -23,9 +23,8 @@ HOST = os.environ.get("MAESTRO_TEST_HOST", "production-1").split(",")[0]
 OURS = "MAESTRO_TEST_HOST" not in os.environ
 INVENTORY = os.environ.get("MAESTRO_TEST_INVENTORY", ".cache/dev/hosts.yml")
 WHERE = {} if OURS else {"ANSIBLE_INVENTORY": INVENTORY}
-STACK = "observability"
+STACK, JESSY = "observability", "jessy"
 VERSION = "watching-test-1"
-VOLUMES = ("observability_prometheus_data", "observability_alertmanager_data")
 # Where alerts go: the container of a test in the stack's network.
 RECEIVER = "http://receiver:9999/alerts"
 T = TypeVar("T")
@@ -82,6 +81,20 @@ def until(look: Callable[[], T], seconds: float = 180) -> T:
         time.sleep(2)
 
 
+def panels(name: str) -> list[str]:
+    """The queries of a dashboard."""
+    path = lab.PROJECT / f"docker/{STACK}/config/grafana/dashboards/{name}.json"
+    board = json.loads(path.read_text())
+    return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+
+
+def remove(stack: str) -> None:
+    """Take a stack away, with all its data."""
+    label = f"label=com.docker.compose.project={stack}"
+    volumes = lab.ssh(HOST, f"docker volume ls -q --filter {label}").split()
+    play("playbooks/remove.yml", "-e", f"volumes={','.join(volumes)}", stack=stack).ok()
+
+
 @pytest.fixture(scope="session")
 def watching(request: pytest.FixtureRequest) -> Iterator[None]:
     """The stack, built and deployed."""
@@ -95,4 +108,19 @@ def watching(request: pytest.FixtureRequest) -> Iterator[None]:
     deploy().ok()
     yield
     if OURS:
-        play("playbooks/remove.yml", "-e", f"volumes={','.join(VOLUMES)}").ok()
+        remove(STACK)
+
+
+@pytest.fixture(scope="module")
+def watched(watching: None) -> Iterator[None]:
+    """Jessy, deployed on the same host, with some requests to its name."""
+    words = ("--environment", "production", "--stack", JESSY)
+    if OURS:
+        lab.run(".venv/bin/maestro", "secrets", "init", *words).ok()
+    lab.run("make", "images", f"STACK={JESSY}", f"VERSION={VERSION}", timeout=3600).ok()
+    deploy(stack=JESSY).ok()
+    ask = "curl -sk -o /dev/null https://127.0.0.1/api/health https://127.0.0.1/api/nothing"
+    lab.ssh(HOST, f"for n in $(seq 20); do {ask}; done")
+    yield
+    if OURS:
+        remove(JESSY)

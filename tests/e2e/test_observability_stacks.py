@@ -5,36 +5,17 @@ It builds images for minutes, so it is part of the long runs alone.
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 from e2e import lab
-from watching_stack import HOST, OURS, STACK, VERSION, deploy, get, play, query, until
+from watching_stack import HOST, JESSY, STACK, get, panels, query, until
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("watched")]
 
-JESSY = "jessy"
 ENDPOINTS = {"jessy-core": ":8080/metrics", "jessy-api": ":3000/api/metrics"}
-
-
-@pytest.fixture(scope="module")
-def watched(watching: None) -> Iterator[None]:
-    """Jessy, deployed on the same host, with some requests to its name."""
-    words = ("--environment", "production", "--stack", JESSY)
-    if OURS:
-        lab.run(".venv/bin/maestro", "secrets", "init", *words).ok()
-    lab.run("make", "images", f"STACK={JESSY}", f"VERSION={VERSION}", timeout=3600).ok()
-    deploy(stack=JESSY).ok()
-    ask = "curl -sk -o /dev/null https://127.0.0.1/api/health https://127.0.0.1/api/nothing"
-    lab.ssh(HOST, f"for n in $(seq 20); do {ask}; done")
-    yield
-    if OURS:
-        volumes = "jessy_db_data,mmap-data"
-        play("playbooks/remove.yml", "-e", f"volumes={volumes}", stack=JESSY).ok()
 
 
 def targets() -> dict[str, dict[str, Any]]:
@@ -68,7 +49,5 @@ def test_prometheus_has_a_page() -> None:
 
 @pytest.mark.requirement("R8.2")
 def test_every_panel_of_jessy_has_data() -> None:
-    path = lab.PROJECT / "docker" / STACK / "config/grafana/dashboards/jessy.json"
-    for panel in json.loads(path.read_text())["panels"]:
-        for target in panel["targets"]:
-            until(partial(query, target["expr"]))
+    for expression in panels(JESSY):
+        until(partial(query, expression))

@@ -312,6 +312,4 @@ def test_nobody_watches_while_the_process_that_beats_is_forked(
     action = Told(answers)
     args = {"plan": "p", "root": "/opt/maestro", "stack": "shop"}
     action.step(args, {"inventory_hostname": "one"})
-        {"plan": "p", "root": "/opt/maestro", "stack": "shop"}, {"inventory_hostname": "one"}
-    )
     assert ", ".join(action.told) == expected

@@ -47,7 +47,7 @@ class Shared:
             )
         return (
             f"the account {self.name} of the host has the uid {self.uid}, which reads "
-            f"{', '.join(self.secrets)}: it can read the same"
+            f"{', '.join(self.secrets)}; this account can read the same"
         )
 
 
