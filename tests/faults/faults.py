@@ -29,18 +29,17 @@ class Fault:
     heal: Callable[[str], None] = lambda host: None
 
 
-FETCH = "Take the lease and fetch the release"
-ROLL = "Replace changed services and wait until they are healthy"
+BRING = "Fetch the release, replace changed services and wait until they are healthy"
 STEPS = (
     Step("look", "Read the state of the host"),
-    # One call: lease, pull, stage and secrets follow each other within a second or two.
-    Step("lease", FETCH),
-    Step("pull", FETCH, 0.6),
-    Step("stage", FETCH, 1.0),
-    Step("secrets", FETCH, 1.4),
-    Step("migrate", "Migrate before anything is replaced", 0.8),
-    Step("roll", ROLL, 1.5),
-    Step("smoke", ROLL, 4.0),
+    # One call: they follow each other within some seconds.
+    Step("lease", BRING),
+    Step("pull", BRING, 0.6),
+    Step("stage", BRING, 1.0),
+    Step("secrets", BRING, 1.4),
+    Step("migrate", BRING, 2.0),
+    Step("roll", BRING, 3.5),
+    Step("smoke", BRING, 6.0),
     Step("commit", "Commit the release"),
     Step("finish", "Commit the release", 0.6),
 )

@@ -298,7 +298,7 @@ def traefik(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, in
     }
     shared = {
         "http": {
-            "serversTransports": {"maestro": {"forwardingTimeouts": {"idleConnTimeout": "200ms"}}},
+            "serversTransports": {"maestro": {"forwardingTimeouts": {"idleConnTimeout": "100ms"}}},
             "routers": {
                 "api": {
                     "rule": "PathPrefix(`/api`)",

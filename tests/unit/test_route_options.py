@@ -158,7 +158,7 @@ def test_what_traefik_is_told() -> None:
     }
     timeouts = found["serversTransports"][balancer["serversTransport"]]["forwardingTimeouts"]
     assert timeouts["responseHeaderTimeout"] == "7s"
-    assert timeouts["idleConnTimeout"] == "200ms", "how a drain is seen"
+    assert timeouts["idleConnTimeout"] == "100ms", "how a drain is seen"
     passes = [f"{NAME}~{part}" for part in ("headers", "rate", "body", "strip", "retry")]
     assert found["routers"][f"{NAME}~https"]["middlewares"] == passes
     assert found["routers"][f"{NAME}~health~https"]["middlewares"] == [

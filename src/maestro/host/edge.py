@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 DIRECTORY = Path("/etc/maestro/edge")
 IN_FORCE = 10.0  # seconds Traefik may take to follow a new file
 PATIENCE = 90.0  # seconds another writer may take: an exchange of the edge is the longest
-POLL = 0.05  # seconds between two looks at the connections
-FOLLOWS = 0.02  # the same at what Traefik has loaded
-# Connections without a request are closed after a fifth of a second (`idleConnTimeout`), so a
-# connection that is still there carries one. Two looks: one may fall between two requests.
-QUIET_LOOKS = 2
+POLL = 0.02  # seconds between two looks at Traefik or at the connections
+# Connections without a request are closed after a tenth of a second (`idleConnTimeout`), so a
+# connection that is still there carries one. Some looks: one may fall between two requests.
+QUIET_LOOKS = 4
 
 
 def installed() -> bool:
@@ -370,7 +369,7 @@ def _wait(layout: Layout, settings: Mapping[str, Any], gone: str = "") -> None:
                 where=f"stack {layout.stack}",
                 fix="`docker logs maestro-edge` says why; maestro.stacks.provision repairs it",
             )
-        time.sleep(FOLLOWS)
+        time.sleep(POLL)
 
 
 def _ask(port: int, path: str) -> str:

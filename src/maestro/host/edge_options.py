@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..records import Route, RouteOptions
 
 # As in roles/edge, dynamic/edge.yml.j2, where no route asks for more.
-TRANSPORT = {"dialTimeout": "5s", "idleConnTimeout": "200ms"}
+TRANSPORT = {"dialTimeout": "5s", "idleConnTimeout": "100ms"}
 # The order in which a request passes them. A limit of a client's requests comes before the body.
 FIRST, LAST = ("headers",), ("users", "body", "strip")
 
