@@ -8,8 +8,7 @@ from typing import Any
 from maestro import records
 from maestro.plan import deploy, rollout, wanted
 from maestro.play import controller, local_images
-from maestro.play.action import DecisionAction
-from maestro.play.values import boolean
+from maestro.play.action import AGAIN, DecisionAction
 
 
 class ActionModule(DecisionAction):
@@ -21,13 +20,11 @@ class ActionModule(DecisionAction):
         self, states: Mapping[str, Any], lost: Sequence[str], hostvars: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The decision, or that the states have to be read ``again`` before there can be one."""
-        args = self._task.args
-        dry = self._task.check_mode or boolean(args["guard"]["plan_only"], "__deploy_plan_only")
         # The first host asks the registry: when it is lost, another one has to.
-        other = args["hosts"][0] in lost or any(map(_abandoned, states.values()) if not dry else ())
-        if other and not args["looked_again"]:
-            return {"again": True, "changing": [], "hosts": {}, "parts": []}
-        return {**super().answer(states, lost, hostvars), "again": False}
+        args = self._task.args
+        if args["hosts"][0] in lost and not args["looked_again"]:
+            return dict(AGAIN)
+        return super().answer(states, lost, hostvars)
 
     def decide(self, args: Mapping[str, Any], states: Mapping[str, Any]) -> rollout.Decision:
         """The decision, from the states of the hosts that were reached."""
@@ -42,9 +39,3 @@ class ActionModule(DecisionAction):
                 run=controller.this_run(),
             )
         )
-
-
-def _abandoned(state: Mapping[str, Any]) -> bool:
-    """Whether the owner of the host's lease has vanished and left a change half-done."""
-    lease = state.get("lease") or {}
-    return bool(lease.get("armed")) and not lease["held"]

@@ -282,10 +282,15 @@ def approve(
         manifest["approved_by"] = decision.approved_by
 
 
+# The states have to be read again before there can be a decision.
+AGAIN = {"again": True, "changing": [], "hosts": {}, "parts": []}
+
+
 class DecisionAction(StatesAction):
     """Decide what happens on every host, from their ``states``, and show it.
 
-    All answers have one shape: the same steps carry them out.
+    All answers have one shape: the same steps carry them out. One that has not ``looked_again``
+    says so where a change was left half-done: it has to be recovered first.
     """
 
     # What the step that registered ``states`` answers.
@@ -303,6 +308,11 @@ class DecisionAction(StatesAction):
     ) -> dict[str, Any]:
         """The decision as the following steps read it; `MaestroError` where it is not approved."""
         args = self._task.args
+        dry = self._task.check_mode or values.boolean(
+            args["guard"]["plan_only"], "__deploy_plan_only"
+        )
+        if not dry and not args.get("looked_again", True) and any(map(_abandoned, states.values())):
+            return dict(AGAIN)
         decision = self.decide(args, controller.whole(states, self.record))
         approve(decision, args["guard"], states, lost, dry=self._task.check_mode)
         text = describe.describe(decision.plans, decision.digest, lost, decision.notes)
@@ -312,7 +322,7 @@ class DecisionAction(StatesAction):
         for work in answer["hosts"].values():
             work["claim"]["run"] = run
         urls = {host: str(hostvars[host].get("maestro_url", "")) for host in states}
-        found = {**answer, "closing": closing.facts(decision, urls)}
+        found = {**answer, "again": False, "closing": closing.facts(decision, urls)}
         if not answer["changing"]:
             return {**found, "agent": "", "parts": []}
         agent = agent_archive.identity()
@@ -320,3 +330,9 @@ class DecisionAction(StatesAction):
         if self._task.check_mode or self._task.diff:
             parts = [course.Part("announce").as_item(), *parts]
         return {**found, "agent": agent, "parts": parts}
+
+
+def _abandoned(state: Mapping[str, Any]) -> bool:
+    """Whether the owner of the host's lease has vanished and left a change half-done."""
+    lease = state.get("lease") or {}
+    return bool(lease.get("armed")) and not lease["held"]
