@@ -59,7 +59,8 @@ def test_a_dashboard_is_one_that_grafana_reads(path: Path) -> None:
 
 def test_there_is_a_dashboard_of_each_subject() -> None:
     names = {path.stem for path in DASHBOARDS}
-    assert names == {"hosts", "containers", "edge", "deploys", "logs", "jessy", "mami"}
+    watched = {"hosts", "containers", "edge", "deploys", "logs", "jessy", "mami"}
+    assert names == watched | {"postgres", "redis", "elasticsearch"}
 
 
 def test_what_is_provisioned_is_what_the_dashboards_read() -> None:
