@@ -20,9 +20,10 @@ class ActionModule(DecisionAction):
         self, states: Mapping[str, Any], lost: Sequence[str], hostvars: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The decision, or that the states have to be read ``again`` before there can be one."""
-        # The first host asks the registry: when it is lost, another one has to.
+        # The first host asks the registry: when it is lost, another one has to. Of a promotion
+        # there is no request yet.
         args = self._task.args
-        if args["hosts"][0] in lost and not args["looked_again"]:
+        if not args["request"] or (args["hosts"][0] in lost and not args["looked_again"]):
             return dict(AGAIN)
         return super().answer(states, lost, hostvars)
 

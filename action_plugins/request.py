@@ -19,7 +19,10 @@ class ActionModule(LocalAction):
     """Guard, stack files and secrets; the answer holds no secret's value."""
 
     def done(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Answer the task."""
+        """Answer the task; a promotion has no request before it is known what is promoted."""
+        if args.pop("promote") and not args.get("promoted"):
+            self._guard(args, task_vars)
+            return {"request": {}}
         options = arguments.of_role(Path(task_vars["role_path"]))
         arguments.check(options, task_vars, self._templar.template)
         own = str(args.pop("own"))
@@ -30,9 +33,12 @@ class ActionModule(LocalAction):
             "alike": alike.mark(task_vars, [*options, own]),
         }
 
-    def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> records.DeployRequest:
+    def _guard(self, args: dict[str, Any], task_vars: dict[str, Any]) -> None:
         extra = controller.said(self._loader)
         controller.guard_play(args, task_vars, extra, check_mode=self._task.check_mode)
+
+    def _request(self, args: dict[str, Any], task_vars: dict[str, Any]) -> records.DeployRequest:
+        self._guard(args, task_vars)
         stack, environment = str(args["stack"]), str(args["environment"])
         promoted: records.Promoted | None = args.get("promoted") or None
         if promoted:

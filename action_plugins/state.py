@@ -20,7 +20,12 @@ class ActionModule(SecretAction):
 
     def step(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """What the step answers, and ``own``: what of this host's the decision needs."""
-        request, differs = self._request(str(args.pop("asked")), task_vars or {})
+        here = task_vars or {}
+        said = registered.of(here, str(here["inventory_hostname"]), str(args.pop("asked")))
+        if not said["request"]:
+            # What is promoted is not known yet: nobody is asked before.
+            return {"changed": False, "lease": {}}
+        request, differs = self._request(said, here)
         # Images that only this host deploys are known to no other.
         over_ssh = request.get("images") == local_images.SSH
         args.update(request=request, resolve=(args["resolve"] or differs) and not over_ssh)
@@ -36,13 +41,12 @@ class ActionModule(SecretAction):
         return registered.packed(answer, ("agent", "compose", "lease"))
 
     def _request(
-        self, asked: str, task_vars: Mapping[str, Any]
+        self, said: Mapping[str, Any], task_vars: Mapping[str, Any]
     ) -> tuple[records.DeployRequest, bool]:
         """What is asked of this host, and whether it may read its stack otherwise than the first.
 
-        ``asked`` is what the answer of the step `request` was registered as.
+        ``said`` is the answer of the step `request`.
         """
-        said = registered.of(task_vars, str(task_vars["inventory_hostname"]), asked)
         request: records.DeployRequest = said["request"]
         if alike.same(said, task_vars):
             return host_variables.as_first(request), False
