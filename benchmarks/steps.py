@@ -207,7 +207,8 @@ def main() -> None:
                     f"rm -rf /opt/maestro/{STACK} /etc/maestro/edge/dynamic/stack-{STACK}.yml",
                 )
     for name, steps in found:
-        say(f"{name}:")
+        wall, *used_by = (sum(values[at] for _, values in steps) for at in range(4))
+        say(f"{name}: {wall:.2f} s; processors: controller {sum(used_by[:2]):.2f} s")
         for step, values in steps:
             say("  " + " ".join(f"{value:7.2f}" for value in values) + f"  {step}")
     say("  columns: " + ", ".join(COLOURS))

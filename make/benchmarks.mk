@@ -1,8 +1,8 @@
 ## Benchmarks
 
 .PHONY: bench-noop
-ROUNDS ?= 5
-bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task: ROUNDS=5
+ROUNDS ?= 7
+bench-noop: venv-dev ## Measure a deploy with nothing to do against a play of one task: ROUNDS=7
 	@$(BIN)/python benchmarks/noop.py $(LIMIT) --rounds $(ROUNDS)
 
 .PHONY: bench-profile
