@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from maestro.play.outcome import Outcome
+from maestro.play.story import Story
 
 if TYPE_CHECKING:
     from maestro.records import Closing
@@ -96,3 +97,21 @@ def test_after_an_interruption_it_is_said_what_is_half_done() -> None:
 )
 def test_an_interruption_that_leaves_nothing_half_done(outcome: Outcome, line: str) -> None:
     assert outcome.interrupted("X", "") == line
+
+
+@pytest.mark.parametrize("step", ["lease", "begin", "bring"])
+def test_a_change_that_was_carried_out_is_no_plan(step: str) -> None:
+    """Whichever step took the lease; the one of a single host exchanges the services as well."""
+    story = Story(lambda *_, **__: None, str, "")
+    requests = {"failed": 0, "all": 40}
+    steps = {
+        "maestro.stacks.plan": {"closing": FACTS, "changing": ["a"]},
+        f"maestro.stacks.{step}": {"changed": True, "token": "t", "requests": requests},
+        "maestro.stacks.commit": {"changed": True},
+    }
+    for name, result in steps.items():
+        story.task("Step", name, once=False)
+        story.started("a")
+        story.ok("a", result)
+    line = DONE.format(" on a").replace("https", "0 of 40 requests failed; https")
+    assert story.outcome.closing("Play", 3.2) == line

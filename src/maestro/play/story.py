@@ -30,7 +30,7 @@ SILENT = (
 )
 OURS = "maestro.stacks."
 # What takes the lease, whatever else it does.
-TAKE = (f"{OURS}lease", f"{OURS}begin")
+TAKE = (f"{OURS}lease", f"{OURS}begin", f"{OURS}bring")
 ERROR, GOOD, CHANGED, DIM = "red", "green", "yellow", "dark gray"
 
 
@@ -226,10 +226,10 @@ class Story:
             _add(outcome.released, host)
         elif action in (f"{OURS}commit", f"{OURS}end", f"{OURS}remove"):
             _add(outcome.committed, host)
-        elif isinstance(result.get("requests"), Mapping):
-            outcome.count(host, result["requests"])
         elif action == f"{OURS}put_back":
             outcome.back[host] = str(result.get("serves") or "")
+        if isinstance(result.get("requests"), Mapping):
+            outcome.count(host, result["requests"])
 
 
 _COUNTS = ("ok", "changed", "unreachable", "failures", "skipped", "rescued", "ignored")
