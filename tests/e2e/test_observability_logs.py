@@ -111,8 +111,8 @@ def test_an_error_of_jessy_is_in_its_log_and_in_the_store() -> None:
     *_, line = (line for line in lines if line["level"] == "error")
     assert line["service"] == "jessy-api"
     assert datetime.fromisoformat(line["timestamp"])
-    stored = until(lambda: found(stack=JESSY, service="jessy-api", level="error"))
-    assert line in [document["fields"] for document in stored]
+    asked = {"stack": JESSY, "service": "jessy-api", "level": "error"}
+    until(lambda: line in [document["fields"] for document in found(**asked)])
     find = shlex.join(["find-lines", f"service:{line['service']} AND level:error"])
     shown = inside("logs", find)
     assert f"{line['service']} error {line['message']}" in shown
