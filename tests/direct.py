@@ -11,7 +11,7 @@ import json
 import secrets
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +25,7 @@ from maestro.errors import MaestroError
 from maestro.host.layout import AGENT
 from maestro.host.steps import STEPS
 from maestro.plan import deploy, describe, removal, rollback, rollout, rotation, wanted
-from maestro.play import agent_archive, controller, host_variables
+from maestro.play import agent_archive, controller, host_variables, parts
 from maestro.secrets import renewal
 from maestro.stack import files as stack
 
@@ -244,7 +244,7 @@ class Direct:
         token = secrets.token_hex(8)
         claim = {**work["claim"], "limit": self.limit, "timeout": self.timeout, "token": token}
         self.step("lease", stack=name, state="acquired", claim=claim, expect=work["expect"])
-        held = {"stack": name, "lease": token}
+        held = {"root": ROOT, "stack": name, "lease": token}
         try:
             self._bring_in(decision, work, held, request)
         except MaestroError as problem:
@@ -271,72 +271,25 @@ class Direct:
         held: Mapping[str, str],
         request: Mapping[str, Any],
     ) -> None:
-        release = work["release"]
-        if decision.answer()["fetches"]:
-            self._fetch(work, held, request, update=decision.kind == "update")
-        if work["migrations"]:
-            self.step(
-                "migrate",
-                **held,
-                release=release,
-                services=work["services"],
-                migrations=work["migrations"],
-            )
-        self.step(
-            "up",
-            **held,
-            release=release,
-            services=work["services"],
-            routes=work["routes"],
-            kind=decision.kind,
-            together=decision.together,
-            levels=work["levels"],
-            recreate=work["recreate"],
-            remove_first=work["remove_first"],
-            networks=work["networks"],
-            canary=decision.kind == "update",
-            timeout=self.timeout,
-            settle=self.settle,
-        )
-        if work["smoke"]:
-            self.step("smoke", **held, release=release, checks=work["smoke"])
-        self.step(
-            "commit",
-            **held,
-            release=release,
-            manifest=work["manifest"],
-            remove=work["remove"],
-            kind=decision.kind,
-            timeout=self.timeout,
-        )
-        self.step("finish", **held, keep=5)
+        def payload(wanted: Iterable[str] | None) -> str:
+            return self.payload({"secret_names": sorted(wanted or ())})
 
-    def _fetch(
-        self,
-        work: Mapping[str, Any],
-        held: Mapping[str, str],
-        request: Mapping[str, Any],
-        *,
-        update: bool,
-    ) -> None:
-        """Bring to the host what the release needs: images, files, secrets."""
-        pulls = [item["image"] for item in work["plan"]["pulls"]]
-        files = work["secret_files"]
-        if pulls:
-            payload = self.payload({"secret_names": []})
-            self.step("pull", request=request, images=pulls, payload=payload)
-        self.step(
-            "stage",
-            **held,
-            release=work["release"],
-            compose=work["compose"],
-            configs=work["configs"],
-            secrets=[] if update else files,
-            reading=work["reading"],
-        )
-        if update and files:
-            payload = self.payload(request)
-            self.step("secrets", **held, request=request, files=files, payload=payload)
+        how = {
+            "kind": decision.kind,
+            "together": decision.together,
+            "canary": decision.kind == "update",
+            "timeout": self.timeout,
+            "settle": self.settle,
+        }
+        found = []
+        if decision.answer()["fetches"]:
+            found += parts.fetch(held, work, decision.kind, request, payload)
+        if work["migrations"]:
+            found += parts.migrate(held, work)
+        found += parts.roll(held, work, how)
+        found += parts.commit(held, work, decision.kind, self.timeout)
+        for part in [*found, *parts.finish(held, keep=5)]:
+            self.step(part.name, **part.params)
 
     def remove(self, *names: str) -> None:
         """Take stacks off the host with all they have, data too."""
@@ -383,3 +336,20 @@ class Direct:
                 return done.out
             assert time.monotonic() < deadline, f"{command}: {done.out}"
             time.sleep(0.3)
+
+    def inventory(self, path: Path, names: Mapping[str, str], **more: Any) -> Path:
+        """Write an inventory in which the host has other names, each in an environment.
+
+        Its secrets come from the directory ``secrets`` beside the file; ``more`` are variables.
+        """
+        host = {
+            "ansible_host": self.host,
+            "ansible_user": "root",
+            "ansible_ssh_common_args": f"-F {lab.PROJECT}/.lab/ssh_config",
+            "maestro_secrets": {"source": "directory", "path": str(path.parent / "secrets")},
+            "maestro_stacks_dir": str(self.directory),
+            **more,
+        }
+        groups = {environment: {"hosts": {name: host}} for name, environment in names.items()}
+        path.write_text(yaml.safe_dump(groups))
+        return path

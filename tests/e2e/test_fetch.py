@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from counter import registry_password, write_secret
 from direct import IMAGE, ROOT, Direct
 from e2e import lab
@@ -20,26 +19,13 @@ def compose(image: str) -> dict[str, object]:
     return {"services": {"web": web}}
 
 
-def inventory(path: Path, direct: Direct) -> str:
-    """The host as one of staging, with the stacks of this test."""
-    host = {
-        "ansible_host": direct.host,
-        "ansible_user": "root",
-        "ansible_ssh_common_args": f"-F {lab.PROJECT}/.lab/ssh_config",
-        "maestro_secrets": {"source": "directory", "path": str(path.parent / "secrets")},
-        "maestro_stacks_dir": str(direct.directory),
-    }
-    path.write_text(yaml.safe_dump({"staging": {"hosts": {"fetches": host}}}))
-    return str(path)
-
-
 def test_images_come_before_the_deploy_and_nothing_else_changes(
     direct: Direct, tmp_path: Path
 ) -> None:
     recipe = f"FROM {IMAGE}\nLABEL next=release\n"
     build = f"docker build --quiet --tag {NEXT} - && docker push --quiet {NEXT}"
     lab.run("bash", "-c", f"ssh -F .lab/ssh_config registry '{build}' <<<'{recipe}'").ok()
-    at = inventory(tmp_path / "hosts.yml", direct)
+    at = str(direct.inventory(tmp_path / "hosts.yml", {"fetches": "staging"}))
     write_secret(tmp_path / "secrets/staging/common/registry_password", registry_password())
 
     def play(name: str, *words: str) -> lab.Run:

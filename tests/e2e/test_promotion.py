@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
 from direct import IMAGE, Direct
 from e2e import lab
 
@@ -31,25 +30,6 @@ def compose() -> dict[str, Any]:
     return {"services": {"web": WEB}, "configs": {"text": {"file": "./text"}}}
 
 
-def inventory(path: Path, direct: Direct) -> Path:
-    """The host as one of staging and as one of production."""
-    host = {
-        "ansible_host": direct.host,
-        "ansible_user": "root",
-        "ansible_ssh_common_args": f"-F {lab.PROJECT}/.lab/ssh_config",
-        "maestro_secrets": {"source": "directory", "path": str(path.parent / "secrets")},
-        "maestro_registry_username": "",
-        "maestro_stacks_dir": str(direct.directory),
-        "maestro_approval_required": False,
-    }
-    groups = {
-        "staging": {"hosts": {"verified-there": host}},
-        "production": {"hosts": {"promoted-here": host}},
-    }
-    path.write_text(yaml.safe_dump(groups))
-    return path
-
-
 def plan(at: Path, *words: str) -> lab.Run:
     arguments = ("playbooks/plan.yml", "-i", str(at), "-l", "production", "-e", f"stack={STACK}")
     return lab.run(".venv/bin/ansible-playbook", *arguments, *words)
@@ -58,7 +38,10 @@ def plan(at: Path, *words: str) -> lab.Run:
 def test_what_staging_verified_is_promoted(direct: Direct, tmp_path: Path) -> None:
     direct.write(STACK, compose(), text="verified")
     assert direct.deploy(STACK, "v1")
-    at = inventory(tmp_path / "hosts.yml", direct)
+    # The host is one of staging and one of production.
+    names = {"verified-there": "staging", "promoted-here": "production"}
+    more = {"maestro_registry_username": "", "maestro_approval_required": False}
+    at = direct.inventory(tmp_path / "hosts.yml", names, **more)
     out = tmp_path / "plan.json"
     plan(at, "-e", "promote=staging", "-e", f"plan_file={out}").ok()
     said = json.loads(out.read_text())
