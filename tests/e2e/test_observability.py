@@ -16,7 +16,7 @@ import yaml
 from e2e import lab
 from watching_stack import HOST, STACK, VERSION, copy, deploy, get, inside, query, until, value
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("watching")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "watching")]
 
 CONFIG = Path(lab.PROJECT / "docker" / STACK / "config")
 SERVICES = {"prometheus", "alertmanager", "node-exporter", "blackbox-exporter"}

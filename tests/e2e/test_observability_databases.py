@@ -14,7 +14,7 @@ import pytest
 from e2e import lab
 from watching_stack import HOST, JESSY, STACK, VERSION, deploy, panels, query, until
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("exporting")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "exporting")]
 
 PROFILES = ("postgres", "redis", "elasticsearch")
 NETWORK = "keys-network"

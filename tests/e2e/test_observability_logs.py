@@ -17,7 +17,7 @@ import pytest
 from e2e import lab
 from watching_stack import HOST, JESSY, STACK, VERSION, deploy, inside, panels, query, until, value
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shipping")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "shipping")]
 
 PROFILES = json.dumps({"maestro_stack_profiles": {STACK: ["logs", "elasticsearch"]}})
 AWAY, LINES = 60, 3000  # seconds without the store, and lines that are written meanwhile

@@ -13,7 +13,7 @@ import pytest
 from e2e import lab
 from watching_stack import HOST, JESSY, STACK, get, panels, query, until
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("watched")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "watched")]
 
 ENDPOINTS = {"jessy-core": ":8080/metrics", "jessy-api": ":3000/api/metrics"}
 

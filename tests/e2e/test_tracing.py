@@ -17,7 +17,7 @@ import pytest
 from e2e import lab
 from watching_stack import HOST, OURS, STACK, VERSION, deploy, play, until
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("traced")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("production", "traced")]
 
 JESSY = "jessy"
 PORT = 16686  # Jaeger's page and API, on the host
