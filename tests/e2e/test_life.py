@@ -86,7 +86,7 @@ def test_a_crash_loop_replaces_nothing(direct: Direct) -> None:
     ("work", "restart"), [("sleep 2; exit 0", "always"), ("sleep 4; exit 7", "on-failure")]
 )
 def test_other_crash_loops(direct: Direct, work: str, restart: str) -> None:
-    assert deployed(direct, "loops", stack(app=service(FOREVER), old=service(FOREVER)))
+    deployed(direct, "loops", stack(app=service(FOREVER), old=service(FOREVER)))
     direct.settle = 10
     loop = stack(app=service(work, restart, deploy={"replicas": 2}), old=service(FOREVER))
     assert "service app: crashes at start" in refused(direct, "loops", loop)
