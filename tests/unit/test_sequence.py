@@ -132,7 +132,8 @@ def test_nothing_is_replaced_for_a_run_that_is_gone(
     with open(write, "wb") as ours:
         monkeypatch.setattr(sequence, "_STDOUT", ours.fileno())
         taken.clear()
-        assert len(sequence.take(given)) == 1
+        staged, gone = sequence.take(given)
+        assert (staged["changed"], gone["failed"], gone["msg"]) == (True, True, sequence.GONE)
         assert taken == ["stage"]
         # Where it stands first, the call was made for it alone, and its answer tells.
         taken.clear()

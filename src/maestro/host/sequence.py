@@ -18,6 +18,7 @@ from .looking import Answer
 # What changes more than what lies beside the running release.
 REPLACING = ("migrate", "up")
 _STDOUT = 1
+GONE = "the connection to the run that asked was closed: nothing was replaced\n  -> deploy again"
 
 
 def take(given: Sequence[Mapping[str, Any]]) -> list[Answer]:
@@ -36,7 +37,8 @@ def take(given: Sequence[Mapping[str, Any]]) -> list[Answer]:
         for item in given:
             name, params = str(item["step"]), item["params"]
             if answers and name in REPLACING and not _is_heard():
-                # Whoever asked is gone: the switch ends what was begun, and nothing was replaced.
+                # The switch ends what was begun. Whoever hears it nevertheless has to know.
+                answers.append({"failed": True, "msg": GONE})
                 break
             if token and not beats:
                 layout = _layout(params)
