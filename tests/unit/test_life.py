@@ -301,16 +301,16 @@ class Waits(Exception):
 
 
 @pytest.mark.parametrize(
-    ("kind", "checked", "serves", "waits"),
+    ("kind", "checked", "watch", "waits"),
     [
-        ("update", True, {"web"}, False),
-        ("rollback", True, set(), False),
-        ("update", True, set(), True),
-        ("update", False, {"web"}, True),
-        ("rollback", False, {"web"}, True),
+        ("update", True, None, True),
+        ("update", True, 0, False),
+        ("update", False, 0, True),
+        ("rollback", True, None, False),
+        ("rollback", False, None, True),
     ],
 )
-def test_what_is_known_to_serve_is_waited_for_less(
+def test_what_is_known_is_waited_for_less(
     client: Engine,
     fake: Fake,
     tmp_path: Path,
@@ -318,18 +318,17 @@ def test_what_is_known_to_serve_is_waited_for_less(
     *,
     kind: str,
     checked: bool,
-    serves: set[str],
+    watch: float | None,
     waits: bool,
 ) -> None:
     """A new container has to run for a while before its release is committed."""
-    began = time.gmtime(time.time() - settle.LEAST_PROVED - 0.5)
+    began = time.gmtime(time.time() - settle.LEAST_KNOWN - 0.5)
     health_now = {"Health": {"Status": "healthy"}} if checked else {}
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", began)
     fake.say("GET /containers/json", [summary("web")])
     fake.say("GET /containers/web/json", detail("web", StartedAt=started, **health_now))
-    monkeypatch.setattr(settle.probe, "served", lambda *_: serves)
     monkeypatch.setattr(settle.time, "sleep", mock.Mock(side_effect=Waits))
-    aim = Aim("r1", {"web": WEB}, kind=kind)
+    aim = Aim("r1", {"web": {**WEB, "exchange": {kind: {"watch": watch}}}}, kind=kind)
     with pytest.raises(Waits) if waits else contextlib.nullcontext():
         settle.last_look(Layout(tmp_path, "shop"), client, aim, time.time() - 60)
 

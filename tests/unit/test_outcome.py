@@ -115,3 +115,19 @@ def test_a_change_that_was_carried_out_is_no_plan(step: str) -> None:
         story.ok("a", result)
     line = DONE.format(" on a").replace("https", "0 of 40 requests failed; https")
     assert story.outcome.closing("Play", 3.2) == line
+
+
+@pytest.mark.parametrize("step", ["begin", "bring"])
+def test_an_interruption_while_hosts_work_says_what_may_be_half_done(step: str) -> None:
+    """They have not answered yet, and may have the lease."""
+    said: list[str] = []
+    story = Story(lambda text, **_: said.append(text), str, "ansible-playbook deploy.yml")
+    story.task("Decide the plan", "maestro.stacks.plan", once=True)
+    story.started("a")
+    story.ok("a", {"closing": FACTS, "changing": ["a"]})
+    story.task("Bring it in", f"maestro.stacks.{step}", once=False)
+    story.started("a")
+    story.interrupted()
+    text = "\n".join(said)
+    assert "half done" in text
+    assert "nothing was changed" not in text

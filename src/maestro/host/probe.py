@@ -54,27 +54,13 @@ def containers(
 
 def at_the_edge(layout: Layout, routes: Iterable[Route]) -> dict[str, str]:
     """Ask this host's edge by these routes; what is wrong, by service."""
-    return {service: why for service, why in _asked(layout, routes, AT_THE_EDGE) if why}
-
-
-def served(layout: Layout, routes: Iterable[Route]) -> set[str]:
-    """The services that answer at this host's edge now, at each of their routes."""
-    answers = _asked(layout, routes, patience=0)
-    return {service for service, _ in answers} - {service for service, why in answers if why}
-
-
-def _asked(layout: Layout, routes: Iterable[Route], patience: float) -> list[tuple[str, str]]:
-    """Service and what is wrong at each route, empty where nothing is.
-
-    Nobody is asked behind a maintenance page.
-    """
     wanted = list(routes)
-    if not wanted or not edge.installed() or edge.under_maintenance(layout):
-        return []
+    if not wanted or edge.under_maintenance(layout):
+        return {}
     secure = bool(edge.settings()["redirect_https"])
     with ThreadPoolExecutor(len(wanted)) as pool:
-        answers = list(pool.map(lambda route: _edge(route, secure, patience), wanted))
-    return [(str(route["service"]), why) for route, why in zip(wanted, answers, strict=True)]
+        answers = list(pool.map(lambda route: _edge(route, secure), wanted))
+    return {str(route["service"]): why for route, why in zip(wanted, answers, strict=True) if why}
 
 
 def _container(
@@ -103,8 +89,8 @@ def _container(
         time.sleep(PAUSE)
 
 
-def _edge(route: Route, secure: bool, patience: float) -> str:  # noqa: FBT001 -- a fact of the host
-    deadline = time.monotonic() + patience
+def _edge(route: Route, secure: bool) -> str:  # noqa: FBT001 -- a fact of the host
+    deadline = time.monotonic() + AT_THE_EDGE
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", timeout=ANSWER_WITHIN)
         if secure:

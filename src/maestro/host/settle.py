@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import health, life, probe
+from . import health, life
 from .aim import Aim
 from .containers import of_stack
 from .engine import Engine
@@ -21,16 +21,13 @@ from .labels import SERVICE
 from .layout import Layout
 from .rules import ROLLBACK
 
-if TYPE_CHECKING:
-    from ..records import Route
-
 WATCH = 10.0  # seconds a container without a health check must run without a restart
 WATCH_BACK = 5.0  # the same for a release that served before and serves again
 # Seconds any new container must have run before its release is committed.
 LEAST = 3.0
-# The same for one that did more than run: its health check succeeds, and its service answers at
-# the edge, or the release served before.
-LEAST_PROVED = 1.0
+# The same for one whose health check succeeds, where its file says how long it is watched, or its
+# release served before.
+LEAST_KNOWN = 1.0
 # A container that is forgiven a restart begins its time anew; after so many times it has failed.
 ROUNDS = 4
 
@@ -97,18 +94,13 @@ class Settling:
         return failed
 
 
-def last_look(
-    layout: Layout, engine: Engine, aim: Aim, since: float, routes: Iterable[Route] = ()
-) -> None:
+def last_look(layout: Layout, engine: Engine, aim: Aim, since: float) -> None:
     """Look at what was started ``since`` (Unix time) once more, before its release counts.
-
-    ``routes`` are the release's: what answers there is waited for less.
 
     Raises `MaestroError` for one that crashed or ended since it was seen healthy, where its rules
     do not tolerate that, and for a service whose containers somebody removed meanwhile.
     """
     watching, services = Settling(engine), aim.services
-    served = probe.served(layout, routes)
     owner = {}
     for item in of_stack(engine, layout.stack):
         name, container = str(item["Labels"].get(SERVICE, "")), str(item["Id"])
@@ -119,8 +111,8 @@ def last_look(
             continue
         owner[container] = name
         expect = Expect(aim.job(name), restarts=0)
-        proved = life.checked(detail) and (aim.kind == ROLLBACK or name in served)
-        least = LEAST_PROVED if proved else LEAST
+        known = aim.kind == ROLLBACK or aim.rules(name).watch is not None
+        least = LEAST_KNOWN if known and life.checked(detail) else LEAST
         until = time.monotonic() + ROUNDS * LEAST
         watching.watched[container] = _Watched(name, Looks(expect), least, until)
     health.raise_first(layout, engine, owner, aim.intolerable(owner, watching.finish()))

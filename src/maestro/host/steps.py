@@ -175,7 +175,7 @@ def _commit(layout: Layout, params: dict[str, Any]) -> Answer:
     taken = lease.beat(layout, params["lease"])
     manifest = params["manifest"]
     aim = Aim(params["release"], manifest["services"], kind=params["kind"])
-    settle.last_look(layout, Engine(), aim, taken.acquired, manifest.get("routes") or [])
+    settle.last_look(layout, Engine(), aim, taken.acquired)
     release.commit(layout, params["release"], manifest)
     recovery.clear(layout)
     images.settle(layout)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..host import steps
 from ..host.layout import AGENT
-from . import alike, beating, controller, host_variables, registered, values, waiting
+from . import alike, beating, controller, host_variables, orphaned, registered, values, waiting
 from .action import StepAction, checked, named
 from .parts import LEASE, Part, Payload
 
@@ -87,6 +87,7 @@ class SequenceAction(LeaseAction):
             {"step": part.name, "params": checked(steps.STEPS[part.name], part.params)}
             for part in parts
         ]
+        orphaned.end_with_playbook()
         result = self.begun(args)
         long = next((part.name for part in parts if part.name in waiting.LONG), "")
         with self.watched(long, args, task_vars):

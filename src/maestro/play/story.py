@@ -154,6 +154,10 @@ class Story:
         self.ended = True
         self.screen.end()
         doing = self._doing.name if self._doing and self._doing.hosts else ""
+        if self._doing and self._doing.action in TAKE:
+            # Nobody has heard yet how far they came: they may have the lease, and go on with it.
+            for host in self._doing.running:
+                _add(self.outcome.leased, host)
         for line in self.outcome.interrupted(doing, self._command).splitlines():
             # A command is copied as it is.
             show = self.screen.raw if line.startswith("     ") else self.screen.text
