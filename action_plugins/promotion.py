@@ -26,7 +26,7 @@ class ActionModule(LocalAction):
             raise MaestroError(
                 f"{environment} cannot be promoted to itself",
                 where="-e promote",
-                fix="name the environment where it was verified: -e promote=staging",
+                fix="name the other environment, where it was verified, or deploy without promote",
             )
         answers = {str(item["item"]): item for item in args["answers"]}
         if not answers:

@@ -441,6 +441,7 @@ class LeaseFacts(TypedDict, total=False):
     by: str
     purpose: str
     age: float  # seconds
+    given_up: bool  # its run is known to be dead
     owner: str
 
 

@@ -81,6 +81,19 @@ def test_a_crash_loop_replaces_nothing(direct: Direct) -> None:
     assert "no: restarted 1 time" in shown(direct, "loop")
 
 
+def test_what_serves_and_crashes_soon_after_is_not_committed(direct: Direct) -> None:
+    """Its health check succeeds and the edge has its answers before it ends."""
+
+    def routed(then: str) -> dict[str, Any]:
+        app = service(f"busybox httpd -p 8000 -h /etc; {then}", **checked("true"))
+        route = {"service": "app", "port": 8000, "host": "soon.test", "health": ["/hostname"]}
+        return {**stack(app=app), "x-maestro": {"routes": [route]}}
+
+    deployed(direct, "soon", routed(FOREVER))
+    assert "service app: crashes at start" in refused(direct, "soon", routed("sleep 2; exit 7"))
+    assert command(direct, "soon").endswith(FOREVER)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("work", "restart"), [("sleep 2; exit 0", "always"), ("sleep 4; exit 7", "on-failure")]

@@ -70,6 +70,17 @@ def test_the_owner_is_named_to_whoever_comes_second(layout: Layout) -> None:
     assert lease.read(layout).token == first.token
 
 
+def test_a_lease_that_was_given_up_says_so_instead_of_an_age(layout: Layout) -> None:
+    first = lease.acquire(layout, CLAIM)
+    assert not lease.describe(layout)["given_up"]
+    lease.abandon(layout, first.token)
+    assert lease.describe(layout)["given_up"]
+    with pytest.raises(
+        MaestroError, match=r"since \d\d:\d\d:\d\d UTC, given up\) was not finished"
+    ):
+        lease.acquire(layout, CI)
+
+
 RACE = """
 import sys, time
 from pathlib import Path

@@ -191,6 +191,16 @@ def test_files_that_were_edited() -> None:
     ]
 
 
+def test_a_lease_that_was_given_up_has_no_age() -> None:
+    state = deployed()
+    left = {"by": "jo@desk", "purpose": "deploy v2", "age": 1.8e9, "given_up": True}
+    state["lease"] = {"held": False, **left}
+    found = status.table("shop", {"a": state}, {}).splitlines()[1]
+    assert (
+        found == "  lease: left behind by jo@desk for deploy v2, given up, and the host goes back"
+    )
+
+
 def test_what_is_under_way_or_switched() -> None:
     state = deployed()
     state["release"]["rolled_back_to"] = "r0"

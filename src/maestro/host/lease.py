@@ -74,6 +74,11 @@ class Lease:
         return self.age <= self.limit
 
     @property
+    def given_up(self) -> bool:
+        """Whether it was let expire, because its run is known to be dead."""
+        return self.beat <= 0
+
+    @property
     def exclusive(self) -> bool:
         """Whether the owner keeps everybody else out: alive, and not one that makes way."""
         return self.held and not self.yields
@@ -81,7 +86,8 @@ class Lease:
     def owner(self) -> str:
         """The owner as an operator knows it."""
         since = time.strftime("%H:%M:%S UTC", time.gmtime(self.acquired))
-        return f"{self.by} ({self.purpose}, since {since}, renewed {self.age:.0f} s ago)"
+        heard = "given up" if self.given_up else f"renewed {self.age:.0f} s ago"
+        return f"{self.by} ({self.purpose}, since {since}, {heard})"
 
 
 _KEYS = frozenset(item.name for item in fields(Lease)) - {"beat"}
@@ -131,6 +137,7 @@ def describe(layout: Layout) -> LeaseFacts:
         "by": found.by,
         "purpose": found.purpose,
         "age": round(found.age, 1),
+        "given_up": found.given_up,
         "owner": found.owner(),
     }
 
@@ -179,7 +186,8 @@ def acquire(layout: Layout, claim: Mapping[str, Any]) -> Lease:
         if found is not None and found.armed:
             raise MaestroError(
                 f"a change by {found.owner()} was not finished",
-                fix="deploy again: the previous release is restored first",
+                fix="deploy again: the previous release is restored first. The host does that by "
+                "itself in a minute as well",
             )
         room.keep(layout)
         lease = Lease(

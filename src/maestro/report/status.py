@@ -106,10 +106,10 @@ def _head(stack: str, host: str, state: Overview, urls: Mapping[str, str]) -> It
     lease = state.get("lease") or {}
     if lease:
         held = "held" if lease.get("held") else "left behind"
-        yield (
-            f"  lease: {held} by {lease.get('by', '?')} for {lease.get('purpose', '?')}, "
-            f"last renewed {float(lease.get('age', 0)):.0f} s ago"
-        )
+        heard = f"last renewed {float(lease.get('age', 0)):.0f} s ago"
+        if lease.get("given_up"):
+            heard = "given up, and the host goes back"
+        yield f"  lease: {held} by {lease.get('by', '?')} for {lease.get('purpose', '?')}, {heard}"
 
 
 def _rows(host: str, state: Overview) -> list[tuple[str, ...]]:
