@@ -65,8 +65,8 @@ def model(stack: str) -> dict[str, Any]:
     for key in ("secrets", "configs", "depends_on", "networks"):
         del web[key]
     web["deploy"]["replicas"] = 1
-    # The bare commands do not watch the new container either.
-    web["deploy"]["update_config"] = {"monitor": "0s"}
+    # The bare commands hardly watch the new container either; Compose drops a zero.
+    web["deploy"]["update_config"] = {"monitor": "100ms"}
     route = {"service": "web", "port": 8000, "host": f"{stack}.test", "health": ["/health"]}
     return {"name": stack, "services": {"web": web}, "x-maestro": {"routes": [route]}}
 
