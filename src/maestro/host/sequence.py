@@ -24,9 +24,9 @@ GONE = "the connection to the run that asked was closed: nothing was replaced\n 
 def take(given: Sequence[Mapping[str, Any]]) -> list[Answer]:
     """Take steps, each with its ``step`` (name) and ``params``, up to the first that fails.
 
-    Answers those that were taken. Nothing is replaced for a run that is gone. From
-    the moment on that the run has the lease it is kept alive until the last has ended: not every
-    step does that, and nobody else beats meanwhile.
+    Answers those that were taken. Nothing is replaced for a run that is gone. From the moment on
+    that the run has the lease it is kept alive until the last has ended: not every step does that,
+    and nobody else beats meanwhile.
     """
     if _ended_before(given):
         return [{"changed": False, "removed": []}]

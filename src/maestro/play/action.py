@@ -266,7 +266,7 @@ def approve(
     if document is None:
         return
     changing = [plan.host for plan in decision.plans if plan.changes]
-    if dry or values.boolean(guard["plan_only"], "__deploy_plan_only"):
+    if dry:
         approval.check_plan(str(guard["approved_plan"] or ""), document)
         plan_files.remember(document)
         if guard.get("plan_file"):
@@ -314,7 +314,7 @@ class DecisionAction(StatesAction):
         if not dry and not args.get("looked_again", True) and any(map(_abandoned, states.values())):
             return dict(AGAIN)
         decision = self.decide(args, controller.whole(states, self.record))
-        approve(decision, args["guard"], states, lost, dry=self._task.check_mode)
+        approve(decision, args["guard"], states, lost, dry=dry)
         text = describe.describe(decision.plans, decision.digest, lost, decision.notes)
         Display().display(screen.wrapped(text))
         answer = decision.answer()
